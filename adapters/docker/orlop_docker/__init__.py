@@ -1,0 +1,1 @@
+"""The Docker adapter. Its driver comes with its own release; the package holds its place."""

@@ -1,0 +1,1 @@
+"""The OpenStack Cinder adapter. Its driver comes with its own release; the package holds its place."""

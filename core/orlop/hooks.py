@@ -1,0 +1,64 @@
+"""Typed front of the hooks; the only module that calls them."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pluggy
+
+from orlop.model import StoragePool
+from orlop.plugin import PROJECT, Step, hookspecs
+
+log = logging.getLogger(__name__)
+
+
+class Hooks:
+    """Starts with the plugins it is given. `Hooks.installed()` adds what entry points offer."""
+
+    def __init__(self, *plugins: object) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        for plugin in plugins:
+            self._manager.register(plugin)
+        self._manager.check_pending()  # a misspelt hook is an error, not a silent no-op
+
+    @classmethod
+    def installed(cls) -> "Hooks":
+        """A plugin that cannot be imported stops start-up: a lost veto is worse than a late start."""
+        hooks = cls()
+        hooks._manager.load_setuptools_entrypoints(PROJECT)
+        hooks._manager.check_pending()
+        return hooks
+
+    def vetoes(self, size: int, pool: StoragePool) -> list[str]:
+        answers = self._manager.hook.orlop_veto_placement(size=size, pool=pool)
+        return [reason for reason in answers if reason]
+
+    def weight(self, size: int, pool: StoragePool) -> float:
+        return float(sum(w for w in self._manager.hook.orlop_weigh_placement(size=size, pool=pool) if w))
+
+    def step_started(self, resource: str, step: Step) -> None:
+        self._watch(self._manager.hook.orlop_step_started, resource=resource, step=step)
+
+    def step_done(self, resource: str, step: Step, error: Exception | None) -> None:
+        self._watch(self._manager.hook.orlop_step_done, resource=resource, step=step, error=error)
+
+    def resource_ready(self, resource: str, node: str) -> None:
+        self._watch(self._manager.hook.orlop_resource_ready, resource=resource, node=node)
+
+    def node_facts(self, name: str) -> Mapping[str, str]:
+        answers = self._watch(self._manager.hook.orlop_node_facts, name=name) or []
+        return {k: v for facts in answers if facts for k, v in facts.items()}
+
+    def routes(self, application: Any) -> None:
+        self._manager.hook.orlop_routes(application=application)
+
+    def commands(self, group: Any) -> None:
+        self._manager.hook.orlop_commands(group=group)
+
+    def _watch(self, hook: Callable[..., Any], **event: Any) -> Any:
+        try:
+            return hook(**event)
+        except Exception:  # noqa: BLE001 - an observer must not stop storage work
+            log.exception("a plugin failed while watching %s", event)
+            return None

@@ -1,0 +1,182 @@
+"""What one node is told and what it reports: the values that travel between controller and satellite.
+
+A *wanted* value is an order that can be repeated: it says how things should be, never what to do. An absent
+wanted value means nothing at all; only `wanted=False` with the uuid removes.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from orlop.model.cluster import Value
+
+
+class Presence(StrEnum):
+    """What could be learned about one volume at one level."""
+
+    ABSENT = "ABSENT"  # no object of that name; `new` decides whether it may be made
+    HIDDEN = "HIDDEN"  # ours, but closed: what is on it shows only once it is up
+    READY = "READY"  # ours, up and looked at
+    FOREIGN = "FOREIGN"  # the name is taken by an object with another uuid or none: never touched
+    MISSING = "MISSING"  # not new and absent: never made again until an administrator asks
+
+
+class FileSystem(Value, frozen=True, kw_only=True):
+    """The file system a new volume gets (`FileSystem/*` properties)."""
+
+    kind: str
+    options: tuple[str, ...] = ()
+    user: str = ""
+    group: str = ""
+
+
+class WantedPool(Value, frozen=True, kw_only=True):
+    name: str
+    uuid: str
+    provider: str
+    props: Mapping[str, str] = {}
+    new: bool = False
+
+
+class WantedLevel(Value, frozen=True, kw_only=True):
+    layer: str
+    size: int
+    options: Mapping[str, str] = {}
+
+
+class WantedVolume(Value, frozen=True, kw_only=True):
+    """One volume as this node should hold it."""
+
+    resource: str
+    number: int
+    uuid: str
+    pool: str
+    levels: tuple[WantedLevel, ...]  # top first, STORAGE last
+    wanted: bool = True  # False: a tombstone, remove the object with exactly this uuid
+    active: bool = True  # False: keep the data, close the devices
+    new: bool = False
+    source: str | None = None  # uuid of the snapshot volume a new volume is filled from
+    source_name: str = ""  # backing name of that snapshot volume, `<resource>_<nr>.<snapshot>`
+    replaces: str | None = None
+    file_system: FileSystem | None = None
+
+    @property
+    def name(self) -> str:
+        """Backing name. `<resource>_<nr>` as decided in the design; no name of ours contains a dot."""
+        return f"{self.resource}_{self.number:05d}"
+
+    @property
+    def size(self) -> int:
+        """Bytes at the storage level."""
+        return self.levels[-1].size
+
+
+class WantedSnapshot(Value, frozen=True, kw_only=True):
+    """One volume's snapshot as this node should hold it."""
+
+    resource: str
+    snapshot: str
+    number: int
+    uuid: str
+    volume: str  # uuid of the volume it is taken of
+    pool: str
+    size: int
+    wanted: bool = True
+    new: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.resource}_{self.number:05d}.{self.snapshot}"
+
+    @property
+    def volume_name(self) -> str:
+        return f"{self.resource}_{self.number:05d}"
+
+
+class WantedResource(Value, frozen=True, kw_only=True):
+    name: str
+    revision: int
+    volumes: tuple[WantedVolume, ...] = ()
+    snapshots: tuple[WantedSnapshot, ...] = ()
+
+
+class Capacity(Value, frozen=True, kw_only=True):
+    """Bytes."""
+
+    total: int
+    free: int
+
+
+class BackingObject(Value, frozen=True, kw_only=True):
+    """Something found in a pool that looks like ours or stands in the way."""
+
+    pool: str
+    name: str
+    uuid: str = ""  # empty: the object carries no mark of ours
+    cluster: str = ""
+    size: int = 0
+
+
+class ReportedVolume(Value, frozen=True, kw_only=True):
+    number: int
+    uuid: str
+    presence: Presence
+    device: str | None = None
+    size: int | None = None  # bytes the top device offers
+    allocated: int | None = None  # bytes taken from the pool
+    in_use: bool | None = None  # None: not known
+    formatted: bool = False  # the wanted file system is on it
+    problem: str = ""
+
+
+class ReportedSnapshot(Value, frozen=True, kw_only=True):
+    snapshot: str
+    number: int
+    uuid: str
+    presence: Presence
+    created: int | None = None
+    allocated: int | None = None
+    problem: str = ""
+
+
+class ReportedResource(Value, frozen=True, kw_only=True):
+    """The outcome of one revision on one node."""
+
+    name: str
+    revision: int
+    settled: bool  # nothing left to do; False: see the problems, it will be tried again
+    volumes: tuple[ReportedVolume, ...] = ()
+    snapshots: tuple[ReportedSnapshot, ...] = ()
+    problem: str = ""  # what stood in the way, one sentence
+    plan: tuple[str, ...] = ()  # the steps that were left, printed
+
+
+class ReportedPool(Value, frozen=True, kw_only=True):
+    name: str
+    uuid: str
+    capacity: Capacity | None = None
+    marked: bool = False  # the marker with this pool's uuid was seen on the backing
+    problem: str = ""
+
+
+class Support(Value, frozen=True, kw_only=True):
+    """Whether a provider or layer can be used on the node, and why not."""
+
+    name: str
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        return not self.reasons
+
+
+class NodeInfo(Value, frozen=True, kw_only=True):
+    """What a satellite says about itself when the controller connects."""
+
+    name: str
+    uname: str
+    version: str
+    providers: tuple[Support, ...] = ()
+    layers: tuple[Support, ...] = ()
+    programs: Mapping[str, str] = {}  # external program -> version, or the reason of its absence
+    broken_plugins: Mapping[str, str] = {}
+    os_variant: str = ""

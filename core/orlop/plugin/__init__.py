@@ -1,0 +1,42 @@
+"""What plugins may import: this package, orlop.model, orlop.errors and orlop.codes."""
+
+from orlop.plugin.contracts import (
+    API_VERSION,
+    FileFacts,
+    NodeLayer,
+    Probe,
+    StorageDriver,
+)
+from orlop.plugin.hookspecs import PROJECT, hookimpl
+from orlop.plugin.steps import (
+    CreateFile,
+    LongCopy,
+    RemoveFile,
+    RequireUnused,
+    ResizeFile,
+    Run,
+    SetAttributes,
+    Step,
+    WriteFile,
+    run,
+)
+
+__all__ = [
+    "API_VERSION",
+    "PROJECT",
+    "CreateFile",
+    "FileFacts",
+    "LongCopy",
+    "NodeLayer",
+    "Probe",
+    "RemoveFile",
+    "RequireUnused",
+    "ResizeFile",
+    "Run",
+    "SetAttributes",
+    "Step",
+    "StorageDriver",
+    "WriteFile",
+    "hookimpl",
+    "run",
+]

@@ -1,0 +1,193 @@
+"""The contracts of storage drivers and layers, and what they may read of a node.
+
+A driver or layer is a class with two halves. The *controller half* are class methods that need no node:
+they check, size and describe. The *node half* is a frozen picture of what was seen, made by `observe`, the only
+impure method, once per round for all volumes; everything else in it is pure and returns steps.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+from orlop.model import (
+    BackingObject,
+    Capacity,
+    Presence,
+    WantedPool,
+    WantedSnapshot,
+    WantedVolume,
+)
+from orlop.model.cluster import Value
+from orlop.plugin.steps import Step
+
+API_VERSION = 1
+
+
+class FileFacts(Value, frozen=True, kw_only=True):
+    """What a directory says of one of its files. Sizes in bytes; attributes without the `user.` prefix."""
+
+    size: int
+    allocated: int
+    attributes: Mapping[str, str]
+    inode: int = 0
+
+
+class Probe(Protocol):
+    """The reading half of a host. Every method raises `CannotRead` or `CommandFailed` rather than guess."""
+
+    def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
+        """Output of a program that only looks. `LC_ALL=C`, with a time-out."""
+        ...
+
+    def programs(self, names: tuple[str, ...]) -> Mapping[str, str | None]:
+        """Path of each program, None where it is not installed."""
+        ...
+
+    def files(self, directory: str) -> Mapping[str, FileFacts] | None:
+        """Regular files of a directory by name; None when the directory does not exist."""
+        ...
+
+    def read(self, path: str) -> str | None:
+        """Text of a small file, None when it does not exist."""
+        ...
+
+    def space(self, directory: str) -> Capacity:
+        """Size and free bytes of the file system that holds a directory."""
+        ...
+
+    def reflink(self, directory: str) -> bool:
+        """Whether files in a directory can share their blocks."""
+        ...
+
+    def users(self) -> Mapping[str, tuple[str, ...]]:
+        """Block devices that are in use, with what uses each: mounts in all namespaces, holders, swap."""
+        ...
+
+
+@runtime_checkable
+class StorageDriver(Protocol):
+    """One kind of pool. `kind` is the provider kind of the API; the entry point bears it in lower case."""
+
+    api_version: ClassVar[int]
+    kind: ClassVar[str]
+    thin: ClassVar[bool]
+    snapshots: ClassVar[bool]
+    programs: ClassVar[tuple[str, ...]]  # what has to be installed on a node
+
+    # -- controller half --------------------------------------------------------------------------
+
+    @classmethod
+    def check_pool(cls, props: Mapping[str, str]) -> Mapping[str, str]:
+        """Properties of a pool in their canonical spelling; raises `BadProperty`."""
+        ...
+
+    @classmethod
+    def granularity(cls, props: Mapping[str, str]) -> int:
+        """Bytes; sizes of volumes in this pool are multiples of it."""
+        ...
+
+    @classmethod
+    def refuse_name(cls, name: str) -> str | None:
+        """Why a backing name (`<resource>_<nr>`) can't be used in such a pool, or None."""
+        ...
+
+    # -- node half --------------------------------------------------------------------------------
+
+    @classmethod
+    def observe(cls, probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Self:
+        """Look at all pools of this kind at once. A broken pool fails only itself (`pool_problem`)."""
+        ...
+
+    def pool_problem(self, pool: str) -> str:
+        """Why a pool can't be used, one sentence; empty when it can."""
+        ...
+
+    def pool_marked(self, pool: str) -> bool:
+        """Whether the backing carries the mark of exactly this pool."""
+        ...
+
+    def mark_pool(self, pool: WantedPool) -> list[Step]:
+        """Steps that put our mark on the backing of a `new` pool; empty when it is there."""
+        ...
+
+    def capacity(self, pool: str) -> Capacity: ...
+
+    def objects(self, pool: str) -> tuple[BackingObject, ...]:
+        """Everything in the pool that bears a mark of ours or a name of our form."""
+        ...
+
+    def presence(self, volume: WantedVolume) -> Presence: ...
+
+    def device(self, volume: WantedVolume) -> str | None:
+        """Path of the block device; None while it cannot be known."""
+        ...
+
+    def size(self, volume: WantedVolume) -> int | None:
+        """Bytes the device offers now."""
+        ...
+
+    def allocated(self, volume: WantedVolume) -> int | None:
+        """Bytes the volume takes from the pool now."""
+        ...
+
+    def formatted(self, volume: WantedVolume) -> bool:
+        """Whether the object records that its file system was made."""
+        ...
+
+    def record_formatted(self, volume: WantedVolume, kind: str) -> list[Step]:
+        """Steps that record on the object that its file system was made, once per incarnation."""
+        ...
+
+    def take_down(self, volume: WantedVolume) -> list[Step]:
+        """Close or remove. Removing needs the uuid; the device is seen gone before the object is removed."""
+        ...
+
+    def bring_up(self, volume: WantedVolume) -> list[Step]:
+        """Create (only `new`), fill from the source, put in place of `replaces`, open, grow; never shrink."""
+        ...
+
+    def snapshot_presence(self, snapshot: WantedSnapshot) -> Presence: ...
+
+    def snapshot_allocated(self, snapshot: WantedSnapshot) -> int | None: ...
+
+    def take_snapshot(self, snapshot: WantedSnapshot) -> list[Step]:
+        """Steps that take a `new` snapshot. Raises `Refused` where it would not be consistent."""
+        ...
+
+    def remove_snapshot(self, snapshot: WantedSnapshot) -> list[Step]: ...
+
+
+@runtime_checkable
+class NodeLayer(Protocol):
+    """One level of a volume's device stack. `kind` is the layer's name in the API."""
+
+    api_version: ClassVar[int]
+    kind: ClassVar[str]
+    programs: ClassVar[tuple[str, ...]]
+    above: ClassVar[frozenset[str]]  # layers this one may stand directly on; empty only for STORAGE
+    replicates: ClassVar[bool]  # True: the replicas of a volume hold the same data
+
+    # -- controller half --------------------------------------------------------------------------
+
+    @classmethod
+    def size_below(cls, size: int, options: Mapping[str, str]) -> int:
+        """Bytes the level below must offer for this one to offer `size`."""
+        ...
+
+    # -- node half --------------------------------------------------------------------------------
+
+    @classmethod
+    def observe(cls, probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Self: ...
+
+    def device(self, volume: WantedVolume, below: str | None) -> str | None: ...
+
+    def presence(self, volume: WantedVolume, below: str | None) -> Presence: ...
+
+    def size(self, volume: WantedVolume, below: str | None) -> int | None: ...
+
+    def take_down(self, volume: WantedVolume, below: str | None) -> list[Step]:
+        """Steps that must come before the levels below change: close, remove. Run top first."""
+        ...
+
+    def bring_up(self, volume: WantedVolume, below: str | None) -> list[Step]:
+        """Steps that need the levels below in place: create, open, grow. Run bottom first."""
+        ...

@@ -1,0 +1,107 @@
+"""Changes to a node, as values: compare them, print them, or execute them. One `match` carries them out."""
+
+import shlex
+from collections.abc import Mapping
+
+from orlop.model.cluster import Value
+
+
+class Run(Value, frozen=True, kw_only=True):
+    """Run one program. `secret` names what goes to its stdin; a plan never holds a key."""
+
+    argv: tuple[str, ...]
+    secret: str | None = None
+
+    def __str__(self) -> str:
+        return shlex.join(self.argv) + (f" < secret:{self.secret}" if self.secret else "")
+
+
+class CreateFile(Value, frozen=True, kw_only=True):
+    """Make a file of `size` bytes that carries `attributes` from the moment it bears its name.
+
+    Made under a temporary name, allocated (or sparse), marked, synced, then linked: it never replaces a file.
+    """
+
+    path: str
+    size: int
+    attributes: Mapping[str, str]
+    sparse: bool = False
+
+    def __str__(self) -> str:
+        return f"create {'sparse ' if self.sparse else ''}file {self.path} ({self.size} bytes)"
+
+
+class ResizeFile(Value, frozen=True, kw_only=True):
+    """Grow a file to `size` bytes; refused where that would shrink it."""
+
+    path: str
+    size: int
+    sparse: bool = False
+
+    def __str__(self) -> str:
+        return f"grow {self.path} to {self.size} bytes"
+
+
+class WriteFile(Value, frozen=True, kw_only=True):
+    """Write a small file, mode 0600, synced, under a temporary name and then renamed."""
+
+    path: str
+    content: str
+
+    def __str__(self) -> str:
+        return f"write {self.path} ({len(self.content)} bytes)"
+
+
+class RemoveFile(Value, frozen=True, kw_only=True):
+    path: str
+
+    def __str__(self) -> str:
+        return f"remove {self.path}"
+
+
+class SetAttributes(Value, frozen=True, kw_only=True):
+    """Set extended attributes (`user.` name space, names without the prefix) of a file."""
+
+    path: str
+    attributes: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return f"mark {self.path} " + " ".join(f"{k}={v}" for k, v in sorted(self.attributes.items()))
+
+
+class LongCopy(Value, frozen=True, kw_only=True):
+    """Copy a file's content to `target`, marked with `attributes`: a reflink where the file system can.
+
+    Made under a temporary name with progress and without a time-out, cancelled when a newer order comes, then
+    renamed. `size` extends the copy with zeros. `replace` may name the uuid of the one file it may take the place of.
+    """
+
+    source: str
+    target: str
+    attributes: Mapping[str, str]
+    size: int
+    replaces: str | None = None
+    reflink_only: bool = False
+
+    def __str__(self) -> str:
+        return f"copy {self.source} to {self.target}"
+
+
+class RequireUnused(Value, frozen=True, kw_only=True):
+    """Stop here unless nothing uses the device: mounts in every namespace, holders, open descriptors."""
+
+    device: str
+
+    def __str__(self) -> str:
+        return f"make sure that nothing uses {self.device}"
+
+
+Step = Run | CreateFile | ResizeFile | WriteFile | RemoveFile | SetAttributes | LongCopy | RequireUnused
+
+
+def run(*argv: str, secret: str | None = None) -> Run:
+    """
+    >>> print(run("lvremove", "-y", "vg0/a b"))
+    lvremove -y 'vg0/a b'
+    """
+    return Run(argv=argv, secret=secret)

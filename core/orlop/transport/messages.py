@@ -1,0 +1,92 @@
+"""What controller and satellite say to each other, version 1. Unknown fields are ignored on both sides.
+
+The controller connects, proves that it holds the cluster key and pushes. `Sync` is the whole picture of a node,
+`Update` what changed since; both are orders that can be repeated. Absence from a `Sync` removes nothing: only a
+volume with `wanted=False` and the uuid does. Reports come back as answers to a long poll.
+"""
+
+import msgspec
+
+from orlop.model.cluster import Value
+from orlop.model.node import (
+    BackingObject,
+    NodeInfo,
+    ReportedPool,
+    ReportedResource,
+    WantedPool,
+    WantedResource,
+)
+
+VERSION = 1
+
+
+class Fence(Value, frozen=True, kw_only=True):
+    """Who is speaking: one activation of one controller of one cluster."""
+
+    cluster: str
+    term: int
+    nonce: str
+    sequence: int = 0  # number of the controller's last commit, to notice a restored database
+
+
+class Sync(Value, frozen=True, kw_only=True):
+    fence: Fence
+    node: str
+    node_uuid: str
+    pools: tuple[WantedPool, ...] = ()
+    resources: tuple[WantedResource, ...] = ()
+
+
+class Update(Value, frozen=True, kw_only=True):
+    """`resources` replace what was known of them; `forget` names resources this node has no part in any more."""
+
+    fence: Fence
+    resources: tuple[WantedResource, ...] = ()
+    forget: tuple[str, ...] = ()
+    pools: tuple[WantedPool, ...] | None = None  # None: unchanged
+
+
+class Accepted(Value, frozen=True, kw_only=True):
+    """Answer to `Sync` and `Update`: the order is understood and queued, not yet carried out."""
+
+    info: NodeInfo | None = None
+
+
+class Report(Value, frozen=True, kw_only=True):
+    """What changed on the node since `after`. Values replace the ones reported earlier.
+
+    `number` counts reports of one run of the satellite; ask for the next with `after=number`. `synced` is true once
+    every resource of the last `Sync` has been looked at.
+    """
+
+    run: str  # drawn at the satellite's start: another one means it restarted and needs a `Sync`
+    number: int
+    synced: bool = False
+    resources: tuple[ReportedResource, ...] = ()
+    pools: tuple[ReportedPool, ...] = ()
+    orphans: tuple[BackingObject, ...] | None = None  # None: unchanged
+    info: NodeInfo | None = None
+
+
+class PhysicalDevice(Value, frozen=True, kw_only=True):
+    """A block device nothing uses. `size` in bytes."""
+
+    device: str
+    size: int
+    rotational: bool = False
+    model: str = ""
+    serial: str = ""
+    wwn: str = ""
+
+
+class Problem(Value, frozen=True, kw_only=True):
+    """Body of every refusal."""
+
+    kind: str  # unauthenticated, fenced, not_synced, bad_message, failed
+    message: str
+    term: int | None = None
+    nonce: str | None = None
+
+
+encode = msgspec.json.encode
+decode = msgspec.json.decode

@@ -1,0 +1,1 @@
+"""Storage drivers: where the bytes of a volume are kept."""
