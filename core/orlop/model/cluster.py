@@ -126,6 +126,7 @@ class Volume(Value, frozen=True, kw_only=True):
     levels: tuple[Level, ...]  # top first, STORAGE last
     new: bool = True  # only while true may the satellite create or format it
     source: str | None = None  # uuid of the snapshot volume that a new incarnation is filled from
+    source_name: str = ""  # backing name of that snapshot volume
     replaces: str | None = None  # uuid of the incarnation that a rollback puts this one in place of
     flags: frozenset[str] = frozenset()
     props: Properties = {}

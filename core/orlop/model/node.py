@@ -20,6 +20,16 @@ class Presence(StrEnum):
     MISSING = "MISSING"  # not new and absent: never made again until an administrator asks
 
 
+def volume_name(resource: str, number: int) -> str:
+    """Backing name of a volume in its pool; no name of ours contains a dot."""
+    return f"{resource}_{number:05d}"
+
+
+def snapshot_name(resource: str, number: int, snapshot: str) -> str:
+    """Backing name of a volume's snapshot."""
+    return f"{volume_name(resource, number)}.{snapshot}"
+
+
 class FileSystem(Value, frozen=True, kw_only=True):
     """The file system a new volume gets (`FileSystem/*` properties)."""
 
@@ -61,8 +71,7 @@ class WantedVolume(Value, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Backing name. `<resource>_<nr>` as decided in the design; no name of ours contains a dot."""
-        return f"{self.resource}_{self.number:05d}"
+        return volume_name(self.resource, self.number)
 
     @property
     def size(self) -> int:
@@ -85,11 +94,11 @@ class WantedSnapshot(Value, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        return f"{self.resource}_{self.number:05d}.{self.snapshot}"
+        return snapshot_name(self.resource, self.number, self.snapshot)
 
     @property
     def volume_name(self) -> str:
-        return f"{self.resource}_{self.number:05d}"
+        return volume_name(self.resource, self.number)
 
 
 class WantedResource(Value, frozen=True, kw_only=True):

@@ -1,0 +1,129 @@
+"""From what is wanted to what each node is told. Pure: the product, the simulation and the dry run share it."""
+
+from __future__ import annotations
+
+import shlex
+
+from orlop.controller.picture import Picture
+from orlop.controller.properties import Kind, effective
+from orlop.model import (
+    FileSystem,
+    Resource,
+    ResourceDefinition,
+    Snapshot,
+    Volume,
+    WantedLevel,
+    WantedPool,
+    WantedResource,
+    WantedSnapshot,
+    WantedVolume,
+    key,
+)
+
+DISKLESS = "DISKLESS"
+
+
+def nodes_of(definition: ResourceDefinition) -> set[str]:
+    """Keys of the nodes that have a part in a definition."""
+    return {key(r.node) for r in definition.resources} | {key(n.node) for s in definition.snapshots for n in s.nodes}
+
+
+def wanted_pools(picture: Picture, node: str) -> tuple[WantedPool, ...]:
+    return tuple(
+        WantedPool(name=p.name, uuid=p.uuid, provider=p.provider, props=p.props, new=p.new)
+        for (owner, _), p in sorted(picture.pools.items())
+        if owner == key(node) and p.provider != DISKLESS
+    )
+
+
+def wanted_resource(picture: Picture, definition: ResourceDefinition, node: str) -> WantedResource | None:
+    """What `node` should hold of a definition, tombstones included; None when it has no part in it."""
+    here = key(node)
+    volumes: list[WantedVolume] = []
+    for resource in definition.resources:
+        if key(resource.node) == here:
+            volumes += [_volume(picture, definition, resource, v) for v in resource.volumes]
+    snapshots = [
+        wanted
+        for snapshot in definition.snapshots
+        for part in snapshot.nodes
+        if key(part.node) == here
+        for wanted in _snapshots(definition, snapshot, part.node)
+    ]
+    if here not in nodes_of(definition):
+        return None
+    return WantedResource(
+        name=definition.name, revision=definition.revision, volumes=tuple(volumes), snapshots=tuple(snapshots)
+    )
+
+
+def same_order(one: WantedResource | None, other: WantedResource | None) -> bool:
+    """Whether two orders differ in nothing but their revision."""
+    if one is None or other is None:
+        return one is other
+    return one.volumes == other.volumes and one.snapshots == other.snapshots
+
+
+def _volume(
+    picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
+) -> WantedVolume:
+    closing = any(o.kind == "rollback" and o.state == "closing" for o in definition.operations)
+    return WantedVolume(
+        resource=definition.name,
+        number=volume.number,
+        uuid=volume.uuid,
+        pool=volume.pool,
+        levels=tuple(WantedLevel(layer=level.layer, size=level.size) for level in volume.levels),
+        wanted=not (resource.deleting or "DELETE" in volume.flags),
+        active="INACTIVE" not in resource.flags and not closing,
+        new=volume.new,
+        source=volume.source,
+        source_name=volume.source_name,
+        replaces=volume.replaces,
+        file_system=_file_system(picture, definition, resource, volume) if volume.new and not volume.source else None,
+    )
+
+
+def _file_system(
+    picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
+) -> FileSystem | None:
+    group = picture.group(definition.group)
+    objects = {
+        Kind.RESOURCE: resource.props,
+        Kind.VOLUME_DEFINITION: next(
+            (v.props for v in definition.volume_definitions if v.number == volume.number), {}
+        ),
+        Kind.RESOURCE_DEFINITION: definition.props,
+        Kind.RESOURCE_GROUP: group.props if group else {},
+        Kind.CONTROLLER: picture.controller.props,
+    }
+
+    def value(name: str) -> str:
+        found = effective(f"FileSystem/{name}", objects)
+        return found.value if found else ""
+
+    kind = value("Type")
+    if not kind:
+        return None
+    return FileSystem(
+        kind=kind, options=tuple(shlex.split(value("MkfsParams"))), user=value("User"), group=value("Group")
+    )
+
+
+def _snapshots(definition: ResourceDefinition, snapshot: Snapshot, node: str) -> list[WantedSnapshot]:
+    return [
+        WantedSnapshot(
+            resource=definition.name,
+            snapshot=snapshot.name,
+            number=volume.number,
+            uuid=volume.uuid,
+            volume=volume.volume,
+            pool=volume.pool,
+            size=volume.size,
+            wanted="DELETE" not in snapshot.flags and "DELETE" not in part.flags,
+            new=volume.new,
+        )
+        for part in snapshot.nodes
+        if part.node == node
+        for volume in part.volumes
+    ]

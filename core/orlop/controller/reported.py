@@ -1,0 +1,94 @@
+"""What the satellites last said. Memory only, refilled by them; what was not reported yet is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from orlop.model import BackingObject, NodeInfo, ReportedPool, ReportedResource, key
+from orlop.transport.messages import Report
+
+
+class Status(StrEnum):
+    """Connection states of a node, spelled as clients know them."""
+
+    OFFLINE = "OFFLINE"
+    CONNECTED = "CONNECTED"
+    ONLINE = "ONLINE"
+    VERSION_MISMATCH = "VERSION_MISMATCH"
+    FULL_SYNC_FAILED = "FULL_SYNC_FAILED"
+    AUTHENTICATION_ERROR = "AUTHENTICATION_ERROR"
+    UNKNOWN = "UNKNOWN"
+    HOSTNAME_MISMATCH = "HOSTNAME_MISMATCH"
+    OTHER_CONTROLLER = "OTHER_CONTROLLER"
+    AUTHENTICATED = "AUTHENTICATED"
+    NO_STLT_CONN = "NO_STLT_CONN"
+
+
+class NodeReport:
+    """One node. Written by its link only; every field is replaced, never changed in place."""
+
+    __slots__ = ("info", "orphans", "pools", "problem", "required", "resources", "status")
+
+    def __init__(self) -> None:
+        self.status = Status.OFFLINE
+        self.problem = ""  # why it is not online, one sentence
+        self.info: NodeInfo | None = None
+        self.resources: dict[str, ReportedResource] = {}
+        self.pools: dict[str, ReportedPool] = {}
+        self.orphans: tuple[BackingObject, ...] = ()
+        self.required: dict[str, int] = {}  # resource key -> revision in which the node's share last changed
+
+    def absorb(self, report: Report) -> None:
+        for resource in report.resources:
+            self.resources[key(resource.name)] = resource
+        for pool in report.pools:
+            self.pools[key(pool.name)] = pool
+        if report.orphans is not None:
+            self.orphans = report.orphans
+        if report.info is not None:
+            self.info = report.info
+
+    def forget(self) -> None:
+        """After a reconnect everything is unknown until it is reported again."""
+        self.resources, self.pools, self.orphans = {}, {}, ()
+
+
+class Reported:
+    """All nodes."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, NodeReport] = {}
+
+    def node(self, name: str) -> NodeReport:
+        found = self.nodes.get(key(name))
+        if found is None:
+            found = self.nodes.setdefault(key(name), NodeReport())
+        return found
+
+    def online(self, name: str) -> bool:
+        found = self.nodes.get(key(name))
+        return found is not None and found.status is Status.ONLINE
+
+    def pool(self, node: str, pool: str) -> ReportedPool | None:
+        found = self.nodes.get(key(node))
+        return found.pools.get(key(pool)) if found else None
+
+    def resource(self, node: str, name: str) -> ReportedResource | None:
+        """The last report, however old its revision; None while unknown or the node is away."""
+        found = self.nodes.get(key(node))
+        if found is None or found.status not in (Status.ONLINE, Status.CONNECTED):
+            return None
+        return found.resources.get(key(name))
+
+    def current(self, node: str, name: str) -> ReportedResource | None:
+        """The report about what the node was last told of the resource; None while it is working on it."""
+        report = self.resource(node, name)
+        if report is None:
+            return None
+        return report if report.revision >= self.nodes[key(node)].required.get(key(name), 0) else None
+
+    def currents(self, nodes: set[str], name: str) -> Mapping[str, ReportedResource]:
+        """Current reports by key of the node."""
+        found = {node: self.current(node, name) for node in nodes}
+        return {node: report for node, report in found.items() if report is not None}
