@@ -71,17 +71,13 @@ class Answers:
 
     def refused(self, error: OrlopError, report: str = "") -> None:
         """An expected error as an entry; `report` is the id of the error report written for it."""
-        self.error(
-            error.message, error.code, cause=error.cause, details=error.details, correction=error.correction
+        self._add(
+            codes.ERROR,
+            error.code,
+            error.message,
+            {"cause": error.cause, "details": error.details, "correction": error.correction},
+            (report,) if report else (),
         )
-        if report:
-            entry = self._entries.pop()
-            self._entries.append(
-                Entry(
-                    **{name: getattr(entry, name) for name in entry.__struct_fields__ if name != "error_report_ids"},
-                    error_report_ids=(report,),
-                )
-            )
 
     def refer(self, **references: str) -> None:
         """References for the entries that follow."""
@@ -90,15 +86,19 @@ class Answers:
     def extend(self, other: Answers) -> None:
         self._entries += other._entries
 
-    def _add(self, severity: int, code: int, message: str, parts: Mapping[str, str]) -> None:
-        texts = {name: parts[name] for name in ("cause", "details", "correction") if parts.get(name)}
+    def _add(
+        self, severity: int, code: int, message: str, parts: Mapping[str, str], reports: tuple[str, ...] = ()
+    ) -> None:
         references = {name: text for name, text in parts.items() if name not in ("cause", "details", "correction")}
         self._entries.append(
             Entry(
                 ret_code=severity | self._bits | code,
                 message=message,
+                cause=parts.get("cause", ""),
+                details=parts.get("details", ""),
+                correction=parts.get("correction", ""),
+                error_report_ids=reports,
                 obj_refs=self._references | references,
                 created_at=datetime.now(UTC).astimezone().isoformat(),
-                **texts,
             )
         )

@@ -64,9 +64,7 @@ def same_order(one: WantedResource | None, other: WantedResource | None) -> bool
     return one.volumes == other.volumes and one.snapshots == other.snapshots
 
 
-def _volume(
-    picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
-) -> WantedVolume:
+def _volume(picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume) -> WantedVolume:
     closing = any(o.kind == "rollback" and o.state == "closing" for o in definition.operations)
     return WantedVolume(
         resource=definition.name,
@@ -90,9 +88,7 @@ def _file_system(
     group = picture.group(definition.group)
     objects = {
         Kind.RESOURCE: resource.props,
-        Kind.VOLUME_DEFINITION: next(
-            (v.props for v in definition.volume_definitions if v.number == volume.number), {}
-        ),
+        Kind.VOLUME_DEFINITION: next((v.props for v in definition.volume_definitions if v.number == volume.number), {}),
         Kind.RESOURCE_DEFINITION: definition.props,
         Kind.RESOURCE_GROUP: group.props if group else {},
         Kind.CONTROLLER: picture.controller.props,

@@ -141,9 +141,8 @@ class Draft(Picture):
         at = key_of(value)
         before = self._find(type(value), at)
         if isinstance(value, ResourceDefinition):
-            original = self._base.definitions.get(at[0])
-            if original is not None and original.uuid == value.uuid and value.revision == original.revision:
-                value = _next_revision(value)
+            # The number of the commit: raised by every change, and never lower for a name that is used again.
+            value = msgspec.structs.replace(value, revision=self._base.sequence + 1)
         self._replace(type(value), at, before, value)
 
     def remove(self, value: Aggregate) -> None:
@@ -232,7 +231,3 @@ def promises(definition: ResourceDefinition) -> list[tuple[tuple[str, str], int,
         for volume in part.volumes
     ]
     return found
-
-
-def _next_revision(definition: ResourceDefinition) -> ResourceDefinition:
-    return msgspec.structs.replace(definition, revision=definition.revision + 1)

@@ -217,7 +217,7 @@ class ResourceDefinition(Value, frozen=True, kw_only=True):
     props: Properties = {}
     flags: frozenset[str] = frozenset()
     peer_slots: int | None = None
-    revision: int = 1  # raised by one in every transaction that changes anything of the definition
+    revision: int = 0  # number of the commit that changed anything of the definition last
     volume_definitions: tuple[VolumeDefinition, ...] = ()
     resources: tuple[Resource, ...] = ()
     connections: tuple[ResourceConnection, ...] = ()

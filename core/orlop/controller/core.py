@@ -1,0 +1,276 @@
+"""The controller's heart: the one place where what is wanted changes and where reports arrive."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+from uuid import uuid4
+
+import msgspec
+
+from orlop.controller import orders
+from orlop.controller.events import Events
+from orlop.controller.picture import Change, Draft, Picture
+from orlop.controller.progress import advance
+from orlop.controller.reported import Reported, Status
+from orlop.drivers import Drivers
+from orlop.errors import Refused
+from orlop.hooks import Hooks
+from orlop.model import Node, ResourceDefinition, StoragePool, key
+from orlop.transport.messages import Fence, Report
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+WAIT = 120.0  # seconds a request waits for satellites before it answers that the work goes on
+
+
+class Clock(Protocol):
+    def monotonic(self) -> float:
+        """Seconds, for measuring."""
+        ...
+
+    def milliseconds(self) -> int:
+        """Since 1970, for people."""
+        ...
+
+
+class Commits(Protocol):
+    """What the core needs of the store."""
+
+    def commit(self, changes: list[Change], sequence: int) -> None: ...
+
+
+class Waiter(Protocol):
+    """How a request waits: on a condition in the product, by stepping the cluster in the simulation."""
+
+    def wait(self, done: Callable[[], Result | None], seconds: float) -> Result | None:
+        """The first result of `done` that is not None; None when the time is over."""
+        ...
+
+    def notify(self) -> None:
+        """Something changed: ask `done` again."""
+        ...
+
+
+class ConditionWaiter:
+    """For threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._version = 0
+
+    def wait(self, done: Callable[[], Result | None], seconds: float) -> Result | None:
+        deadline = self._clock.monotonic() + seconds
+        while True:
+            with self._changed:
+                version = self._version
+            result = done()
+            if result is not None:
+                return result
+            with self._changed:
+                while self._version == version:
+                    left = deadline - self._clock.monotonic()
+                    if left <= 0 or not self._changed.wait(left):
+                        return done()
+
+    def notify(self) -> None:
+        with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
+
+class Links(Protocol):
+    """The connections to the satellites, told what changed; they compute and send orders on their own time."""
+
+    def watch(self, node: Node) -> None:
+        """The node is new or its addresses changed."""
+        ...
+
+    def drop(self, node: Node) -> None:
+        """The node is gone."""
+        ...
+
+    def changed(self, node: str, resource: str) -> None:
+        """The node's share of a resource changed (keys)."""
+        ...
+
+    def pools_changed(self, node: str) -> None: ...
+
+
+class Core:
+    """Everything a use case needs. One per controller process, passed to whoever uses it; no globals."""
+
+    def __init__(
+        self,
+        store: Commits,
+        picture: Picture,
+        fence: Fence,
+        drivers: Drivers,
+        hooks: Hooks,
+        clock: Clock,
+        waiter: Waiter,
+        blocked: frozenset[str] = frozenset(),
+    ) -> None:
+        self.picture = picture
+        self.reported = Reported()
+        self.drivers = drivers
+        self.hooks = hooks
+        self.clock = clock
+        self.events = Events()
+        self.blocked = blocked  # keys of definitions whose rows made no sense: their names stay taken
+        self.suspended = ""  # why only observing is allowed: a restored database, a newer controller
+        self.links: Links | None = None
+        self._fence = fence
+        self._store = store
+        self._waiter = waiter
+        self._writer = threading.RLock()
+
+    @property
+    def fence(self) -> Fence:
+        return msgspec.structs.replace(self._fence, sequence=self.picture.sequence)
+
+    def new_uuid(self) -> str:
+        return str(uuid4())
+
+    # -- changing ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def change(self) -> Iterator[Draft]:
+        """A draft under the writer lock; committed and published at the end, dropped on any error.
+
+        No satellite call, no hook and no sleep may happen inside.
+        """
+        with self._writer:
+            if self.suspended:
+                raise Refused(
+                    "the controller only observes",
+                    cause=self.suspended,
+                    correction="See 'orlop controller differences', then 'orlop controller accept-restore'.",
+                )
+            draft = Draft(self.picture)
+            yield draft
+            changes = draft.changes
+            if not changes:
+                return
+            draft.sequence += 1
+            self._store.commit(changes, draft.sequence)
+            before, self.picture = self.picture, draft.freeze()
+            self._publish(before, changes)
+        self._waiter.notify()
+
+    def _publish(self, before: Picture, changes: list[Change]) -> None:
+        for change in changes:
+            if isinstance(change.before or change.after, ResourceDefinition):
+                self._publish_definition(before, change)
+            elif change.kind is Node:
+                self._publish_node(change)
+            elif change.kind is StoragePool and self.links:
+                self.links.pools_changed(change.key[0])
+        self.events.published(self.picture, self.reported, changes)
+
+    def _publish_definition(self, before: Picture, change: Change) -> None:
+        old, new = change.before, change.after
+        assert old is None or isinstance(old, ResourceDefinition)
+        assert new is None or isinstance(new, ResourceDefinition)
+        nodes = (orders.nodes_of(old) if old else set()) | (orders.nodes_of(new) if new else set())
+        for node in nodes:
+            then = orders.wanted_resource(before, old, node) if old else None
+            now = orders.wanted_resource(self.picture, new, node) if new else None
+            if now is None:
+                self.reported.node(node).required.pop(change.key[0], None)
+            if orders.same_order(then, now):
+                continue
+            if now is not None:
+                self.reported.node(node).required[change.key[0]] = now.revision
+            if self.links:
+                self.links.changed(node, change.key[0])
+
+    def _publish_node(self, change: Change) -> None:
+        old, new = change.before, change.after
+        assert old is None or isinstance(old, Node)
+        assert new is None or isinstance(new, Node)
+        if new is None and old is not None:
+            if self.links:
+                self.links.drop(old)
+            self.reported.nodes.pop(change.key[0], None)
+        elif new is not None and self.links and (old is None or old.interfaces != new.interfaces):
+            self.links.watch(new)
+
+    # -- reports ----------------------------------------------------------------------------------------------
+
+    def on_report(self, node: str, report: Report) -> None:
+        """A satellite said something. What follows from it is committed before anybody who waits is told."""
+        self.reported.node(node).absorb(report)
+        self._mark_pools(node, report)
+        self.settle({key(r.name) for r in report.resources})
+        self._waiter.notify()
+
+    def settle(self, names: Iterable[str]) -> None:
+        """Advance some definitions (keys) as far as the current reports allow."""
+        if self.suspended or not any(self._next(self.picture, name) for name in names):
+            return
+        with self.change() as draft:
+            for name in names:
+                step = self._next(draft, name)
+                if step is None:
+                    continue
+                before, after = step
+                if after is None:
+                    draft.remove(before)
+                else:
+                    draft.put(after)
+
+    def _next(self, picture: Picture, name: str) -> tuple[ResourceDefinition, ResourceDefinition | None] | None:
+        definition = picture.definitions.get(name)
+        if definition is None:
+            return None
+        after = advance(definition, self.reported.currents(orders.nodes_of(definition), name))
+        return None if after is definition else (definition, after)
+
+    def _mark_pools(self, node: str, report: Report) -> None:
+        def fresh(picture: Picture) -> list[StoragePool]:
+            found = [(picture.pool(node, seen.name), seen) for seen in report.pools]
+            return [p for p, seen in found if p and p.new and seen.marked and seen.uuid == p.uuid]
+
+        if self.suspended or not fresh(self.picture):
+            return
+        with self.change() as draft:
+            for pool in fresh(draft):
+                draft.put(msgspec.structs.replace(pool, new=False))
+
+    def on_status(self, node: str, status: Status, problem: str = "") -> None:
+        """A link saw its node come or go."""
+        report = self.reported.node(node)
+        if (report.status, report.problem) == (status, problem):
+            return
+        report.problem = problem
+        before, report.status = report.status, status
+        if before is not status:
+            log.info("node %s is %s%s", node, status, f": {problem}" if problem else "")
+        found = self.picture.node(node)
+        if found:
+            self.events.node_status(found, before, status)
+        self._waiter.notify()
+
+    def suspend(self, reason: str) -> None:
+        """From now on only observe: another controller is or was active, or the database was restored."""
+        if not self.suspended:
+            log.error("only observing from now on: %s", reason)
+        self.suspended = reason
+        self._waiter.notify()
+
+    def resume(self, fence: Fence) -> None:
+        """An administrator accepted the picture; `fence` is the new activation."""
+        self._fence = fence
+        self.suspended = ""
+
+    # -- waiting ----------------------------------------------------------------------------------------------
+
+    def wait(self, done: Callable[[], Result | None], seconds: float = WAIT) -> Result | None:
+        """Wait without any lock until `done` has a result; None when the time is over."""
+        return self._waiter.wait(done, seconds)

@@ -1,0 +1,187 @@
+"""The connection to one satellite: what it has to be told, in steps that threads or a simulation take."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from orlop.controller import orders
+from orlop.controller.core import Core
+from orlop.controller.reported import Status
+from orlop.errors import Fenced, TransportError, Unauthenticated
+from orlop.model import Node, NodeInfo, key
+from orlop.transport.messages import Fence, PhysicalDevice, Report, Sync, Update
+
+log = logging.getLogger(__name__)
+
+
+class Channel(Protocol):
+    """One authenticated conversation with a satellite; `orlop.transport.channel` has the real one."""
+
+    def connect(self) -> NodeInfo: ...
+    def sync(self, message: Sync) -> object: ...
+    def update(self, message: Update) -> object: ...
+    def reports(self, after: int, wait: float) -> Report: ...
+    def physical_storage(self) -> tuple[PhysicalDevice, ...]: ...
+    def close(self) -> None: ...
+
+
+class Link:
+    """Steps, none of which waits but `poll`: `connect`, `push`, `poll`. Any failure brings it back to the start.
+
+    Orders are computed when they are sent, from the picture of that moment: changes that came in between fall
+    together, and a full `Sync` follows every new connection.
+    """
+
+    def __init__(self, core: Core, node: Node, dial: Callable[[Node, Fence], Channel]) -> None:
+        self.node = node
+        self._core = core
+        self._dial = dial
+        self._channel: Channel | None = None
+        self._lock = threading.Lock()
+        self._dirty: set[str] = set()
+        self._pools_dirty = False
+        self._synced = False  # the satellite has the whole picture
+        self._run = ""
+        self._number = 0
+
+    @property
+    def connected(self) -> bool:
+        return self._channel is not None
+
+    @property
+    def pending(self) -> bool:
+        """Whether `push` has something to do."""
+        return self.connected and (not self._synced or bool(self._dirty) or self._pools_dirty)
+
+    def changed(self, resource: str) -> None:
+        with self._lock:
+            self._dirty.add(resource)
+
+    def pools_changed(self) -> None:
+        with self._lock:
+            self._pools_dirty = True
+
+    def connect(self) -> bool:
+        """Whether the satellite answered and both sides proved themselves."""
+        if not self.node.interfaces:
+            self._core.on_status(self.node.name, Status.NO_STLT_CONN, "it has no net interface for the satellite")
+            return False
+        self._core.reported.node(self.node.name).forget()
+        try:
+            channel = self._dial(self.node, self._core.fence)
+            info = channel.connect()
+        except TransportError as error:
+            self._failed(error)
+            return False
+        self._core.reported.node(self.node.name).info = info
+        self._channel, self._synced, self._run, self._number = channel, False, "", 0
+        self._core.on_status(self.node.name, Status.CONNECTED)
+        return True
+
+    def push(self) -> bool:
+        """Send what is pending; False when the connection was lost."""
+        channel = self._channel
+        if channel is None:
+            return False
+        if self._core.suspended:
+            return True
+        with self._lock:
+            dirty, self._dirty = self._dirty, set()
+            pools, self._pools_dirty = self._pools_dirty, False
+            whole = not self._synced
+        try:
+            if whole:
+                channel.sync(self._whole())
+                self._synced = True
+            elif dirty or pools:
+                channel.update(self._part(dirty, pools))
+        except TransportError as error:
+            self._failed(error)
+            return False
+        return True
+
+    def poll(self, wait: float) -> bool:
+        """Fetch and deliver what the satellite has to report; False when the connection was lost."""
+        channel = self._channel
+        if channel is None:
+            return False
+        try:
+            report = channel.reports(self._number, wait)
+        except TransportError as error:
+            self._failed(error)
+            return False
+        if self._run and report.run != self._run:  # it restarted between two polls and knows nothing any more
+            self._run, self._number, self._synced = "", 0, False
+            self._core.reported.node(self.node.name).forget()
+            self._core.on_status(self.node.name, Status.CONNECTED)
+            return True
+        self._run, self._number = report.run, report.number
+        self._core.on_report(self.node.name, report)
+        if report.synced and self._synced:
+            self._core.on_status(self.node.name, Status.ONLINE)
+        return True
+
+    def physical_storage(self) -> tuple[PhysicalDevice, ...]:
+        """Asks the satellite; raises `TransportError` when it is away."""
+        channel = self._channel
+        if channel is None:
+            raise TransportError(f"node {self.node.name} is not connected")
+        return channel.physical_storage()
+
+    def close(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _whole(self) -> Sync:
+        picture = self._core.picture
+        wanted = [
+            order
+            for definition in picture.definitions_on(self.node.name)
+            if (order := orders.wanted_resource(picture, definition, self.node.name))
+        ]
+        required = self._core.reported.node(self.node.name).required
+        for order in wanted:
+            required[key(order.name)] = max(order.revision, required.get(key(order.name), 0))
+        return Sync(
+            fence=self._core.fence,
+            node=self.node.name,
+            node_uuid=self.node.uuid,
+            pools=orders.wanted_pools(picture, self.node.name),
+            resources=tuple(wanted),
+        )
+
+    def _part(self, dirty: set[str], pools: bool) -> Update:
+        picture = self._core.picture
+        wanted, forget = [], []
+        for name in sorted(dirty):
+            definition = picture.definitions.get(name)
+            order = orders.wanted_resource(picture, definition, self.node.name) if definition else None
+            if order is None:
+                forget.append(name)
+            else:
+                wanted.append(order)
+        return Update(
+            fence=self._core.fence,
+            resources=tuple(wanted),
+            forget=tuple(forget),
+            pools=orders.wanted_pools(picture, self.node.name) if pools else None,
+        )
+
+    def _failed(self, error: TransportError) -> None:
+        self.close()
+        self._synced = False
+        match error:
+            case Fenced():
+                self._core.suspend(
+                    f"node {self.node.name} obeys another activation of the controller (term {error.term}): {error}"
+                )
+                status = Status.OTHER_CONTROLLER
+            case Unauthenticated():
+                status = Status.AUTHENTICATION_ERROR
+            case _:
+                status = Status.OFFLINE
+        self._core.on_status(self.node.name, status, str(error))

@@ -1,0 +1,265 @@
+"""From wanted and reported to the next wanted. Pure, and safe to repeat at any point.
+
+`advance` is what drives everything that takes more than one step: it clears `new` at the first proof of success,
+lets go of what satellites have confirmed as removed, completes or fails snapshots, and leads rollbacks from
+closing through replacing to done. It is given only *current* reports: reports about the last order a node got.
+A crash loses nothing, since the next report leads to the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from orlop.model import (
+    NodeSnapshot,
+    Operation,
+    Presence,
+    ReportedResource,
+    ReportedSnapshot,
+    ReportedVolume,
+    Resource,
+    ResourceDefinition,
+    Snapshot,
+    SnapshotVolume,
+    Volume,
+    key,
+)
+
+replace = msgspec.structs.replace
+Reports = Mapping[str, ReportedResource]  # key of the node -> its current report
+
+SUCCESSFUL = "SUCCESSFUL"
+FAILED = "FAILED_DEPLOYMENT"
+DELETE = "DELETE"
+
+
+def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinition | None:
+    """The definition as it should be wanted next: the same object when there is nothing to do, None when it is gone.
+
+    A definition is gone when it is marked DELETE and neither resources nor snapshots are left.
+    """
+    changed = _resources(definition, reports)
+    changed = _volume_definitions(changed)
+    changed = _snapshots(changed, reports)
+    changed = _operations(changed, reports)
+    if changed.deleting and not changed.resources and not changed.snapshots:
+        return None
+    return changed
+
+
+def reported_volume(report: ReportedResource | None, uuid: str) -> ReportedVolume | None:
+    return next((v for v in report.volumes if v.uuid == uuid), None) if report else None
+
+
+def reported_snapshot(report: ReportedResource | None, uuid: str) -> ReportedSnapshot | None:
+    return next((s for s in report.snapshots if s.uuid == uuid), None) if report else None
+
+
+# -- resources ------------------------------------------------------------------------------------------------
+
+
+def _resources(definition: ResourceDefinition, reports: Reports) -> ResourceDefinition:
+    resources = []
+    for resource in definition.resources:
+        after = _resource(resource, reports.get(key(resource.node)))
+        if after is not None:
+            resources.append(after)
+    if _same(resources, definition.resources):
+        return definition
+    return replace(definition, resources=tuple(resources))
+
+
+def _resource(resource: Resource, report: ReportedResource | None) -> Resource | None:
+    if resource.deleting and not resource.volumes:
+        return None
+    if report is None:
+        return resource
+    volumes = []
+    for volume in resource.volumes:
+        seen = reported_volume(report, volume.uuid)
+        removing = resource.deleting or DELETE in volume.flags
+        if removing and seen is not None and seen.presence is Presence.ABSENT:
+            continue
+        volumes.append(_made(volume, seen) if seen and not removing else volume)
+    if resource.deleting and not volumes:
+        return None
+    if _same(volumes, resource.volumes):
+        return resource
+    return replace(resource, volumes=tuple(volumes))
+
+
+def _made(volume: Volume, seen: ReportedVolume) -> Volume:
+    """A volume stays `new` until it was seen complete once; a rollback or restore is over then, too."""
+    if volume.new and not seen.problem and seen.presence is Presence.READY:
+        return replace(volume, new=False, source=None, source_name="", replaces=None)
+    return volume
+
+
+def _volume_definitions(definition: ResourceDefinition) -> ResourceDefinition:
+    used = {v.number for r in definition.resources for v in r.volumes}
+    kept = [v for v in definition.volume_definitions if DELETE not in v.flags or v.number in used]
+    if len(kept) == len(definition.volume_definitions):
+        return definition
+    return replace(definition, volume_definitions=tuple(kept))
+
+
+# -- snapshots ------------------------------------------------------------------------------------------------
+
+
+def _snapshots(definition: ResourceDefinition, reports: Reports) -> ResourceDefinition:
+    snapshots = []
+    for snapshot in definition.snapshots:
+        after = _snapshot(snapshot, reports)
+        if after is not None:
+            snapshots.append(after)
+    if _same(snapshots, definition.snapshots):
+        return definition
+    return replace(definition, snapshots=tuple(snapshots))
+
+
+def _snapshot(snapshot: Snapshot, reports: Reports) -> Snapshot | None:
+    parts = []
+    for part in snapshot.nodes:
+        after = _part(snapshot, part, reports.get(key(part.node)))
+        if after is not None:
+            parts.append(after)
+    if not parts and DELETE in snapshot.flags:
+        return None
+    if not _same(parts, snapshot.nodes):
+        snapshot = replace(snapshot, nodes=tuple(parts))
+    if DELETE in snapshot.flags or SUCCESSFUL in snapshot.flags or FAILED in snapshot.flags:
+        return snapshot
+    if snapshot_problems(snapshot, reports):
+        return failed(snapshot)
+    if snapshot.nodes and all(not v.new for part in snapshot.nodes for v in part.volumes):
+        return replace(snapshot, flags=snapshot.flags | {SUCCESSFUL})
+    return snapshot
+
+
+def failed(snapshot: Snapshot, flag: str = FAILED) -> Snapshot:
+    """A snapshot counts on every node or on none: what was taken already is removed."""
+    return replace(
+        snapshot,
+        flags=snapshot.flags | {flag},
+        nodes=tuple(replace(part, flags=part.flags | {DELETE}) for part in snapshot.nodes),
+    )
+
+
+def snapshot_problems(snapshot: Snapshot, reports: Reports) -> dict[str, str]:
+    """Display name of each node that could not take its part, with the reason."""
+    found = {}
+    for part in snapshot.nodes:
+        report = reports.get(key(part.node))
+        for volume in part.volumes:
+            seen = reported_snapshot(report, volume.uuid)
+            if seen is not None and volume.new and seen.problem:
+                found[part.node] = seen.problem
+    return found
+
+
+def _part(snapshot: Snapshot, part: NodeSnapshot, report: ReportedResource | None) -> NodeSnapshot | None:
+    if report is None:
+        return part
+    removing = DELETE in snapshot.flags or DELETE in part.flags
+    volumes = []
+    created = part.created
+    for volume in part.volumes:
+        seen = reported_snapshot(report, volume.uuid)
+        if removing and seen is not None and seen.presence is Presence.ABSENT:
+            continue
+        if not removing and seen is not None and _taken(volume, seen):
+            volume = replace(volume, new=False)
+            created = seen.created or created
+        volumes.append(volume)
+    if removing and not volumes:
+        return None
+    if _same(volumes, part.volumes):
+        return part
+    return replace(part, volumes=tuple(volumes), created=created)
+
+
+def _taken(volume: SnapshotVolume, seen: ReportedSnapshot) -> bool:
+    return volume.new and seen.presence is Presence.READY and not seen.problem
+
+
+# -- operations -----------------------------------------------------------------------------------------------
+
+
+def _operations(definition: ResourceDefinition, reports: Reports) -> ResourceDefinition:
+    for operation in definition.operations:
+        if operation.kind == "rollback":
+            definition = _rollback(definition, operation, reports)
+    return definition
+
+
+def _rollback(definition: ResourceDefinition, operation: Operation, reports: Reports) -> ResourceDefinition:
+    """closing: every device is closed, proven unused. replacing: new incarnations are filled from the snapshot.
+
+    The point of no return lies between the two. A node that cannot close ends the operation and nothing was changed;
+    a node that cannot replace is tried until it can.
+    """
+    if operation.state == "closing":
+        problems = {
+            r.node: report.problem
+            for r in definition.resources
+            if (report := reports.get(key(r.node))) is not None and report.problem
+        }
+        if problems:
+            node, problem = sorted(problems.items())[0]
+            return _with(definition, replace(operation, state="failed", problem=f"node {node}: {problem}"))
+        if all(_closed(r, reports.get(key(r.node))) for r in definition.resources if not r.deleting):
+            return _replacing(definition, operation)
+    if operation.state == "replacing" and not any(v.replaces for r in definition.resources for v in r.volumes):
+        return _with(definition, replace(operation, state="done"))
+    return definition
+
+
+def _closed(resource: Resource, report: ReportedResource | None) -> bool:
+    if report is None or not report.settled:
+        return False
+    seen = {v.uuid: v for v in report.volumes}
+    return all(v.uuid in seen and seen[v.uuid].presence is Presence.HIDDEN for v in resource.volumes)
+
+
+def _replacing(definition: ResourceDefinition, operation: Operation) -> ResourceDefinition:
+    incarnations: Mapping[str, str] = operation.arguments["incarnations"]  # uuid now -> uuid of the next incarnation
+    snapshot = next((s for s in definition.snapshots if s.uuid == operation.arguments["snapshot"]), None)
+    if snapshot is None or not incarnations.keys() >= {v.uuid for r in definition.resources for v in r.volumes}:
+        return _with(definition, replace(operation, state="failed", problem="the resource changed meanwhile"))
+    sources = {
+        (key(part.node), v.number): (v.uuid, operation.arguments["names"][str(v.number)])
+        for part in snapshot.nodes
+        for v in part.volumes
+    }
+    resources = tuple(
+        replace(
+            resource,
+            volumes=tuple(
+                replace(
+                    volume,
+                    uuid=incarnations[volume.uuid],
+                    new=True,
+                    replaces=volume.uuid,
+                    source=sources[key(resource.node), volume.number][0],
+                    source_name=sources[key(resource.node), volume.number][1],
+                )
+                for volume in resource.volumes
+            ),
+        )
+        for resource in definition.resources
+    )
+    return _with(replace(definition, resources=resources), replace(operation, state="replacing"))
+
+
+def _with(definition: ResourceDefinition, operation: Operation) -> ResourceDefinition:
+    """Ended operations are kept until the next one of the definition begins, so that whoever waits can look."""
+    return replace(
+        definition,
+        operations=tuple(operation if o.uuid == operation.uuid else o for o in definition.operations),
+    )
+
+
+def _same(new: Sequence[object], old: Sequence[object]) -> bool:
+    return len(new) == len(old) and all(a is b for a, b in zip(new, old, strict=True))
