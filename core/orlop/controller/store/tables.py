@@ -226,6 +226,7 @@ volume = _table(
     _json("levels"),
     _flag("new"),
     Column("source", binary(UUID)),
+    Column("source_name", binary(BACKING_NAME), nullable=False),
     Column("replaces", binary(UUID)),
     _json("flags"),
     _json("props"),
