@@ -49,10 +49,11 @@ def test_an_export_is_restored_on_every_engine(
 def test_a_database_that_holds_something_is_not_restored_into(open_store: Store, tmp_path: Path, url: str) -> None:
     open_store.export(tmp_path / "export.json")
     open_store.close()
-    before = Store.open(url, check_writer=False).export_data()["tables"]
-    with pytest.raises(NotEmpty):
-        restore(url, tmp_path / "export.json")
-    assert Store.open(url, check_writer=False).export_data()["tables"] == before
+    with Store.open(url, check_writer=False) as store:
+        before = store.export_data()["tables"]
+        with pytest.raises(NotEmpty):
+            restore(url, tmp_path / "export.json")
+        assert store.export_data()["tables"] == before
 
 
 def test_a_database_in_use_is_not_restored_into(tmp_path: Path) -> None:
