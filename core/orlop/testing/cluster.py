@@ -153,6 +153,8 @@ class SimulatedNode:
         except Crash:
             self.stop()
             raise TransportError(f"satellite {self.name} stopped") from None
+        except NodeError as error:
+            raise TransportError(f"satellite {self.name} could not do it: {error}") from error
 
     def step(self) -> bool:
         """One round of looking, or one piece of work; False when there is nothing to do now."""
