@@ -1,0 +1,48 @@
+# Everything runs from a `.venv` in the clone, made on first use. Its stamp bears a hash of pyproject.toml and of the
+# clone's path: another version or a moved clone sets up again.
+PYTHON ?= python3
+KEEP ?=
+KEY := $(shell { cat pyproject.toml; pwd; } | sha256sum | cut -c1-16)
+READY := .venv/ready-$(KEY)
+READY_DEV := .venv/ready-dev-$(KEY)
+
+.PHONY: help demo demo-stop test lint format bench clean
+
+help:
+	@echo 'make demo        a cluster of three nodes on this machine does the main job (root); KEEP=1 leaves it running'
+	@echo 'make demo-stop   end the cluster that make demo KEEP=1 left, and remove all of it'
+	@echo 'make test        the tests; what needs root or a missing program is skipped and named'
+	@echo 'make lint        style and types'
+	@echo 'make format      bring the style in order'
+	@echo 'make bench       measure a real cluster and print the table (root)'
+	@echo 'make clean       remove .venv and what tools have cached'
+
+$(READY):
+	@$(PYTHON) .ci/environment.py $@
+
+$(READY_DEV): $(READY)
+	@$(PYTHON) .ci/environment.py --dev $@
+
+demo: $(READY)
+	@.venv/bin/python -m demo $(if $(KEEP),--keep)
+
+demo-stop: $(READY)
+	@.venv/bin/python -m demo --stop
+
+test: $(READY_DEV)
+	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY_DEV)
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: $(READY_DEV)
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+bench: $(READY)
+	@.venv/bin/python -m demo.bench
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
