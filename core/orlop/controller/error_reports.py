@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import re
+import socket
 import threading
 import time
 import traceback
@@ -28,7 +29,9 @@ _FIELD = re.compile(r"^([A-Z][A-Za-z ]+):\s+(.*)$", re.MULTILINE)
 class ErrorReports:
     """Thread-safe. The files are the truth; a summary of each is kept in memory so that lists read no files."""
 
-    def __init__(self, directory: Path, node: str, clock: Clock) -> None:
+    def __init__(self, directory: Path, clock: Clock, node: str = "") -> None:
+        """`node`: what this machine is called, by default its host name."""
+        node = node or socket.gethostname()
         self._directory = directory
         self._node = node
         self._clock = clock

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, PathConverter
 
 from orlop.codes import Subject
 from orlop.controller import wire
@@ -43,18 +43,28 @@ class Name(BaseConverter):
         return value.replace(SLASH, "/")
 
 
+class PropertyKey(PathConverter):
+    """The rest of a path: keys have slashes, which not every client escapes."""
+
+    def to_python(self, value: str) -> str:
+        return value.replace(SLASH, "/")
+
+
+CONVERTERS = {"volume_number": "int", "key": "key"}
+
+
 def create_application(
     core: Core,
     reports: ErrorReports,
-    limits: Limits | None = None,
+    threads: int = 64,
     config: wire.ControllerConfig | None = None,
 ) -> Flask:
-    """`limits` has to be the one that the server's threads are sized by; `config` is what clients are shown."""
+    """`threads` is how many the server has; `config` is what clients are shown of the configuration."""
     application = Flask(__name__, static_folder=None)
     application.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    application.url_map.converters["name"] = Name
+    application.url_map.converters |= {"name": Name, "key": PropertyKey}
     application.url_map.merge_slashes = False
-    site = Site(reports, limits or Limits(), config or wire.ControllerConfig())
+    site = Site(reports, Limits(threads), config or wire.ControllerConfig())
     for route in every_route():
         _add(application, core, site, route)
     application.before_request(_identify)
@@ -69,7 +79,7 @@ def create_application(
 def _add(application: Flask, core: Core, site: Site, route: Route) -> None:
     rule = route.path
     for name in route.parameters:
-        rule = rule.replace(f"{{{name}}}", f"<{'int' if name == 'volume_number' else 'name'}:{name}>")
+        rule = rule.replace(f"{{{name}}}", f"<{CONVERTERS.get(name, 'name')}:{name}>")
 
     def view(**arguments: Any) -> Response:
         return _serve(core, site, route, arguments)

@@ -25,30 +25,15 @@ class Busy(Refused):
 
 
 class Limits:
-    """Commands and event streams together take at most half of the threads, so that reads always find one.
+    """Commands and event streams together take at most half of the threads, so that reads always find one."""
 
-    The server is started with `threads` threads, or better with `waitress()`.
-    """
-
-    def __init__(self, threads: int = 128) -> None:
+    def __init__(self, threads: int) -> None:
         if threads < 8:
             raise ValueError(f"{threads} threads are too few for commands, event streams and reads: 8 at least")
-        self.threads = threads
         self.streams = threads // 8
         self.commands = threads // 2 - self.streams
         self._streams = threading.BoundedSemaphore(self.streams)
         self._commands = threading.BoundedSemaphore(self.commands)
-
-    def waitress(self) -> dict[str, int | bool | None]:
-        """Options for `waitress.serve`. `send_bytes`: an event has to leave at once, however short it is."""
-        return {
-            "threads": self.threads,
-            "send_bytes": 1,
-            "max_request_body_size": 2 * LARGEST_BODY,  # above it waitress itself answers, without an envelope
-            "connection_limit": 1000,
-            "expose_tracebacks": False,
-            "ident": None,
-        }
 
     @contextmanager
     def command(self) -> Iterator[None]:

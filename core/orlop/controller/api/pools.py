@@ -24,9 +24,7 @@ def _matching(call: Call, nodes: frozenset[str]) -> list[wire.StoragePool]:
     found = [
         pool
         for (node, name), pool in sorted(call.core.picture.pools.items())
-        if (not nodes or node in nodes)
-        and (not names or name in names)
-        and call.query.matches(pool.props.items())
+        if (not nodes or node in nodes) and (not names or name in names) and call.query.matches(pool.props.items())
     ]
     return [view.pool(call.core.drivers, call.core.reported, pool) for pool in call.query.page(found)]
 
@@ -79,16 +77,12 @@ def create_definition(call: Call) -> Answers:
     return pools.create_definition(call.core, call.body)
 
 
-@route(
-    "GET", "/v1/storage-pool-definitions/{storagepool}", answer=wire.StoragePoolDefinition, about=DEFINITION
-)
+@route("GET", "/v1/storage-pool-definitions/{storagepool}", answer=wire.StoragePoolDefinition, about=DEFINITION)
 def definition(call: Call, storagepool: str) -> wire.StoragePoolDefinition:
     return _definition(lookup.pool_definition(call.core.picture, storagepool))
 
 
-@route(
-    "PUT", "/v1/storage-pool-definitions/{storagepool}", body=wire.StoragePoolDefinitionModify, about=DEFINITION
-)
+@route("PUT", "/v1/storage-pool-definitions/{storagepool}", body=wire.StoragePoolDefinitionModify, about=DEFINITION)
 def modify_definition(call: Call, storagepool: str) -> Answers:
     return pools.modify_definition(call.core, storagepool, call.body)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orlop.controller import wire
@@ -16,3 +18,4 @@ class Site:
     limits: Limits
     config: wire.ControllerConfig
     fragments: Fragments = field(default_factory=Fragments)
+    scrapes: Iterator[int] = field(default_factory=lambda: itertools.count(1))  # numbers of scrapes, atomic

@@ -4,6 +4,7 @@ from orlop.codes import Fail
 from orlop.controller.picture import Picture
 from orlop.errors import NotFound
 from orlop.model import (
+    KeyValueStore,
     Node,
     Resource,
     ResourceDefinition,
@@ -107,3 +108,10 @@ def volume_group(of: ResourceGroup, number: int) -> VolumeGroup:
         if found.number == number:
             return found
     raise NotFound(f"Volume group {number} of resource group '{of.name}' not found.", code=Fail.NOT_FOUND_VLM_GRP)
+
+
+def key_value_store(picture: Picture, name: str) -> KeyValueStore:
+    found = picture.key_values.get(key(name))
+    if found is None:
+        raise NotFound(f"Key-value store '{name}' not found.", code=Fail.NOT_FOUND_KVS)
+    return found

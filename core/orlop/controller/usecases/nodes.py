@@ -102,8 +102,7 @@ def reconnect(core: Core, name: str) -> Answers:
     if not node.has_satellite:
         raise Refused(f"Node '{node.name}' is of type {node.kind}: it has no satellite.", code=Fail.INVLD_NODE_TYPE)
     if core.links:
-        core.links.drop(node)
-        core.links.watch(node)
+        core.links.reconnect(node)
     answers.success(f"The connection to node '{node.name}' is made anew.", codes.MODIFIED)
     _await_connection(core, node, answers)
     return answers
@@ -261,9 +260,7 @@ def _forget(draft: Draft, definition: ResourceDefinition, node: str, answers: An
         definition,
         resources=tuple(r for r in definition.resources if key(r.node) != here),
         connections=tuple(c for c in definition.connections if here not in (key(c.node_a), key(c.node_b))),
-        snapshots=tuple(
-            replace(s, nodes=parts[s.uuid]) for s in definition.snapshots if parts[s.uuid] or not s.nodes
-        ),
+        snapshots=tuple(replace(s, nodes=parts[s.uuid]) for s in definition.snapshots if parts[s.uuid] or not s.nodes),
     )
     remaining = advance(after, {})
     if remaining is None:

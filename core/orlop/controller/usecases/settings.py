@@ -12,9 +12,11 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.properties import Kind
+from orlop.controller.usecases import lookup
 from orlop.controller.usecases.property_changes import changed
-from orlop.errors import NotFound, Refused
-from orlop.model import KeyValueStore, Properties, key, names
+from orlop.errors import Refused
+from orlop.model import KeyValueStore, key, names
+from orlop.model.cluster import Properties
 
 SECRET = ("encryption/", "Auth/Tokens/", "Internal/")  # namespaces that are never shown
 RESTART = ("REST/", "netcom/")  # read at the start of the controller only
@@ -87,13 +89,6 @@ def _levels(body: wire.ControllerConfig) -> list[str]:
     return [level for level in (log.level_linstor, log.level, log.level_linstor_global, log.level_global) if level]
 
 
-def key_value_store(core: Core, name: str) -> KeyValueStore:
-    found = core.picture.key_values.get(key(name))
-    if found is None:
-        raise NotFound(f"Key-value store '{name}' not found.", code=Fail.NOT_FOUND_KVS)
-    return found
-
-
 def modify_key_value_store(core: Core, name: str, body: wire.KeyValueStoreModify) -> Answers:
     """A store exists as long as it has a key: the first one makes it, removing the last one removes it."""
     with core.change() as draft:
@@ -110,8 +105,8 @@ def modify_key_value_store(core: Core, name: str, body: wire.KeyValueStoreModify
 
 
 def delete_key_value_store(core: Core, name: str) -> Answers:
-    store = key_value_store(core, name)
     with core.change() as draft:
+        store = lookup.key_value_store(draft, name)
         draft.remove(store)
     answers = Answers(codes.DELETE, Subject.KVS, KVS=store.name)
     answers.success(f"Key-value store '{store.name}' is deleted.", codes.DELETED)

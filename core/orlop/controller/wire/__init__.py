@@ -43,6 +43,12 @@ from orlop.controller.wire.groups import (
     VolumeGroup,
     VolumeGroupModify,
 )
+from orlop.controller.wire.insight import (
+    Difference,
+    Job,
+    JoinCommand,
+    Orphan,
+)
 from orlop.controller.wire.layers import (
     DrbdConnection,
     DrbdResource,
@@ -132,6 +138,10 @@ from orlop.controller.wire.snapshots import (
 )
 
 __all__ = [
+    "Orphan",
+    "Job",
+    "JoinCommand",
+    "Difference",
     "AutoPlaceRequest",
     "AutoSelectFilter",
     "AutoSelectFilterModify",

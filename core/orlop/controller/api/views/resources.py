@@ -31,9 +31,7 @@ def replica(
     picture: Picture, definition: model.ResourceDefinition, resource: model.Resource, report: ReportedResource | None
 ) -> Replica:
     at = key(resource.node)
-    return Replica(
-        definition, resource, report, tuple(picture.pools.get((at, key(v.pool))) for v in resource.volumes)
-    )
+    return Replica(definition, resource, report, tuple(picture.pools.get((at, key(v.pool))) for v in resource.volumes))
 
 
 def resource(of: Replica) -> wire.Resource:
