@@ -233,6 +233,8 @@ class Core:
         self.reported.node(node).absorb(report)
         self._mark_pools(node, report)
         self.settle({key(r.name) for r in report.resources})
+        for resource in report.resources:
+            self.events.resource_changed(resource.name)
         self._waiter.notify()
 
     def settle(self, names: Iterable[str]) -> None:
