@@ -14,7 +14,7 @@ from orlop.errors import CannotRead, Fenced, TransportError, Unauthenticated
 from orlop.model import ReportedResource, WantedResource
 from orlop.transport.channel import Channel
 from orlop.transport.identity import ClusterKey, Identity
-from orlop.transport.messages import Hello, Opening, Problem, Sync, Update, Welcome, encode
+from orlop.transport.messages import Accepted, Hello, Opening, Problem, Sync, Update, Welcome, encode
 from orlop.transport.proof import SessionKeys, controller_proof, transcript
 from orlop.transport.refusals import NotSynced, SessionLost
 from orlop.transport.server import Listener, serve
