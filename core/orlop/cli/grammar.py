@@ -29,6 +29,7 @@ class Many(click.Option):
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
+        more.setdefault("metavar", "WORD...")
         super().__init__(*args, multiple=True, **more)
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:

@@ -114,3 +114,12 @@ def listing(*, groups: bool = True, show_props: tuple[str, ...] | None = ("-s", 
         return stacked(*wanted, from_file)(called)
 
     return decorate
+
+
+def pairs(words: tuple[str, ...] | None) -> dict[str, str]:
+    """`FROM=TO` words as a mapping."""
+    found = dict(word.partition("=")[::2] for word in words or ())
+    bad = next((key for key, value in found.items() if not (key and value)), None)
+    if bad is not None:
+        raise click.UsageError(f"{bad!r} is not of the form FROM=TO.")
+    return found
