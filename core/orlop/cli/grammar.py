@@ -71,9 +71,7 @@ class Verb(click.Command):
         return super().parse_args(ctx, args)
 
     def _required(self) -> int:
-        return sum(
-            max(param.nargs, 1) for param in self.params if isinstance(param, click.Argument) and param.required
-        )
+        return sum(max(param.nargs, 1) for param in self.params if isinstance(param, click.Argument) and param.required)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.example:

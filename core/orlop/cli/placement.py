@@ -42,9 +42,7 @@ def placement(
         update_wrapper(called, function)
         return stacked(
             click.option(count, "place_count", type=Count(), help="Replicas with a disk; +1 for one more."),
-            many(
-                "-s", "--storage-pool", help="Only pools of these names.", shell_complete=completion.POOLS
-            ),
+            many("-s", "--storage-pool", help="Only pools of these names.", shell_complete=completion.POOLS),
             many("--diskless-storage-pool", help="Pools for diskless resources."),
             many(
                 "--do-not-place-with",
@@ -83,9 +81,7 @@ _NAMES = (
 )
 
 
-def filter_of(
-    chosen: dict[str, Any], layers: tuple[str, ...] | None, diskless_type: str | None = None
-) -> SelectFilter:
+def filter_of(chosen: dict[str, Any], layers: tuple[str, ...] | None, diskless_type: str | None = None) -> SelectFilter:
     """What the options say; what was not given stays unset, what was given empty is cleared."""
     from orlop.client import SelectFilter
 

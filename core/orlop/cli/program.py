@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -92,7 +92,9 @@ class Root(Menu):
 @click.option("-V", "--verbose", is_flag=True, help="Say which controller answered.")
 @click.option("--disable-config", is_flag=True, help="Do not read configuration files.")
 @click.option("-u", "--user", default="", help="Log in as this user.")
-@click.option("-P", "--password", envvar="ORLOP_PASSWORD", default="", help="Better: in ORLOP_PASSWORD, or at the prompt.")
+@click.option(
+    "-P", "--password", envvar="ORLOP_PASSWORD", default="", help="Better: in ORLOP_PASSWORD, or at the prompt."
+)
 @click.option("--certfile", type=click.Path(), help="Client certificate (PEM).")
 @click.option("--keyfile", type=click.Path(), help="Key of the client certificate (PEM).")
 @click.option("--cafile", type=click.Path(), help="Certificates of the authorities to trust (PEM).")
@@ -105,11 +107,12 @@ def orlop(ctx: click.Context, controllers: str, disable_config: bool, **more: An
     `orlop n l`. Without a command an interactive session begins.
     """
     token = os.environ.get("ORLOP_TOKEN") or (ctx.default_map or {}).get("token", "")
-    ctx.obj = Session(Settings(controllers=(controllers,) if controllers else (), token=token, **more))
+    session = ctx.ensure_object(Session)
+    session.settings = Settings(controllers=(controllers,) if controllers else (), token=token, **more)
     if ctx.invoked_subcommand is None:
         from orlop.cli.interactive import interact
 
-        ctx.obj.exit_code = interact(ctx)
+        session.exit_code = interact(ctx)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -118,27 +121,29 @@ def run(argv: Sequence[str] | None = None) -> int:
     if "_ORLOP_COMPLETE" in os.environ:
         return _complete()
     try:
-        with orlop.make_context("orlop", arguments) as ctx:
-            return call(ctx)
+        ctx = orlop.make_context("orlop", arguments)
     except click.exceptions.Exit as end:
         return end.exit_code
-    except (click.ClickException, OrlopError, KeyboardInterrupt, EOFError, BrokenPipeError) as error:
+    except (click.ClickException, OrlopError) as error:
         return explain(error)
+    session = ctx.obj = Session()
+    with ctx:
+        return guarded(lambda: orlop.invoke(ctx), session)
 
 
-def call(ctx: click.Context) -> int:
-    """Invoke what was parsed; errors become sentences and exit codes."""
+def guarded(action: Callable[[], object], session: Session | None = None) -> int:
+    """Do it; errors become sentences and exit codes."""
     from orlop.cli.transports import Shown
 
     try:
-        orlop.invoke(ctx)
+        action()
     except Shown:
         return exit_codes.OK
     except click.exceptions.Exit as end:
         return end.exit_code
     except (click.ClickException, click.Abort, OrlopError, KeyboardInterrupt, EOFError, BrokenPipeError) as error:
-        return explain(error, ctx.obj)
-    return ctx.ensure_object(Session).exit_code
+        return explain(error, session)
+    return session.exit_code if session else exit_codes.OK
 
 
 def explain(error: BaseException, session: Session | None = None) -> int:

@@ -81,5 +81,3 @@ def show_properties(session: Session, props: Mapping[str, str], pastable: bool) 
 def props_of(found: Any) -> Mapping[str, str] | None:
     """The properties of the only object in a list, None when there is none."""
     return next((each.props for each in found), None)
-
-

@@ -81,9 +81,7 @@ class Session:
         password = chosen.password
         if chosen.user and not password:
             password = click.prompt(f"Password of {chosen.user}", hide_input=True, err=True)
-        return Credentials(
-            user=chosen.user, password=password, token=chosen.token, insecure=chosen.allow_insecure_auth
-        )
+        return Credentials(user=chosen.user, password=password, token=chosen.token, insecure=chosen.allow_insecure_auth)
 
     def replay(self, path: Path | None) -> None:
         """Take the answer from a file instead of asking a controller."""

@@ -34,6 +34,12 @@ class Watching:
         self.last = reply.body
         return reply
 
+    @property
+    def answered(self) -> str:
+        """The URL of the controller that answered last, if it is known."""
+        urls: list[str] = getattr(self._inner, "urls", [])
+        return urls[0] if urls else ""
+
     def lines(self, request: Request) -> Iterator[str]:
         return self._inner.lines(request)
 

@@ -61,7 +61,11 @@ class _Reader:
             self.out.append(run)
         else:
             self.out.append(name)
-            if not (option.is_flag or option.count) and rest and not (isinstance(option, Maybe) and _is_option(rest[0])):
+            if (
+                not (option.is_flag or option.count)
+                and rest
+                and not (isinstance(option, Maybe) and _is_option(rest[0]))
+            ):
                 self.out.append(rest.pop(0))
 
     def _whole(self, name: str) -> str:

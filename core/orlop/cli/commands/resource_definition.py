@@ -43,9 +43,7 @@ def create(
     `resource create`."""
     if not name and not external_name:
         raise click.UsageError("give a name or --external-name.")
-    return session.client.create_resource_definition(
-        name, external_name, layers or (), group, None, peer_slots, port
-    )
+    return session.client.create_resource_definition(name, external_name, layers or (), group, None, peer_slots, port)
 
 
 @MENU.verb("modify", "m", example="orlop resource-definition modify backups --resource-group fast")

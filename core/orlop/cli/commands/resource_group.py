@@ -47,9 +47,7 @@ def modify(
 ) -> Answer:
     """Change a resource group. What is not given stays; an option without words clears its list. A new place
     count adds replicas to resources that have fewer."""
-    return session.client.modify_resource_group(
-        name, description=description, select=select, peer_slots=peer_slots
-    )
+    return session.client.modify_resource_group(name, description=description, select=select, peer_slots=peer_slots)
 
 
 @MENU.verb("delete", "d", example="orlop resource-group delete fast")
@@ -185,9 +183,7 @@ _GROUPS = Table(
 @options.many("-r", "--resource-groups", "groups", help="Only these resource groups.")
 @options.with_props()
 @options.listing()
-def list_groups(
-    session: Session, groups: tuple[str, ...] | None, props: tuple[str, ...] | None, view: View
-) -> None:
+def list_groups(session: Session, groups: tuple[str, ...] | None, props: tuple[str, ...] | None, view: View) -> None:
     """List the resource groups with what they demand of a place."""
     rows = session.client.resource_groups(groups or (), props or ())
     if session.settings.machine_readable:

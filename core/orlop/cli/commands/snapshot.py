@@ -18,15 +18,30 @@ if TYPE_CHECKING:
 MENU = Menu("snapshot", help="Snapshots of resources: a state to go back to, or to make other resources from.")
 _SNAPSHOT = click.argument("snapshot", shell_complete=completion.SNAPSHOTS)
 _FROM_RESOURCE = click.option(
-    "--from-resource", "--fr", "source", required=True, help="The snapshot is of this.", metavar="RESOURCE",
+    "--from-resource",
+    "--fr",
+    "source",
+    required=True,
+    help="The snapshot is of this.",
+    metavar="RESOURCE",
     shell_complete=completion.RESOURCES,
 )
 _FROM_SNAPSHOT = click.option(
-    "--from-snapshot", "--fs", "snapshot", required=True, help="The snapshot.", metavar="SNAPSHOT",
+    "--from-snapshot",
+    "--fs",
+    "snapshot",
+    required=True,
+    help="The snapshot.",
+    metavar="SNAPSHOT",
     shell_complete=completion.SNAPSHOTS,
 )
 _TO_RESOURCE = click.option(
-    "--to-resource", "--tr", "to", required=True, help="The definition to fill.", metavar="RESOURCE",
+    "--to-resource",
+    "--tr",
+    "to",
+    required=True,
+    help="The definition to fill.",
+    metavar="RESOURCE",
     shell_complete=completion.RESOURCES,
 )
 
@@ -79,7 +94,9 @@ _SNAPSHOTS = Table(
         Column("NodeNames", lambda row: ", ".join(row.nodes)),
         Column(
             "Volumes",
-            lambda row: ", ".join(f"{each.volume_number}: {sizes.shown(each.size_kib)}" for each in row.volume_definitions),
+            lambda row: ", ".join(
+                f"{each.volume_number}: {sizes.shown(each.size_kib)}" for each in row.volume_definitions
+            ),
         ),
         Column("CreatedOn", lambda row: times.shown(row.created)),
         Column("State", states.snapshot),
