@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from orlop.cli.grammar import Menu, Verb
+from orlop.cli.kinds import Kind
 from orlop.cli.options import Decorator, stacked
 from orlop.cli.sizes import UNITS
 
@@ -48,7 +49,7 @@ class DrbdOption(NamedTuple):
     def help(self) -> str:
         return f"A size; a bare number counts {self.kind[5:]}." if self.kind.startswith("size:") else ""
 
-    def type(self) -> click.ParamType | None:
+    def type(self) -> Kind | None:
         if self.kind.startswith("size:"):
             return _Amount(_BYTES[self.kind[5:]])
         if self.kind == "number":
@@ -58,7 +59,7 @@ class DrbdOption(NamedTuple):
         return click.Choice(self.kind.split("|"), case_sensitive=self.kind != "yes|no")
 
 
-class _Amount(click.ParamType):
+class _Amount(Kind):
     """A number in DRBD's own unit, or a size with a unit that is converted to it."""
 
     name = "size"
@@ -153,7 +154,6 @@ def menu_command(
 
     def made(function: Callable[..., Any]) -> Verb:
         kind = type("DrbdVerb", (DrbdVerb,), {"sections": tuple(sections)})
-        command = menu.verb(names[0], *names[1:], example=example, cls=kind, help=help)(function)
-        return command
+        return menu.verb(names[0], *names[1:], example=example, cls=kind, help=help)(function)
 
     return made

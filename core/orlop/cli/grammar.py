@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from orlop.cli.kinds import Kind
 from orlop.cli.words import expand
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -30,14 +31,15 @@ class Many(click.Option):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         more.setdefault("metavar", "WORD...")
-        super().__init__(*args, multiple=True, **more)
+        more["multiple"] = True
+        super().__init__(*args, **more)
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         words = super().process_value(ctx, value)
         return tuple(word for word in words if word != "") if words else None
 
 
-class Words(click.ParamType):
+class Words(Kind):
     """Words parted by commas: `drbd,luks,storage`."""
 
     name = "a,b,..."

@@ -106,7 +106,7 @@ def listing(*, groups: bool = True, show_props: tuple[str, ...] | None = ("-s", 
         from_file = click.option(
             "--from-file", type=click.Path(path_type=Path), help="Show a saved JSON answer; - for standard input."
         )
-        wanted = [pastable]
+        wanted: list[Decorator] = [pastable]
         if groups:
             wanted.append(many("-g", "--groupby", help="Sort and part the rows by these columns."))
         if show_props:

@@ -10,6 +10,7 @@ import click
 
 from orlop.cli import completion
 from orlop.cli.grammar import WORDS
+from orlop.cli.kinds import Kind
 from orlop.cli.options import Decorated, layers, many, stacked
 from orlop.cli.words import Maybe
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from orlop.client import SelectFilter
 
 
-class Count(click.ParamType):
+class Count(Kind):
     """A number of replicas; `+2` is two more than there are."""
 
     name = "[+]count"

@@ -100,7 +100,7 @@ class Root(Menu):
 @click.option("--cafile", type=click.Path(), help="Certificates of the authorities to trust (PEM).")
 @click.option("--allow-insecure-auth", is_flag=True, help="Log in even over plain HTTP.")
 @click.pass_context
-def orlop(ctx: click.Context, controllers: str, disable_config: bool, **more: Any) -> None:
+def orlop(ctx: click.Context, /, controllers: str, disable_config: bool, **more: Any) -> None:
     """Manage the block storage of a cluster.
 
     Commands may be shortened to any unambiguous beginning, and most have an alias: `orlop node list`,

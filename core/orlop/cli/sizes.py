@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from orlop.cli.kinds import Kind
+
 _PREFIXES = "kmgtp"
 _WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 _BINARY = ("KiB", "MiB", "GiB", "TiB", "PiB")
@@ -54,7 +56,7 @@ def shown(size: int | None) -> str:
     return f"{value:.0f} {_BINARY[unit]}" if value.is_integer() else f"{value:.2f} {_BINARY[unit]}"
 
 
-class Size(click.ParamType):
+class Size(Kind):
     """A size; the value is KiB."""
 
     name = "size"

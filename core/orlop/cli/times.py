@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from orlop.cli.kinds import Kind
+
 _AGO = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m)?", re.IGNORECASE)
 
 
@@ -26,7 +28,7 @@ def shown(stamp: int | None) -> str:
     return f"{datetime.fromtimestamp(stamp / 1000):%Y-%m-%d %H:%M:%S}" if stamp else ""
 
 
-class Moment(click.ParamType):
+class Moment(Kind):
     """A moment in the past; the value is milliseconds since 1970."""
 
     name = "moment"

@@ -13,7 +13,8 @@ class Maybe(click.Option):
     """An option whose value may be left out; then it is `alone`."""
 
     def __init__(self, *args: Any, alone: str, **more: Any) -> None:
-        super().__init__(*args, is_flag=False, flag_value=alone, **more)
+        more.update(is_flag=False, flag_value=alone)
+        super().__init__(*args, **more)
 
 
 @dataclass

@@ -67,7 +67,7 @@ def _all_advice(session: Session, resources: tuple[str, ...] | None, node: str |
     groups = {group.name: group.select_filter.place_count for group in session.client.resource_groups()}
     definitions = session.client.resource_definitions(resources or ())
     rows = session.client.resources(resources or ())
-    found = []
+    found: list[Advice] = []
     for each in definitions:
         replicas = [row for row in rows if row.name == each.name]
         if node is not None and all(row.node_name != node for row in replicas):

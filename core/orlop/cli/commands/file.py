@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -50,7 +51,7 @@ def modify(session: Session, file: str) -> Answer:
     """Set what is in a file; it is read from standard input."""
     from orlop.client.wire import path
 
-    content = base64.b64encode(click.get_binary_stream("stdin").read()).decode()
+    content = base64.b64encode(sys.stdin.buffer.read()).decode()
     return session.client.command("PUT", path("files", file), {"path": file, "content": content})
 
 

@@ -84,7 +84,7 @@ def _add_modify(kind: str, aliases: tuple[str, ...], names: tuple[str, ...]) -> 
             *_spellings(name),
             name,
             help=f"New {name.replace('_', ' ')}.",
-            **({"cls": Maybe, "alone": _ASK} if name in ("passphrase", "secret_key") else {}),
+            **_secret(name),
         )
         for name in names
     ]
@@ -103,6 +103,11 @@ def _add_modify(kind: str, aliases: tuple[str, ...], names: tuple[str, ...]) -> 
         return session.client.command("PUT", path("remotes", kind, name), _body(name, **members))
 
     return modify
+
+
+def _secret(name: str) -> dict[str, Any]:
+    """A secret may be left out; then it is asked for."""
+    return {"cls": Maybe, "alone": _ASK} if name in ("passphrase", "secret_key") else {}
 
 
 def _spellings(name: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orlop.cli import drbd, options
+from orlop.cli import completion, drbd, options
 from orlop.cli.commands import resource_list
 from orlop.cli.commands.resource_definition import place
 from orlop.cli.grammar import Menu
@@ -35,7 +35,7 @@ def _least(words: Sequence[str]) -> int:
     example="orlop resource create alpha bravo backups --storage-pool pool_ssd\n"
     "orlop resource create backups --auto-place 3",
 )
-@click.argument("nodes", nargs=-1, shell_complete=options.completion.NODES)
+@click.argument("nodes", nargs=-1, shell_complete=completion.NODES)
 @options.resource()
 @click.option("-d", "--diskless", is_flag=True, help="Without a disk: it reads and writes over the network.")
 @click.option("--drbd-diskless", is_flag=True, help="Without a disk, by DRBD.")
@@ -69,7 +69,7 @@ def create(
     wanted = [
         NewResource(
             node=node,
-            storage_pool=(select.storage_pool_list or [None])[0],
+            storage_pool=next(iter(select.storage_pool_list or ()), None),
             flags=tuple(kind.upper() for kind, chosen in kinds.items() if chosen),
             layers=layers,
             drbd_node_id=node_id,
@@ -118,12 +118,10 @@ def delete(session: Session, nodes: tuple[str, ...], resource: str, keep_tiebrea
 
 @MENU.verb("toggle-disk", "td", example="orlop resource toggle-disk bravo backups --storage-pool pool_ssd")
 @options.stacked(*_ONE)
-@click.option("-s", "--storage-pool", help="The pool of the new disk.", shell_complete=options.completion.POOLS)
+@click.option("-s", "--storage-pool", help="The pool of the new disk.", shell_complete=completion.POOLS)
 @click.option("--default-storage-pool", "--dflt", is_flag=True, help="The pool is found by the properties.")
 @click.option("-d", "--diskless", is_flag=True, help="Take the disk away.")
-@click.option(
-    "--migrate-from", help="Take it from this node when the data is here.", shell_complete=options.completion.NODES
-)
+@click.option("--migrate-from", help="Take it from this node when the data is here.", shell_complete=completion.NODES)
 @options.layers()
 @options.not_waiting()
 def toggle_disk(

@@ -84,16 +84,11 @@ def spawn(
     Options override what the group says."""
     if not name and not external_name:
         raise click.UsageError("give the name of the resource or --external-name.")
+    if external_name and name:  # then there is no other name: the word is the first size
+        sizes = (SIZE.convert(name, None, None), *sizes)
+        name = None
     return session.client.spawn(
-        group,
-        None if external_name else name,
-        sizes,
-        external_name,
-        select,
-        partial,
-        definition_only,
-        peer_slots,
-        volume_passphrase,
+        group, name, sizes, external_name, select, partial, definition_only, peer_slots, volume_passphrase
     )
 
 

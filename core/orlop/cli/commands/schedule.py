@@ -8,6 +8,7 @@ import click
 
 from orlop.cli import options, times
 from orlop.cli.grammar import Menu
+from orlop.cli.kinds import Kind
 from orlop.cli.table import Column, Table, View
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 MENU = Menu("schedule", help="Times at which backups are made, and how many are kept.")
 
 
-class _Keep(click.ParamType):
+class _Keep(Kind):
     """A number, or `all`, which the API writes as -1."""
 
     name = "count|all"

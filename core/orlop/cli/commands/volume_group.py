@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orlop.client import Answer
 
 MENU = Menu("volume-group", help="Volumes that resources spawned from a resource group get.")
-_ONE = [options.group(), click.argument("number", type=int)]
+_ONE: list[options.Decorator] = [options.group(), click.argument("number", type=int)]
 
 
 @MENU.verb("create", "c", example="orlop volume-group create fast")
