@@ -119,6 +119,19 @@ class Cluster:
         self.state(name).mkdir(mode=0o700, parents=True, exist_ok=True)
         show(f"{command} --state-directory {self.state(name)}")
 
+    def assemble(self) -> None:
+        """Start everything; afterwards all nodes are online and have a pool named pool1."""
+        self.open()
+        self.start_controller()
+        self.wait_for_controller()
+        for node in self.nodes:
+            self.orlop(f"node create {node.name} {node.address}:{self.ports.satellite}")
+            self.join(node.name, lambda line: self.orlop(line.removeprefix("orlop ")))
+            self.start_satellite(node.name)
+        self.wait_online()
+        for node in self.nodes:
+            self.orlop(f"storage-pool create file-thin {node.name} pool1 {self.pool(node.name)}")
+
     def start(self, name: str) -> None:
         if name == CONTROLLER:
             self.start_controller()
@@ -175,9 +188,9 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """For commands: programs of this clone first, output as wide as a terminal of 110 columns."""
-        controllers = {} if self.ports.rest == STANDARD.rest else {"LS_CONTROLLERS": self.url}
         path = f"{PROGRAMS}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-        return {**os.environ, "PATH": path, "COLUMNS": "110", "NO_COLOR": "1", **controllers}
+        ours = {"ORLOP_CONTROLLERS": self.url, "ORLOP_CONFIG": "/dev/null"}
+        return {**os.environ, "PATH": path, "COLUMNS": "110", "NO_COLOR": "1", **ours}
 
     def command(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run a command with the programs of this clone, in a session of its own; its output comes back."""
