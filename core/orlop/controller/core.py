@@ -14,7 +14,7 @@ import msgspec
 from orlop.controller import orders
 from orlop.controller.events import Events
 from orlop.controller.picture import Change, Draft, Picture
-from orlop.controller.progress import advance
+from orlop.controller.progress import abandon_snapshots, advance
 from orlop.controller.reported import Reported, Status
 from orlop.drivers import Drivers
 from orlop.errors import Refused
@@ -129,6 +129,8 @@ class Core:
         self._store = store
         self._waiter = waiter
         self._writer = threading.RLock()
+        self._unsettled: set[str] = set()
+        self._unsettled_lock = threading.Lock()
 
     @property
     def fence(self) -> Fence:
@@ -211,19 +213,38 @@ class Core:
         self._waiter.notify()
 
     def settle(self, names: Iterable[str]) -> None:
-        """Advance some definitions (keys) as far as the current reports allow."""
-        if self.suspended or not any(self._next(self.picture, name) for name in names):
+        """Advance some definitions (keys) as far as the current reports allow; committed when this returns.
+
+        Whoever gets the writer lock first does the work of all who wait for it, in one transaction.
+        """
+        due = [name for name in names if self._next(self.picture, name)]
+        if not due or self.suspended:
             return
-        with self.change() as draft:
-            for name in names:
-                step = self._next(draft, name)
-                if step is None:
-                    continue
-                before, after = step
-                if after is None:
-                    draft.remove(before)
-                else:
-                    draft.put(after)
+        with self._unsettled_lock:
+            self._unsettled.update(due)
+        with self._writer:
+            with self._unsettled_lock:
+                drained, self._unsettled = self._unsettled, set()
+            if not drained:
+                return
+            try:
+                with self.change() as draft:
+                    self._advance(draft, drained)
+            except BaseException:
+                with self._unsettled_lock:
+                    self._unsettled |= drained
+                raise
+
+    def _advance(self, draft: Draft, names: set[str]) -> None:
+        for name in names:
+            step = self._next(draft, name)
+            if step is None:
+                continue
+            before, after = step
+            if after is None:
+                draft.remove(before)
+            else:
+                draft.put(after)
 
     def _next(self, picture: Picture, name: str) -> tuple[ResourceDefinition, ResourceDefinition | None] | None:
         definition = picture.definitions.get(name)
@@ -251,11 +272,27 @@ class Core:
         report.problem = problem
         before, report.status = report.status, status
         if before is not status:
+            if before is Status.ONLINE:
+                self.abandon_snapshots(node)
             log.info("node %s is %s%s", node, status, f": {problem}" if problem else "")
         found = self.picture.node(node)
         if found:
             self.events.node_status(found, before, status)
         self._waiter.notify()
+
+    def abandon_snapshots(self, node: str | None = None) -> None:
+        """A snapshot that was not complete when a node (or this controller) went away never will be."""
+
+        def unfinished(picture: Picture) -> list[ResourceDefinition]:
+            definitions = picture.definitions_on(node) if node else picture.definitions.values()
+            found = [(d, abandon_snapshots(d, node)) for d in definitions if d.snapshots]
+            return [after for before, after in found if after is not before]
+
+        if self.suspended or not unfinished(self.picture):
+            return
+        with self.change() as draft:
+            for definition in unfinished(draft):
+                draft.put(definition)
 
     def suspend(self, reason: str) -> None:
         """From now on only observe: another controller is or was active, or the database was restored."""

@@ -60,11 +60,12 @@ class Change(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What is promised in one pool: bytes of volumes and snapshots, and how many volumes."""
+    """What is promised in one pool: bytes of volumes and snapshots, how many, and bytes not yet made."""
 
     reserved: int = 0
     volumes: int = 0
     snapshots: int = 0
+    pending: int = 0
 
 
 NOTHING = Usage()
@@ -196,12 +197,13 @@ class Draft(Picture):
             self.external_names = names
         usage = dict(self.usage) if self.usage is self._base.usage else self.usage
         for definition, sign in ((before, -1), (after, 1)):
-            for where, size, is_snapshot in promises(definition) if definition else ():
+            for where, size, is_snapshot, fresh in promises(definition) if definition else ():
                 seen = usage.get(where, NOTHING)
                 usage[where] = Usage(
                     seen.reserved + sign * size,
                     seen.volumes + sign * (not is_snapshot),
                     seen.snapshots + sign * is_snapshot,
+                    seen.pending + sign * (size if fresh else 0),
                 )
         self.usage = usage
 
@@ -217,15 +219,15 @@ TABLES: dict[type, str] = {
 }
 
 
-def promises(definition: ResourceDefinition) -> list[tuple[tuple[str, str], int, bool]]:
-    """(key of the pool, bytes, whether it is a snapshot) for everything a definition keeps in pools."""
+def promises(definition: ResourceDefinition) -> list[tuple[tuple[str, str], int, bool, bool]]:
+    """(key of the pool, bytes, whether a snapshot, whether still to be made) of everything kept in pools."""
     found = [
-        ((key(resource.node), key(volume.pool)), volume.levels[-1].size, False)
+        ((key(resource.node), key(volume.pool)), volume.levels[-1].size, False, volume.new)
         for resource in definition.resources
         for volume in resource.volumes
     ]
     found += [
-        ((key(part.node), key(volume.pool)), volume.size, True)
+        ((key(part.node), key(volume.pool)), volume.size, True, volume.new)
         for snapshot in definition.snapshots
         for part in snapshot.nodes
         for volume in part.volumes

@@ -32,6 +32,7 @@ Reports = Mapping[str, ReportedResource]  # key of the node -> its current repor
 
 SUCCESSFUL = "SUCCESSFUL"
 FAILED = "FAILED_DEPLOYMENT"
+DISCONNECTED = "FAILED_DISCONNECT"
 DELETE = "DELETE"
 
 
@@ -129,7 +130,7 @@ def _snapshot(snapshot: Snapshot, reports: Reports) -> Snapshot | None:
         return None
     if not _same(parts, snapshot.nodes):
         snapshot = replace(snapshot, nodes=tuple(parts))
-    if DELETE in snapshot.flags or SUCCESSFUL in snapshot.flags or FAILED in snapshot.flags:
+    if snapshot.flags & {DELETE, SUCCESSFUL, FAILED, DISCONNECTED}:
         return snapshot
     if snapshot_problems(snapshot, reports):
         return failed(snapshot)
@@ -145,6 +146,18 @@ def failed(snapshot: Snapshot, flag: str = FAILED) -> Snapshot:
         flags=snapshot.flags | {flag},
         nodes=tuple(replace(part, flags=part.flags | {DELETE}) for part in snapshot.nodes),
     )
+
+
+def abandon_snapshots(definition: ResourceDefinition, node: str | None) -> ResourceDefinition:
+    """Snapshots in the making that `node` (None: any node) has a part in, marked as failed by a disconnection."""
+    snapshots = tuple(
+        failed(s, DISCONNECTED)
+        if not s.flags & {SUCCESSFUL, FAILED, DISCONNECTED, DELETE}
+        and (node is None or any(key(part.node) == key(node) for part in s.nodes))
+        else s
+        for s in definition.snapshots
+    )
+    return definition if _same(snapshots, definition.snapshots) else replace(definition, snapshots=snapshots)
 
 
 def snapshot_problems(snapshot: Snapshot, reports: Reports) -> dict[str, str]:

@@ -9,6 +9,10 @@ from orlop.plugin.contracts import (
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
 from orlop.plugin.steps import (
+    CLUSTER,
+    CREATED,
+    NEW_FILE,
+    UUID,
     CreateFile,
     LongCopy,
     RemoveFile,
@@ -23,7 +27,11 @@ from orlop.plugin.steps import (
 
 __all__ = [
     "API_VERSION",
+    "CLUSTER",
+    "CREATED",
+    "NEW_FILE",
     "PROJECT",
+    "UUID",
     "CreateFile",
     "FileFacts",
     "LongCopy",

@@ -29,6 +29,7 @@ class FileFacts(Value, frozen=True, kw_only=True):
     allocated: int
     attributes: Mapping[str, str]
     inode: int = 0
+    device: str = ""  # "major:minor" of what holds the file
 
 
 class Probe(Protocol):
@@ -148,6 +149,10 @@ class StorageDriver(Protocol):
     def snapshot_presence(self, snapshot: WantedSnapshot) -> Presence: ...
 
     def snapshot_allocated(self, snapshot: WantedSnapshot) -> int | None: ...
+
+    def snapshot_created(self, snapshot: WantedSnapshot) -> int | None:
+        """When it was taken, milliseconds since 1970."""
+        ...
 
     def take_snapshot(self, snapshot: WantedSnapshot) -> list[Step]:
         """Steps that take a `new` snapshot. Raises `Refused` where it would not be consistent."""

@@ -16,6 +16,15 @@ class Run(Value, frozen=True, kw_only=True):
         return shlex.join(self.argv) + (f" < secret:{self.secret}" if self.secret else "")
 
 
+# What is being made is called this and its uuid, in the directory of its later name: a crash leaves a known name.
+NEW_FILE = ".orlop-new-"
+
+# Attributes of files. The host itself adds `CREATED` (milliseconds since 1970) to whatever it makes.
+CLUSTER = "orlop.cluster"
+UUID = "orlop.uuid"
+CREATED = "orlop.created"
+
+
 class CreateFile(Value, frozen=True, kw_only=True):
     """Make a file of `size` bytes that carries `attributes` from the moment it bears its name.
 
@@ -73,7 +82,7 @@ class LongCopy(Value, frozen=True, kw_only=True):
     """Copy a file's content to `target`, marked with `attributes`: a reflink where the file system can.
 
     Made under a temporary name with progress and without a time-out, cancelled when a newer order comes, then
-    renamed. `size` extends the copy with zeros. `replace` may name the uuid of the one file it may take the place of.
+    renamed. `size` extends the copy with zeros. `replaces` may name the uuid of the one file it may take the place of.
     """
 
     source: str
@@ -82,6 +91,7 @@ class LongCopy(Value, frozen=True, kw_only=True):
     size: int
     replaces: str | None = None
     reflink_only: bool = False
+    sparse: bool = False  # False: every block of the copy is allocated
 
     def __str__(self) -> str:
         return f"copy {self.source} to {self.target}"

@@ -18,6 +18,7 @@ from orlop.model.node import (
 )
 
 VERSION = 1
+PREFIX = "/orlop/1/"
 
 
 class Fence(Value, frozen=True, kw_only=True):
@@ -82,11 +83,64 @@ class PhysicalDevice(Value, frozen=True, kw_only=True):
 class Problem(Value, frozen=True, kw_only=True):
     """Body of every refusal."""
 
-    kind: str  # unauthenticated, fenced, not_synced, bad_message, failed
+    kind: str  # unauthenticated, no_session, fenced, not_synced, bad_message, failed
     message: str
     term: int | None = None
     nonce: str | None = None
 
 
+class Hello(Value, frozen=True, kw_only=True):
+    """First words of the controller. `challenge` is 32 random bytes in hexadecimal, as are all of its kind."""
+
+    version: int
+    fence: Fence
+    node: str
+    challenge: str
+
+
+class Welcome(Value, frozen=True, kw_only=True):
+    """The satellite's proof that it holds the cluster key, and its own challenge."""
+
+    node: str
+    session: str
+    challenge: str
+    proof: str
+
+
+class Opening(Value, frozen=True, kw_only=True):
+    """The controller's proof; from here on every request and answer is signed."""
+
+    session: str
+    proof: str
+
+
+class JoinRequest(Value, frozen=True, kw_only=True):
+    """What a node sends to become part of a cluster. `csr` is PEM."""
+
+    token: str
+    node: str
+    csr: str
+
+    def __repr__(self) -> str:
+        return f"JoinRequest(node={self.node!r})"
+
+
+class JoinAnswer(Value, frozen=True, kw_only=True):
+    """What makes a node part of a cluster. `cluster_key` is hexadecimal, the certificates are PEM."""
+
+    cluster: str
+    cluster_key: str
+    certificate: str
+    authority: str
+
+    def __repr__(self) -> str:
+        return f"JoinAnswer(cluster={self.cluster!r})"
+
+
 encode = msgspec.json.encode
 decode = msgspec.json.decode
+
+
+def printable(text: str, longest: int = 500) -> str:
+    """Text of a stranger as it may stand in a log or an error: one line, of limited length."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:longest])

@@ -1,0 +1,41 @@
+"""The REST client: all the HTTP there is. The command line and every adapter use nothing else.
+
+>>> from orlop.client import Client
+>>> client = Client(["http://127.0.0.1:3370"], timeout=30)
+>>> nodes = client.nodes()  # doctest: +SKIP
+"""
+
+from orlop.client.address import addresses
+from orlop.client.answer import (
+    Answer,
+    ApiError,
+    ClientError,
+    Entry,
+    TimedOut,
+    UnexpectedReply,
+    Unreachable,
+)
+from orlop.client.client import Client
+from orlop.client.bodies import Changes, NewResource, SelectFilter
+from orlop.client.wire import Credentials, Http, Reply, Request, Tls, Transport
+
+__all__ = [
+    "Answer",
+    "ApiError",
+    "Changes",
+    "Client",
+    "ClientError",
+    "Credentials",
+    "Entry",
+    "Http",
+    "NewResource",
+    "Reply",
+    "Request",
+    "SelectFilter",
+    "TimedOut",
+    "Tls",
+    "Transport",
+    "UnexpectedReply",
+    "Unreachable",
+    "addresses",
+]

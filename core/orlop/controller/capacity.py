@@ -1,0 +1,41 @@
+"""How much a pool can still take (`semantics.md` section 5 of the specification). Pure; bytes."""
+
+from __future__ import annotations
+
+from orlop.controller.picture import NOTHING, Picture
+from orlop.controller.properties import Kind, effective
+from orlop.model import ReportedPool, StoragePool, key
+
+THIN_RATIO = 20.0
+KEYS = ("MaxFreeCapacityOversubscriptionRatio", "MaxTotalCapacityOversubscriptionRatio")
+GENERAL = "MaxOversubscriptionRatio"
+
+
+def ratios(picture: Picture, pool: StoragePool) -> tuple[float, float, float]:
+    """(general, free, total) over-subscription ratios of a thin pool, looked up pool, pool definition, controller."""
+    definition = picture.pool_definitions.get(key(pool.name))
+    objects = {
+        Kind.STORAGE_POOL: pool.props,
+        Kind.STORAGE_POOL_DEFINITION: definition.props if definition else {},
+        Kind.CONTROLLER: picture.controller.props,
+    }
+
+    def value(name: str, otherwise: float) -> float:
+        if not any(name in props for props in objects.values()):
+            return otherwise
+        found = effective(name, objects)
+        return float(found.value) if found else otherwise
+
+    general = value(GENERAL, THIN_RATIO)
+    return general, value(KEYS[0], general), value(KEYS[1], general)
+
+
+def usable_free(picture: Picture, pool: StoragePool, seen: ReportedPool | None, thin: bool) -> int | None:
+    """Bytes that may still be promised in a pool; None while its capacity is not known."""
+    if seen is None or seen.capacity is None or seen.problem or seen.uuid != pool.uuid:
+        return None
+    usage = picture.usage.get((key(pool.node), key(pool.name)), NOTHING)
+    if not thin:
+        return max(0, seen.capacity.free - usage.pending)
+    _, free, total = ratios(picture, pool)
+    return max(0, int(min(seen.capacity.free * free - usage.pending, seen.capacity.total * total - usage.reserved)))

@@ -1,0 +1,100 @@
+"""Layer stacks and the sizes of their levels. Pure; the layers' own rules come from their drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from orlop.codes import Fail
+from orlop.controller.picture import Picture
+from orlop.drivers import LAYER, STORAGE, Drivers
+from orlop.errors import Refused
+from orlop.model import Level, ResourceDefinition, VolumeDefinition, key
+
+DEFAULT = ("DRBD", "STORAGE")
+GRANULARITY = "AllocationGranularity"
+
+
+def default_stack(drivers: Drivers) -> tuple[str, ...]:
+    """What a definition gets when nobody names a stack: the usual layers as far as they are installed."""
+    installed = {name.upper() for name in drivers.names(LAYER)}
+    return tuple(layer for layer in DEFAULT if layer in installed)
+
+
+def checked_stack(drivers: Drivers, layers: Iterable[str]) -> tuple[str, ...]:
+    """`layers`, top first, in canonical spelling and with STORAGE at the bottom; raises `Refused`."""
+    stack = [layer.upper() for layer in layers]
+    if not stack or stack[-1] != "STORAGE":
+        stack.append("STORAGE")
+    installed = {name.upper() for name in drivers.names(LAYER)}
+    for layer in stack:
+        if layer not in installed:
+            raise Refused(
+                f"There is no layer '{layer}'",
+                cause=drivers.broken.get(f"{LAYER} {layer.lower()}", ""),
+                details=f"Installed layers: {', '.join(sorted(installed))}.",
+                correction="Use installed layers, or install the distribution that brings this one.",
+                code=Fail.INVLD_LAYER_KIND,
+            )
+    for above, below in zip(stack, stack[1:], strict=False):
+        if below not in drivers.load(LAYER, above).above:
+            raise Refused(
+                f"Layer {above} cannot stand on {below}",
+                correction="The order is DRBD, NVME, LUKS, STORAGE from top to bottom; leave out what you do not need.",
+                code=Fail.INVLD_LAYER_STACK,
+            )
+    if len(set(stack)) != len(stack):
+        raise Refused("A layer stack names each layer once", code=Fail.INVLD_LAYER_STACK)
+    return tuple(stack)
+
+
+def replicates(drivers: Drivers, layers: Iterable[str]) -> bool:
+    """Whether the replicas of a volume hold the same data."""
+    return any(drivers.load(LAYER, layer).replicates for layer in layers)
+
+
+def levels(
+    drivers: Drivers, layers: tuple[str, ...], size: int, granularity: int, props: Mapping[str, str]
+) -> tuple[Level, ...]:
+    """Sizes from the top: what each level must offer so that the user gets `size` bytes."""
+    found = []
+    for layer in layers[:-1]:
+        found.append(Level(layer=layer, size=size))
+        size = drivers.load(LAYER, layer).size_below(size, props)
+    return (*found, Level(layer=layers[-1], size=-(-size // granularity) * granularity))
+
+
+def granularity(picture: Picture, drivers: Drivers, pools: Iterable[tuple[str, str]]) -> int:
+    """The coarsest of some pools (node, pool), so that replicas on different backends are equally large."""
+    found = [4096]
+    for node, name in pools:
+        pool = picture.pool(node, name)
+        if pool is not None:
+            found.append(drivers.load(STORAGE, pool.provider).granularity(pool.props))
+    return max(found)
+
+
+def existing_levels(definition: ResourceDefinition, number: int, layers: tuple[str, ...]) -> tuple[Level, ...] | None:
+    """The sizes replicas of a volume already have; sizes of existing volumes are never computed again."""
+    for resource in definition.resources:
+        for volume in resource.volumes:
+            if volume.number == number and tuple(level.layer for level in volume.levels) == layers:
+                return volume.levels
+    return None
+
+
+def refuse_backing_name(drivers: Drivers, picture: Picture, name: str, node: str, pool: str) -> None:
+    """Raises where the pool's technology reserves the name that the volume's object would get."""
+    found = picture.pool(node, pool)
+    if found is None:
+        return
+    why = drivers.load(STORAGE, found.provider).refuse_name(name)
+    if why:
+        raise Refused(f"'{name}' cannot be made in pool '{pool}' on {node}: {why}", code=Fail.INVLD_RSC_NAME)
+
+
+def volume_definition_of(definition: ResourceDefinition, number: int) -> VolumeDefinition | None:
+    return next((v for v in definition.volume_definitions if v.number == number), None)
+
+
+def same_node(one: str, other: str) -> bool:
+    return key(one) == key(other)

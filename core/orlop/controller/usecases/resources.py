@@ -1,0 +1,285 @@
+"""Resources: a definition on a node."""
+
+from __future__ import annotations
+
+import msgspec
+
+from orlop import codes
+from orlop.codes import Fail, Info, Subject, Warn
+from orlop.controller import stacks, wire
+from orlop.controller.answers import Answers
+from orlop.controller.core import Core
+from orlop.controller.picture import Draft
+from orlop.controller.properties import Kind
+from orlop.controller.usecases import definitions, deploying, guards, lookup, spawning, waiting
+from orlop.controller.usecases.property_changes import changed, checked
+from orlop.errors import Refused
+from orlop.model import Resource, ResourceConnection, ResourceDefinition, key
+
+replace = msgspec.structs.replace
+DISKLESS_FLAGS = frozenset({"DISKLESS", "DRBD_DISKLESS", "NVME_INITIATOR", "EBS_INITIATOR"})
+
+
+def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> Answers:
+    """All resources of one request are one transaction."""
+    answers = Answers(codes.CREATE, Subject.RSC, RscDfn=name)
+    if not requests:
+        raise Refused("The request names no resource to create.", code=Fail.INVLD_REQUEST)
+    made: list[Resource] = []
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        guards.not_deleting(definition)
+        guards.no_operation(definition)
+        for request in requests:
+            resource = _new(core, draft, definition, request)
+            made.append(resource)
+            definition = replace(definition, resources=(*definition.resources, resource))
+        draft.put(definition)
+    for resource in made:
+        answers.success(
+            f"New resource '{definition.name}' on node '{resource.node}' registered.",
+            codes.CREATED,
+            details=f"UUID is: {resource.uuid}",
+            Node=resource.node,
+        )
+    waiting.deployed(core, answers, definition, made)
+    return answers
+
+
+def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire.ResourceCreate) -> Resource:
+    body = request.resource
+    if body is None or not body.node_name:
+        raise Refused("The request does not say on which node.", code=Fail.INVLD_NODE_NAME)
+    node = lookup.node(draft, body.node_name)
+    flags = frozenset(flag.upper() for flag in body.flags)
+    layers = stacks.checked_stack(core.drivers, request.layer_list) if request.layer_list else ()
+    stack = layers or definition.layers
+    deploying.check_node(core, definition, node, stack)
+    if flags & DISKLESS_FLAGS or request.drbd_client:
+        _refuse_diskless(core, definition, stack)
+    props = checked(Kind.RESOURCE, body.props)
+    return deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
+
+
+def _refuse_diskless(core: Core, definition: ResourceDefinition, stack: tuple[str, ...]) -> None:
+    if not stacks.replicates(core.drivers, stack):
+        raise Refused(
+            f"'{definition.name}' cannot be diskless on a node: its layer stack {', '.join(stack)} has no layer that "
+            "reaches data on another node.",
+            correction="Create it with a storage pool, or use a definition with a DRBD or NVMe layer.",
+            code=Fail.INVLD_LAYER_STACK,
+        )
+
+
+def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> Answers:
+    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        resource = lookup.resource(definition, node)
+        props = changed(answers, Kind.RESOURCE, resource.props, request)
+        draft.put(_with(definition, replace(resource, props=props)))
+    answers.success(f"Resource '{definition.name}' on node '{resource.node}' modified.", codes.MODIFIED)
+    return answers
+
+
+def _with(definition: ResourceDefinition, resource: Resource) -> ResourceDefinition:
+    return replace(
+        definition,
+        resources=tuple(resource if key(r.node) == key(resource.node) else r for r in definition.resources),
+    )
+
+
+def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> Answers:
+    answers = Answers(codes.DELETE, Subject.RSC, RscDfn=name, Node=node)
+    lookup.node(core.picture, node)
+    found = core.picture.definition(name)
+    if found is None or all(key(r.node) != key(node) for r in found.resources):
+        answers.warning(f"Resource '{name}' on node '{node}' not found.", Warn.NOT_FOUND)
+        return answers
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        resource = lookup.resource(definition, node)
+        guards.no_operation(definition)
+        guards.unused(core, definition, [resource], "Deleting")
+        others = [r for r in definition.resources if r is not resource and not r.deleting]
+        draft.put(_with(definition, replace(resource, flags=resource.flags | {"DELETE"})))
+    core.settle([key(name)])
+    answers.success(f"Resource '{definition.name}' on node '{resource.node}' marked for deletion.", codes.DELETED)
+    if others and not stacks.replicates(core.drivers, definition.layers):
+        answers.info(
+            f"What was written on '{resource.node}' goes with it: the copies of '{definition.name}' on "
+            f"{', '.join(r.node for r in others)} are unrelated."
+        )
+    waiting.gone(core, answers, definition.name, [resource.node], lambda n: _present(core, definition, n))
+    return answers
+
+
+def _present(core: Core, definition: ResourceDefinition, node: str) -> bool:
+    current = core.picture.definition(definition.name)
+    return (
+        current is not None
+        and current.uuid == definition.uuid
+        and any(key(r.node) == key(node) and r.deleting for r in current.resources)
+    )
+
+
+def delete_all(core: Core, name: str, delete_definition: bool) -> Answers:
+    """All resources of a definition; the definition stays unless it has to go, too."""
+    if delete_definition:
+        return definitions.delete(core, name)
+    answers = Answers(codes.DELETE, Subject.RSC, RscDfn=name)
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        guards.no_operation(definition)
+        guards.unused(core, definition, definition.resources, "Deleting")
+        marked = tuple(replace(r, flags=r.flags | {"DELETE"}) for r in definition.resources)
+        draft.put(replace(definition, resources=marked))
+    core.settle([key(name)])
+    answers.success(f"All resources of '{definition.name}' marked for deletion.", codes.DELETED)
+    nodes = [r.node for r in definition.resources]
+    waiting.gone(core, answers, definition.name, nodes, lambda n: _present(core, definition, n))
+    return answers
+
+
+def autoplace(core: Core, name: str, request: wire.AutoPlaceRequest) -> Answers:
+    answers = Answers(codes.CREATE, Subject.RSC, RscDfn=name)
+    definition = lookup.definition(core.picture, name)
+    guards.not_deleting(definition)
+    asked = spawning.select_filter(request.select_filter)
+    if request.diskless_on_remaining:
+        asked = replace(asked, diskless_on_remaining=True)
+    if request.layer_list:
+        asked = replace(asked, layers=tuple(request.layer_list))
+    definition, made = spawning.autoplace(core, answers, definition.name, asked)
+    waiting.deployed(core, answers, definition, made)
+    return answers
+
+
+# -- active and inactive --------------------------------------------------------------------------------------
+
+
+def activate(core: Core, name: str, node: str) -> Answers:
+    return _switch(core, name, node, active=True)
+
+
+def deactivate(core: Core, name: str, node: str) -> Answers:
+    return _switch(core, name, node, active=False)
+
+
+def _switch(core: Core, name: str, node: str, active: bool) -> Answers:
+    word = "activated" if active else "deactivated"
+    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        resource = lookup.resource(definition, node)
+        guards.no_operation(definition)
+        if resource.deleting:
+            raise Refused(f"Resource '{name}' on node '{node}' is being deleted.", code=Fail.INVLD_RSC_STATE)
+        if active == ("INACTIVE" not in resource.flags):
+            answers.info(f"Resource '{definition.name}' on node '{resource.node}' is {word} already.", Info.NOOP)
+            return answers
+        if not active:
+            guards.unused(core, definition, [resource], "Deactivating")
+        flags = resource.flags - {"INACTIVE"} if active else resource.flags | {"INACTIVE"}
+        draft.put(_with(definition, replace(resource, flags=flags)))
+    answers.success(f"Resource '{definition.name}' on node '{resource.node}' {word}.", codes.MODIFIED)
+    waiting.settled(
+        core, answers, definition.name, [resource.node], f"{word} '{definition.name}'", f"it will be {word}"
+    )
+    return answers
+
+
+def make_available(core: Core, name: str, node: str, request: wire.ResourceMakeAvailable) -> Answers:
+    """Give me this volume here. Does nothing when it is here; never makes a blank copy beside existing data."""
+    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
+    found = lookup.definition(core.picture, name)
+    target = lookup.node(core.picture, node)
+    guards.not_deleting(found)
+    present = next((r for r in found.resources if key(r.node) == key(node)), None)
+    if present is not None and present.deleting:
+        raise Refused(
+            f"Resource '{found.name}' on node '{target.name}' is being deleted and cannot be brought back.",
+            correction="Wait until it is gone.",
+            code=Fail.INVLD_RSC_STATE,
+        )
+    if present is not None and "INACTIVE" in present.flags:
+        return activate(core, name, node)
+    if present is not None:
+        answers.info(f"Resource '{found.name}' is available on node '{target.name}' already.", Info.RSC_ALREADY_EXISTS)
+        return answers
+    others = [r.node for r in found.resources if not r.deleting]
+    if others and not stacks.replicates(core.drivers, found.layers):
+        raise Refused(
+            f"The data of '{found.name}' is on {', '.join(others)} and cannot be reached from '{target.name}'.",
+            cause=f"Its layer stack is {', '.join(found.layers)}: a new resource would be a blank, unrelated copy.",
+            correction=f"Use it on {others[0]}, or create an unrelated copy with 'orlop resource create'.",
+            code=Fail.INVLD_LAYER_STACK,
+        )
+    body = wire.ResourceCreate(resource=wire.Resource(node_name=target.name), layer_list=tuple(request.layer_list))
+    return create(core, name, (body,))
+
+
+def unmake_available(core: Core, name: str, node: str) -> Answers:
+    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
+    definition = lookup.definition(core.picture, name)
+    lookup.node(core.picture, node)
+    answers.info(f"Nothing to undo: resource '{definition.name}' has no diskless resource on node '{node}'.", Info.NOOP)
+    return answers
+
+
+def toggle_disk(core: Core, name: str, node: str, request: wire.ToggleDiskRequest) -> Answers:
+    """Only for stacks in which a resource can be diskless; data is never given up for a word."""
+    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
+    definition = lookup.definition(core.picture, name)
+    resource = lookup.resource(definition, node)
+    operation = (request.operation or "INTO_DRBD_DISKFUL").upper()
+    if operation == "INTO_DRBD_DISKFUL" and not resource.diskless and not request.migrate_from:
+        answers.warning(
+            f"Resource '{definition.name}' on node '{resource.node}' has its disk already.", Warn.RSC_ALREADY_HAS_DISK
+        )
+        return answers
+    raise Refused(
+        f"'{definition.name}' cannot change its disk: the layer stack is {', '.join(definition.layers)}.",
+        cause="Without a replicating layer every replica is a last copy; none is removed or moved by a toggle.",
+        correction="Use a snapshot and 'orlop snapshot resource restore', or copy the data.",
+        code=Fail.INVLD_LAYER_STACK,
+    )
+
+
+# -- volumes and connections ----------------------------------------------------------------------------------
+
+
+def modify_volume(core: Core, name: str, node: str, number: int, request: wire.VolumeModify) -> Answers:
+    answers = Answers(codes.MODIFY, Subject.VLM, RscDfn=name, Node=node, VlmNr=str(number))
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        resource = lookup.resource(definition, node)
+        volume = next((v for v in resource.volumes if v.number == number), None)
+        if volume is None:
+            lookup.volume_definition(definition, number)
+            raise Refused(f"Resource '{name}' on node '{node}' has no volume {number}.", code=Fail.NOT_FOUND_VLM)
+        after = replace(volume, props=changed(answers, Kind.VOLUME, volume.props, request))
+        volumes = tuple(after if v.number == number else v for v in resource.volumes)
+        draft.put(_with(definition, replace(resource, volumes=volumes)))
+    answers.success(f"Volume {number} of '{definition.name}' on node '{resource.node}' modified.", codes.MODIFIED)
+    return answers
+
+
+def modify_connection(
+    core: Core, name: str, node_a: str, node_b: str, request: wire.ResourceConnectionModify
+) -> Answers:
+    """Properties between two nodes of a definition, in either order; without properties there is no object."""
+    answers = Answers(codes.MODIFY, Subject.RSC_CONN, RscDfn=name, FirstNode=node_a, SecondNode=node_b)
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        first, second = (lookup.node(draft, n).name for n in sorted((node_a, node_b), key=key))
+        if first == second:
+            raise Refused("A connection is between two different nodes.", code=Fail.INVLD_NODE_NAME)
+        present = next((c for c in definition.connections if {c.node_a, c.node_b} == {first, second}), None)
+        connection = present or ResourceConnection(node_a=first, node_b=second, uuid=core.new_uuid())
+        props = changed(answers, Kind.RESOURCE_CONNECTION, connection.props, request)
+        others = tuple(c for c in definition.connections if c is not present)
+        kept = (replace(connection, props=props),) if props else ()
+        draft.put(replace(definition, connections=(*others, *kept)))
+    answers.success(f"Connection of '{definition.name}' between '{first}' and '{second}' modified.", codes.MODIFIED)
+    return answers

@@ -1,0 +1,488 @@
+"""Snapshots: take, delete, restore, roll back."""
+
+from __future__ import annotations
+
+import msgspec
+
+from orlop import codes
+from orlop.codes import Fail, Subject, Warn
+from orlop.controller import stacks, wire
+from orlop.controller.answers import Answers
+from orlop.controller.core import Core
+from orlop.controller.picture import Draft
+from orlop.controller.progress import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
+from orlop.controller.properties import Kind
+from orlop.controller.usecases import deploying, guards, lookup, waiting
+from orlop.controller.usecases.property_changes import changed, checked
+from orlop.drivers import STORAGE
+from orlop.errors import NotFound, Refused
+from orlop.model import (
+    NodeSnapshot,
+    Operation,
+    Resource,
+    ResourceDefinition,
+    Snapshot,
+    SnapshotVolume,
+    SnapshotVolumeDefinition,
+    Volume,
+    VolumeDefinition,
+    key,
+    names,
+)
+from orlop.model.node import snapshot_name
+
+replace = msgspec.structs.replace
+ENDED = frozenset({SUCCESSFUL, FAILED, DISCONNECTED})
+
+
+def create(core: Core, name: str, request: wire.Snapshot) -> Answers:
+    answers = Answers(codes.CREATE, Subject.SNAPSHOT, RscDfn=name, Snapshot=request.name or "")
+    return _create(core, answers, [(name, request)])
+
+
+def create_many(core: Core, request: wire.CreateMultiSnapshotRequest) -> Answers:
+    """All are ordered in one transaction; each is complete or fails for itself."""
+    answers = Answers(codes.CREATE, Subject.SNAPSHOT)
+    wanted = [(body.resource_name or "", body) for body in request.snapshots]
+    if not wanted:
+        raise Refused("The request names no snapshot to take.", code=Fail.INVLD_REQUEST)
+    return _create(core, answers, wanted)
+
+
+def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]]) -> Answers:
+    made: list[tuple[ResourceDefinition, Snapshot]] = []
+    with core.change() as draft:
+        for name, body in wanted:
+            definition = lookup.definition(draft, name)
+            snapshot = _new(core, draft, answers, definition, body)
+            definition = replace(definition, snapshots=(*definition.snapshots, snapshot))
+            draft.put(definition)
+            made.append((definition, snapshot))
+    for definition, snapshot in made:
+        answers.success(
+            f"New snapshot '{snapshot.name}' of '{definition.name}' registered.",
+            codes.CREATED,
+            details=f"UUID is: {snapshot.uuid}",
+            RscDfn=definition.name,
+            Snapshot=snapshot.name,
+        )
+    for definition, snapshot in made:
+        _taken(core, answers, definition, snapshot)
+    return answers
+
+
+def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinition, body: wire.Snapshot) -> Snapshot:
+    name = names.snapshot(body.name or "")
+    guards.not_deleting(definition)
+    guards.no_operation(definition)
+    if any(key(s.name) == key(name) for s in definition.snapshots):
+        raise Refused(
+            f"A snapshot '{name}' of '{definition.name}' exists already.",
+            correction="Choose another name; one that is being deleted keeps its name until every node has confirmed.",
+            code=Fail.EXISTS_SNAPSHOT_DFN,
+        )
+    parts = []
+    for resource in _participants(core, answers, definition, body.nodes):
+        volumes = tuple(_snapshot_volume(core, draft, resource, v) for v in resource.volumes if "DELETE" not in v.flags)
+        parts.append(NodeSnapshot(node=resource.node, uuid=core.new_uuid(), volumes=volumes))
+    return Snapshot(
+        name=name,
+        uuid=core.new_uuid(),
+        props=checked(Kind.SNAPSHOT, body.props),
+        layers=definition.layers,
+        resource_definition_props=definition.props,
+        volume_definitions=tuple(
+            SnapshotVolumeDefinition(number=v.number, size=v.size, flags=v.flags, props=v.props)
+            for v in definition.volume_definitions
+            if "DELETE" not in v.flags
+        ),
+        nodes=tuple(parts),
+    )
+
+
+def _participants(
+    core: Core, answers: Answers, definition: ResourceDefinition, asked: tuple[str, ...]
+) -> list[Resource]:
+    """Resources to take the snapshot of: those asked for, else every one whose node is there."""
+    diskful = [r for r in definition.resources if not r.deleting and not r.diskless]
+    if asked:
+        chosen = []
+        for node in asked:
+            found = lookup.resource(definition, node)
+            if found not in diskful:
+                raise Refused(f"'{definition.name}' has no data on node '{node}'.", code=Fail.INVLD_RSC_STATE)
+            chosen.append(found)
+        guards.connected(core, [r.node for r in chosen], "A snapshot")
+    else:
+        chosen = [r for r in diskful if core.reported.online(r.node)]
+        for resource in diskful:
+            if resource not in chosen:
+                answers.warning(
+                    f"Node '{resource.node}' is away; the snapshot leaves it out.",
+                    Warn.NOT_CONNECTED,
+                    Node=resource.node,
+                )
+    if not chosen or not any(r.volumes for r in chosen):
+        raise Refused(
+            f"There is nothing to take a snapshot of: '{definition.name}' has no volume on a connected node.",
+            correction="Deploy the resource, or start the satellites of its nodes.",
+            code=Fail.NOT_CONNECTED if diskful else Fail.NOT_FOUND_RSC,
+        )
+    for resource in chosen:
+        if any(v.new for v in resource.volumes):
+            raise Refused(
+                f"'{definition.name}' on node '{resource.node}' is not complete yet.",
+                correction="Wait until its volumes are created.",
+                code=Fail.SNAPSHOT_NOT_UPTODATE,
+            )
+    return chosen
+
+
+def _snapshot_volume(core: Core, draft: Draft, resource: Resource, volume: Volume) -> SnapshotVolume:
+    pool = lookup.pool(draft, resource.node, volume.pool)
+    if not core.drivers.load(STORAGE, pool.provider).snapshots:
+        raise Refused(
+            f"Pool '{pool.name}' on node '{resource.node}' cannot take snapshots: its provider is {pool.provider}.",
+            correction="Move the resource to a pool that can.",
+            code=Fail.SNAPSHOTS_NOT_SUPPORTED,
+        )
+    return SnapshotVolume(
+        number=volume.number,
+        uuid=core.new_uuid(),
+        volume=volume.uuid,
+        pool=volume.pool,
+        size=volume.levels[-1].size,
+    )
+
+
+def _find(core: Core, definition: ResourceDefinition, snapshot: Snapshot) -> Snapshot | None:
+    current = core.picture.definition(definition.name)
+    return next((s for s in current.snapshots if s.uuid == snapshot.uuid), None) if current else None
+
+
+def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapshot: Snapshot) -> None:
+    """Wait until the snapshot counts on every node or on none."""
+    problems: dict[str, str] = {}
+
+    def ended() -> Snapshot | bool | None:
+        for part in snapshot.nodes:
+            report = core.reported.current(part.node, definition.name)
+            for volume in part.volumes:
+                seen = reported_snapshot(report, volume.uuid)
+                if seen is not None and seen.problem:
+                    problems[part.node] = seen.problem
+        current = _find(core, definition, snapshot)
+        if current is None:
+            return False
+        return current if current.flags & ENDED else None
+
+    outcome = core.wait(ended)
+    if isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
+        for part in outcome.nodes:
+            answers.success(f"Node '{part.node}' took snapshot '{snapshot.name}'.", Node=part.node)
+    elif outcome is None:
+        answers.warning(
+            f"Snapshot '{snapshot.name}' of '{definition.name}' is not complete yet; the work goes on.",
+            Warn.STLT_NOT_UPDATED,
+        )
+    else:
+        reasons = [f"node {node}: {problem}" for node, problem in sorted(problems.items())]
+        lost = isinstance(outcome, Snapshot) and DISCONNECTED in outcome.flags
+        answers.error(
+            f"Snapshot '{snapshot.name}' of '{definition.name}' failed: "
+            + ("; ".join(reasons) or ("a node went away" if lost else "it was deleted meanwhile")),
+            Fail.NOT_CONNECTED if lost else waiting.failure_code("; ".join(reasons)),
+            details="A snapshot counts on every node or on none; what was taken is removed.",
+            correction=f"Delete it with 'orlop snapshot delete {definition.name} {snapshot.name}' and try again.",
+        )
+
+
+def modify(core: Core, name: str, snapshot_name: str, request: wire.SnapshotModify) -> Answers:
+    answers = Answers(codes.MODIFY, Subject.SNAPSHOT, RscDfn=name, Snapshot=snapshot_name)
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        snapshot = lookup.snapshot(definition, snapshot_name)
+        props = changed(answers, Kind.SNAPSHOT, snapshot.props, request)
+        draft.put(_with(definition, replace(snapshot, props=props)))
+    answers.success(f"Snapshot '{snapshot.name}' of '{definition.name}' modified.", codes.MODIFIED)
+    return answers
+
+
+def _with(definition: ResourceDefinition, snapshot: Snapshot) -> ResourceDefinition:
+    return replace(
+        definition, snapshots=tuple(snapshot if s.uuid == snapshot.uuid else s for s in definition.snapshots)
+    )
+
+
+def delete(core: Core, name: str, snapshot_name: str, nodes: tuple[str, ...] = ()) -> Answers:
+    """On all nodes, or only on some; a node that is away removes its part when it is back."""
+    answers = Answers(codes.DELETE, Subject.SNAPSHOT, RscDfn=name, Snapshot=snapshot_name)
+    found = core.picture.definition(name)
+    if found is None or all(key(s.name) != key(snapshot_name) for s in found.snapshots):
+        answers.warning(f"Snapshot '{snapshot_name}' of '{name}' not found.", Warn.NOT_FOUND)
+        return answers
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        snapshot = lookup.snapshot(definition, snapshot_name)
+        _not_a_source(draft, definition, snapshot)
+        chosen = {key(n) for n in nodes} or {key(p.node) for p in snapshot.nodes}
+        marked = _marked(snapshot, chosen)
+        draft.put(_with(definition, marked))
+    core.settle([key(name)])
+    affected = [p.node for p in snapshot.nodes if key(p.node) in chosen]
+    answers.success(f"Snapshot '{snapshot.name}' of '{definition.name}' marked for deletion.", codes.DELETED)
+
+    def present(node: str) -> bool:
+        current = _find(core, definition, snapshot)
+        return current is not None and any(key(p.node) == key(node) for p in current.nodes)
+
+    waiting.gone(core, answers, definition.name, affected, present)
+    return answers
+
+
+def _marked(snapshot: Snapshot, chosen: set[str]) -> Snapshot:
+    if chosen >= {key(p.node) for p in snapshot.nodes}:
+        return replace(snapshot, flags=snapshot.flags | {"DELETE"})
+    return replace(
+        snapshot,
+        nodes=tuple(replace(p, flags=p.flags | {"DELETE"}) if key(p.node) in chosen else p for p in snapshot.nodes),
+    )
+
+
+def _not_a_source(draft: Draft, definition: ResourceDefinition, snapshot: Snapshot) -> None:
+    """A snapshot that volumes are being filled from stays until they are complete."""
+    guards.no_operation(definition)
+    uuids = {v.uuid for part in snapshot.nodes for v in part.volumes}
+    for other in draft.definitions.values():
+        if any(v.source in uuids for r in other.resources if not r.deleting for v in r.volumes):
+            raise Refused(
+                f"Snapshot '{snapshot.name}' of '{definition.name}' is being restored into '{other.name}'.",
+                correction="Wait until that is done, or delete the new resource first.",
+                code=Fail.IN_USE,
+            )
+
+
+# -- restore --------------------------------------------------------------------------------------------------
+
+
+def _usable(definition: ResourceDefinition, name: str) -> Snapshot:
+    snapshot = lookup.snapshot(definition, name)
+    if SUCCESSFUL not in snapshot.flags or "DELETE" in snapshot.flags:
+        raise Refused(
+            f"Snapshot '{snapshot.name}' of '{definition.name}' is not usable: "
+            f"{', '.join(sorted(snapshot.flags)) or 'it is not complete yet'}.",
+            correction="Use a snapshot that 'orlop snapshot list' shows as successful.",
+            code=Fail.INVLD_SNAPSHOT_NAME,
+        )
+    return snapshot
+
+
+def restore_volume_definitions(core: Core, name: str, snapshot_name: str, request: wire.SnapshotRestore) -> Answers:
+    """Volume definitions of the snapshot for an existing definition that has none."""
+    answers = Answers(codes.CREATE, Subject.VLM_DFN, RscDfn=request.to_resource)
+    with core.change() as draft:
+        snapshot = _usable(lookup.definition(draft, name), snapshot_name)
+        target = lookup.definition(draft, request.to_resource)
+        guards.not_deleting(target)
+        if target.volume_definitions or target.resources:
+            raise Refused(
+                f"Resource definition '{target.name}' has volumes or resources already.",
+                correction="Restore into a new, empty resource definition.",
+                code=Fail.EXISTS_VLM_DFN,
+            )
+        volumes = tuple(
+            VolumeDefinition(number=v.number, uuid=core.new_uuid(), size=v.size, flags=v.flags, props=v.props)
+            for v in snapshot.volume_definitions
+        )
+        draft.put(replace(target, volume_definitions=volumes))
+    answers.success(
+        f"{len(volumes)} volume definitions of snapshot '{snapshot.name}' restored to '{target.name}'.",
+        codes.CREATED,
+    )
+    return answers
+
+
+def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.SnapshotRestore) -> Answers:
+    """New resources filled from the snapshot, on all its nodes or on some."""
+    answers = Answers(codes.CREATE, Subject.RSC, RscDfn=request.to_resource, Snapshot=snapshot_name)
+    with core.change() as draft:
+        source = lookup.definition(draft, name)
+        snapshot = _usable(source, snapshot_name)
+        target = lookup.definition(draft, request.to_resource)
+        _restorable(source, snapshot, target)
+        resources = tuple(
+            _restored(core, draft, source, snapshot, target, part, request) for part in _parts(snapshot, request.nodes)
+        )
+        # What the snapshot kept of its definition comes back; what the target was given since wins.
+        props = {**snapshot.resource_definition_props, **target.props}
+        target = replace(target, resources=resources, props=props)
+        draft.put(target)
+    nodes = [r.node for r in resources]
+    answers.success(
+        f"Snapshot '{snapshot.name}' of '{source.name}' is restored to '{target.name}' on {', '.join(nodes)}.",
+        codes.CREATED,
+    )
+    waiting.settled(core, answers, target.name, nodes, f"restored '{target.name}'", "it will be restored")
+    return answers
+
+
+def _parts(snapshot: Snapshot, asked: tuple[str, ...]) -> list[NodeSnapshot]:
+    parts = {key(p.node): p for p in snapshot.nodes if "DELETE" not in p.flags}
+    missing = [n for n in asked if key(n) not in parts]
+    if missing:
+        raise NotFound(
+            f"Snapshot '{snapshot.name}' is not on {', '.join(missing)}.",
+            correction=f"It is on {', '.join(p.node for p in parts.values())}.",
+            code=Fail.NOT_FOUND_SNAPSHOT,
+        )
+    return [parts[key(n)] for n in dict.fromkeys(asked)] if asked else list(parts.values())
+
+
+def _restorable(source: ResourceDefinition, snapshot: Snapshot, target: ResourceDefinition) -> None:
+    guards.not_deleting(target)
+    guards.no_operation(source)
+    if target.resources:
+        raise Refused(
+            f"Resource definition '{target.name}' has resources already.",
+            correction="Restore into a new definition, or roll back instead.",
+            code=Fail.EXISTS_RSC,
+        )
+    sizes = {v.number: v.size for v in target.volume_definitions}
+    for volume in snapshot.volume_definitions:
+        if sizes.get(volume.number, 0) < volume.size:
+            raise Refused(
+                f"Resource definition '{target.name}' has no volume {volume.number} of at least "
+                f"{volume.size // 1024} KiB.",
+                correction="Restore the volume definitions first: orlop snapshot volume-definition restore.",
+                code=Fail.INVLD_VLM_SIZES,
+            )
+    extra = sizes.keys() - {v.number for v in snapshot.volume_definitions}
+    if extra:
+        raise Refused(
+            f"Snapshot '{snapshot.name}' has no volume {', '.join(map(str, sorted(extra)))}.",
+            correction=f"Remove it from '{target.name}' and add it after the restore.",
+            code=Fail.INVLD_VLM_COUNT,
+        )
+    if target.layers != snapshot.layers:
+        raise Refused(
+            f"The layer stack of '{target.name}' is {', '.join(target.layers)}; the snapshot's is "
+            f"{', '.join(snapshot.layers)}.",
+            correction="Create the target with the stack of the snapshot.",
+            code=Fail.INVLD_LAYER_STACK,
+        )
+
+
+def _restored(
+    core: Core,
+    draft: Draft,
+    source: ResourceDefinition,
+    snapshot: Snapshot,
+    target: ResourceDefinition,
+    part: NodeSnapshot,
+    request: wire.SnapshotRestore,
+) -> Resource:
+    node = lookup.node(draft, part.node)
+    deploying.check_node(core, target, node, target.layers)
+    resource = Resource(node=node.name, uuid=core.new_uuid(), created=core.clock.milliseconds())
+    volumes = []
+    for taken in part.volumes:
+        renamed = {key(old): new for old, new in request.stor_pool_rename.items()}.get(key(taken.pool), taken.pool)
+        if key(renamed) != key(taken.pool):
+            raise Refused(
+                f"Volume {taken.number} of snapshot '{snapshot.name}' is in pool '{taken.pool}' on '{part.node}' and "
+                f"cannot be restored into '{renamed}'.",
+                cause="A snapshot is restored within its own pool.",
+                correction="Restore without renaming the pool.",
+                code=Fail.INVLD_STOR_POOL_NAME,
+            )
+        of = stacks.volume_definition_of(target, taken.number)
+        assert of is not None
+        pool = lookup.pool(draft, part.node, taken.pool)
+        volume = deploying.new_volume(core, draft, target, resource, of, pool)
+        volumes.append(
+            replace(
+                volume,
+                source=taken.uuid,
+                source_name=snapshot_name(source.name, taken.number, snapshot.name),
+            )
+        )
+    pools = {v.pool for v in volumes}
+    props = {deploying.POOL: pools.pop()} if len(pools) == 1 else {}
+    return replace(resource, volumes=tuple(volumes), props=props)
+
+
+# -- rollback -------------------------------------------------------------------------------------------------
+
+
+def rollback(core: Core, name: str, snapshot_name_: str, request: wire.SnapshotRollback) -> Answers:
+    """Every replica goes back to the snapshot: closed and proven unused first, then replaced."""
+    answers = Answers(codes.MODIFY, Subject.SNAPSHOT, RscDfn=name, Snapshot=snapshot_name_)
+    with core.change() as draft:
+        definition = lookup.definition(draft, name)
+        snapshot = _usable(definition, snapshot_name_)
+        _can_roll_back(core, definition, snapshot)
+        operation = Operation(
+            uuid=core.new_uuid(),
+            kind="rollback",
+            state="closing",
+            created=core.clock.milliseconds(),
+            arguments={
+                "snapshot": snapshot.uuid,
+                "incarnations": {v.uuid: core.new_uuid() for r in definition.resources for v in r.volumes},
+                "names": {
+                    str(v.number): snapshot_name(definition.name, v.number, snapshot.name)
+                    for v in snapshot.volume_definitions
+                },
+            },
+        )
+        draft.put(replace(definition, operations=(operation,)))
+
+    def ended() -> Operation | bool | None:
+        current = core.picture.definition(name)
+        found = next((o for o in current.operations if o.uuid == operation.uuid), None) if current else None
+        if found is None:
+            return False
+        return found if found.state in ("done", "failed") else None
+
+    outcome = core.wait(ended)
+    if isinstance(outcome, Operation) and outcome.state == "done":
+        answers.success(f"'{definition.name}' is rolled back to snapshot '{snapshot.name}'.", codes.MODIFIED)
+        for resource in definition.resources:
+            answers.success(f"Node '{resource.node}' rolled back.", Node=resource.node)
+    elif outcome is None:
+        answers.warning(
+            f"Rolling '{definition.name}' back is not done yet; the work goes on.",
+            Warn.STLT_NOT_UPDATED,
+            correction="See 'orlop job list'.",
+        )
+    else:
+        problem = outcome.problem if isinstance(outcome, Operation) else "the resource definition vanished"
+        answers.error(
+            f"'{definition.name}' was not rolled back: {problem}",
+            waiting.failure_code(problem),
+            details="Nothing was changed on any node.",
+        )
+    return answers
+
+
+def _can_roll_back(core: Core, definition: ResourceDefinition, snapshot: Snapshot) -> None:
+    guards.not_deleting(definition)
+    guards.no_operation(definition)
+    guards.connected(core, [r.node for r in definition.resources], "A rollback")
+    guards.unused(core, definition, definition.resources, "Rolling back")
+    there = {(key(p.node), v.number) for p in snapshot.nodes if "DELETE" not in p.flags for v in p.volumes}
+    lacking = sorted({r.node for r in definition.resources for v in r.volumes if (key(r.node), v.number) not in there})
+    if lacking:
+        raise Refused(
+            f"Snapshot '{snapshot.name}' does not hold every volume of '{definition.name}' on {', '.join(lacking)}.",
+            cause="A resource or volume was added after the snapshot was taken.",
+            correction="Delete the resource there first, or restore the snapshot into a new definition.",
+            code=Fail.NOT_FOUND_SNAPSHOT,
+        )
+    for resource in definition.resources:
+        if resource.flags & {"DELETE", "INACTIVE"} or any(v.new or "DELETE" in v.flags for v in resource.volumes):
+            raise Refused(
+                f"'{definition.name}' on node '{resource.node}' is being created, removed or inactive.",
+                correction="Wait, or activate it, then try again.",
+                code=Fail.INVLD_RSC_STATE,
+            )

@@ -1,0 +1,408 @@
+"""Automatic placement: autoplace, spawn from a resource group, adjust, and how much space there is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from orlop import codes
+from orlop.codes import Fail, Info, Subject, Warn
+from orlop.controller import placement, stacks, wire
+from orlop.controller.answers import Answers
+from orlop.controller.capacity import ratios
+from orlop.controller.core import Core
+from orlop.controller.picture import Draft, Picture
+from orlop.controller.placement import Candidate, Cluster, NotEnoughNodes, place
+from orlop.controller.properties import Kind
+from orlop.controller.usecases import definitions, deploying, guards, lookup, waiting
+from orlop.controller.usecases.property_changes import checked
+from orlop.drivers import STORAGE
+from orlop.errors import OrlopError, Refused
+from orlop.model import (
+    KIB,
+    Resource,
+    ResourceDefinition,
+    ResourceGroup,
+    SelectFilter,
+    StoragePool,
+    VolumeDefinition,
+    key,
+)
+
+replace = msgspec.structs.replace
+TRIES = 5  # placement is computed outside the lock; a choice that was overtaken is made again
+
+
+def select_filter(body: wire.AutoSelectFilter | None) -> SelectFilter:
+    """The filter of a request; what it leaves out is unset."""
+    if body is None:
+        return SelectFilter()
+    pools = tuple(body.storage_pool_list) or ((body.storage_pool,) if body.storage_pool else ())
+    return SelectFilter(
+        place_count=body.place_count,
+        additional_place_count=body.additional_place_count,
+        node_names=tuple(body.node_name_list),
+        storage_pools=pools,
+        storage_pools_diskless=tuple(body.storage_pool_diskless_list),
+        not_place_with_resources=tuple(body.not_place_with_rsc),
+        not_place_with_resources_regex=body.not_place_with_rsc_regex,
+        replicas_on_same=tuple(body.replicas_on_same),
+        replicas_on_different=tuple(body.replicas_on_different),
+        x_replicas_on_different=dict(body.x_replicas_on_different_map),
+        layers=tuple(layer.upper() for layer in body.layer_stack),
+        providers=tuple(kind.upper() for kind in body.provider_list),
+        diskless_on_remaining=body.diskless_on_remaining,
+        diskless_type=body.diskless_type,
+        overprovision=body.overprovision,
+        port_count=body.port_count,
+    )
+
+
+def merged(request: SelectFilter, group: SelectFilter) -> SelectFilter:
+    """Field by field: what the request sets, else what the group sets; lists are not joined."""
+    values = {
+        name: getattr(request, name) if getattr(request, name) not in (None, (), {}) else getattr(group, name)
+        for name in SelectFilter.__struct_fields__
+    }
+    return SelectFilter(**values)
+
+
+def wanted_count(rule: SelectFilter, definition: ResourceDefinition | None) -> int:
+    """How many more replicas are wanted; existing ones that are on their way out do not count."""
+    if rule.additional_place_count is not None:
+        return rule.additional_place_count
+    if rule.place_count is None:
+        return 0
+    existing = [
+        r
+        for r in (definition.resources if definition else ())
+        if not r.diskless and not r.flags & {"DELETE", "EVICTED", "EVACUATE"}
+    ]
+    return rule.place_count - len(existing)
+
+
+def size_of(core: Core, volumes: tuple[VolumeDefinition, ...], layers: tuple[str, ...]) -> int:
+    """Bytes that all volumes together need at the storage level."""
+    found = [stacks.levels(core.drivers, layers, v.size, 4 * KIB, v.props)[-1].size for v in volumes]
+    return sum(found)
+
+
+def autoplace(
+    core: Core, answers: Answers, name: str, asked: SelectFilter
+) -> tuple[ResourceDefinition, list[Resource]]:
+    """Place what is missing of a definition and commit it; the entries about it go into `answers`."""
+    for _ in range(TRIES):
+        picture = core.picture
+        definition = lookup.definition(picture, name)
+        rule = merged(asked, lookup.group(picture, definition.group).select_filter)
+        check_count(rule)
+        count = wanted_count(rule, definition)
+        if count <= 0:
+            _explain_nothing(answers, definition, rule, count)
+            return definition, []
+        chosen = choose(core, picture, rule, definition.layers, definition.volume_definitions, count, definition)
+        with core.change() as draft:
+            current = lookup.definition(draft, name)
+            guards.not_deleting(current)
+            guards.no_operation(current)
+            if current is not definition and current.resources != definition.resources:
+                continue
+            deployed, made = _deploy(core, draft, current, chosen)
+            if deployed is None:
+                continue
+            draft.put(deployed)
+        for resource in made:
+            pools = ", ".join(sorted({v.pool for v in resource.volumes}))
+            answers.success(
+                f"Resource '{name}' placed on node '{resource.node}'" + (f" in '{pools}'." if pools else "."),
+                codes.CREATED,
+                Node=resource.node,
+            )
+        return deployed, made
+    raise Refused(
+        f"Placing '{name}' was overtaken by other requests {TRIES} times; nothing was changed.",
+        correction="Try again.",
+        code=Fail.RSC_BUSY,
+    )
+
+
+def check_count(rule: SelectFilter) -> None:
+    for count in (rule.place_count, rule.additional_place_count):
+        if count is not None and not 0 <= count <= 1000:
+            raise Refused(f"{count} is not a valid place count.", code=Fail.INVLD_PLACE_COUNT)
+
+
+def _explain_nothing(answers: Answers, definition: ResourceDefinition, rule: SelectFilter, count: int) -> None:
+    if rule.place_count is None:
+        raise Refused(
+            f"Nobody says how many replicas '{definition.name}' should have.",
+            correction="Give a place count, or set one in the resource group.",
+            code=Fail.INVLD_PLACE_COUNT,
+        )
+    more = f"{-count} more than wanted; none is removed" if count < 0 else "as wanted"
+    answers.warning(f"Resource '{definition.name}' is deployed already: {more}.", Warn.RSC_ALREADY_DEPLOYED)
+
+
+def choose(
+    core: Core,
+    picture: Picture,
+    rule: SelectFilter,
+    layers: tuple[str, ...],
+    volumes: tuple[VolumeDefinition, ...],
+    count: int,
+    existing: ResourceDefinition | None = None,
+) -> list[Candidate]:
+    cluster = Cluster(picture, core.reported, core.drivers)
+    size = size_of(core, tuple(v for v in volumes if "DELETE" not in v.flags), layers)
+    return place(cluster, count, size, rule, layers, existing, core.hooks.vetoes, core.hooks.weight)
+
+
+def _deploy(
+    core: Core, draft: Draft, definition: ResourceDefinition, chosen: list[Candidate]
+) -> tuple[ResourceDefinition | None, list[Resource]]:
+    """Resources on the chosen pools; None when a pool vanished or filled up since it was chosen."""
+    made: list[Resource] = []
+    for candidate in chosen:
+        pool = draft.pool(candidate.pool.node, candidate.pool.name)
+        node = draft.node(candidate.node.name)
+        if pool is not candidate.pool or node is None or node.flags != candidate.node.flags:
+            return None, []
+        resource = Resource(
+            node=node.name,
+            uuid=core.new_uuid(),
+            props={deploying.POOL: pool.name},
+            created=core.clock.milliseconds(),
+        )
+        try:
+            volumes = tuple(
+                deploying.new_volume(core, draft, definition, resource, v, pool)
+                for v in definition.volume_definitions
+                if "DELETE" not in v.flags
+            )
+        except Refused as error:
+            if error.code == Fail.NOT_ENOUGH_FREE_SPACE:
+                return None, []
+            raise
+        made.append(replace(resource, volumes=volumes))
+    return replace(definition, resources=(*definition.resources, *made)), made
+
+
+# -- resource groups ------------------------------------------------------------------------------------------
+
+
+def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answers:
+    """Definition, volumes and resources in one transaction: when placement fails, nothing exists afterwards."""
+    answers = Answers(codes.CREATE, Subject.RSC_DFN, RscGrp=group_name)
+    for _ in range(TRIES):
+        picture = core.picture
+        group = lookup.group(picture, group_name)
+        rule = merged(select_filter(request.select_filter), group.select_filter)
+        check_count(rule)
+        definition = _spawned(core, picture, group, rule, request)
+        count = 0 if request.definitions_only else wanted_count(rule, None)
+        chosen = (
+            choose(core, picture, rule, definition.layers, definition.volume_definitions, count) if count > 0 else []
+        )
+        with core.change() as draft:
+            if draft.group(group_name) is not group:
+                continue
+            definitions.refuse_taken(core, draft, definition.name)
+            deployed, made = _deploy(core, draft, definition, chosen)
+            if deployed is None:
+                continue
+            draft.put(deployed)
+        answers.refer(RscDfn=definition.name)
+        _spawn_entries(core, answers, deployed, made, rule)
+        return answers
+    raise Refused(
+        f"Spawning from '{group_name}' was overtaken by other requests {TRIES} times; nothing was changed.",
+        correction="Try again.",
+        code=Fail.RSC_BUSY,
+    )
+
+
+def _spawn_entries(
+    core: Core, answers: Answers, definition: ResourceDefinition, made: list[Resource], rule: SelectFilter
+) -> None:
+    answers.success(
+        f"New resource definition '{definition.name}' created with {len(definition.volume_definitions)} volumes.",
+        codes.CREATED,
+        details=f"UUID is: {definition.uuid}",
+    )
+    definitions.explain_stack(core, answers, definition, rule.layers)
+    if not made:
+        answers.info(f"No resource of '{definition.name}' was placed on any node.", Info.NO_RSC_SPAWNED)
+        return
+    waiting.deployed(core, answers, definition, made)
+
+
+def _spawned(
+    core: Core, picture: Picture, group: ResourceGroup, rule: SelectFilter, request: wire.ResourceGroupSpawn
+) -> ResourceDefinition:
+    name = definitions.new_name(
+        core, picture, request.resource_definition_name, request.resource_definition_external_name
+    )
+    sizes = request.volume_sizes
+    if group.volume_groups and not request.partial and len(sizes) != len(group.volume_groups):
+        raise Refused(
+            f"Resource group '{group.name}' has {len(group.volume_groups)} volume groups, but {len(sizes)} sizes were "
+            "given.",
+            correction="Give one size per volume group, or ask for a partial spawn.",
+            code=Fail.INVLD_VLM_SIZES,
+        )
+    definition = ResourceDefinition(
+        name=name,
+        uuid=core.new_uuid(),
+        external_name=request.resource_definition_external_name,
+        group=group.name,
+        layers=stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers)),
+        props=checked(Kind.RESOURCE_DEFINITION, request.resource_definition_props),
+        peer_slots=request.peer_slots or group.peer_slots,
+    )
+    groups = sorted(group.volume_groups, key=lambda g: g.number)
+    for index, size in enumerate(sizes):
+        of = groups[index] if index < len(groups) else None
+        body = wire.VolumeDefinition(
+            size_kib=size, volume_number=of.number if of else None, flags=tuple(of.flags) if of else ()
+        )
+        definition = definitions.with_volume(core, definition, body)
+    return definition
+
+
+def adjust(core: Core, group_name: str | None, request: wire.ResourceGroupAdjust) -> Answers:
+    """Place what is missing for every definition of a group (None: of all groups). Never removes anything."""
+    answers = Answers(codes.MODIFY, Subject.RSC_GRP, RscGrp=group_name or "")
+    picture = core.picture
+    if group_name is not None:
+        lookup.group(picture, group_name)
+    asked = select_filter(request.select_filter)
+    placed: list[tuple[ResourceDefinition, list[Resource]]] = []
+    for definition in sorted(picture.definitions.values(), key=lambda d: key(d.name)):
+        group = lookup.group(picture, definition.group)
+        rule = merged(asked, group.select_filter)
+        wanted_here = group_name is None or key(definition.group) == key(group_name)
+        if not wanted_here or definition.deleting or wanted_count(rule, definition) <= 0:
+            continue
+        try:
+            placed.append(autoplace(core, answers, definition.name, asked))
+        except OrlopError as error:
+            answers.refused(error)
+    for definition, made in placed:
+        nodes = [r.node for r in made]
+        done = f"created '{definition.name}'"
+        waiting.settled(core, answers, definition.name, nodes, done, "it will be created")
+    if not len(answers):
+        answers.success("Every resource definition has what its resource group asks for.")
+    return answers
+
+
+# -- how much space there is ----------------------------------------------------------------------------------
+
+
+class _Space(NamedTuple):
+    candidate: Candidate
+    free: int
+    total: int
+
+
+def _spaces(core: Core, rule: SelectFilter, layers: tuple[str, ...]) -> list[_Space]:
+    """Every pool that could take the smallest volume, most free first."""
+    cluster = Cluster(core.picture, core.reported, core.drivers)
+    found = []
+    for candidate, why in placement.candidates(cluster, 4 * KIB, rule, layers, None):
+        seen = core.reported.pool(candidate.node.name, candidate.pool.name)
+        if why is None and seen is not None and seen.capacity is not None:
+            found.append(_Space(candidate, candidate.free, int(seen.capacity.total * _ratio(core, candidate.pool))))
+    return sorted(found, key=lambda s: (-s.free, key(s.candidate.node.name), key(s.candidate.pool.name)))
+
+
+def _ratio(core: Core, pool: StoragePool) -> float:
+    return ratios(core.picture, pool)[2] if _thin(core, pool) else 1.0
+
+
+def _thin(core: Core, pool: StoragePool) -> bool:
+    return bool(core.drivers.load(STORAGE, pool.provider).thin)
+
+
+def _simulate(spaces: list[int], count: int) -> int:
+    """Repeatedly take the `count` roomiest pools and subtract what the smallest of them has."""
+    left = sorted((s for s in spaces if s > 0), reverse=True)
+    total = 0
+    while count > 0 and len(left) >= count:
+        step = left[count - 1]
+        total += step
+        left = sorted([s - step for s in left[:count] if s > step] + left[count:], reverse=True)
+    return total
+
+
+def query_size_info(core: Core, group_name: str, request: wire.QuerySizeInfoRequest) -> wire.QuerySizeInfoResponse:
+    group = lookup.group(core.picture, group_name)
+    rule = merged(select_filter(request.select_filter), group.select_filter)
+    layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers))
+    count = rule.place_count if rule.place_count is not None else 1
+    answers = Answers(codes.MODIFY, Subject.RSC_GRP, RscGrp=group.name)
+    cluster = Cluster(core.picture, core.reported, core.drivers)
+    chosen: list[Candidate] = []
+    try:
+        chosen = place(cluster, count, 4 * KIB, rule, layers, None, core.hooks.vetoes, core.hooks.weight)
+    except NotEnoughNodes as error:
+        answers.refused(error)
+    per_node: dict[str, _Space] = {}
+    for space in _spaces(core, rule, layers):
+        per_node.setdefault(key(space.candidate.node.name), space)
+    general = [ratios(core.picture, c.pool) for c in chosen]
+    return wire.QuerySizeInfoResponse(
+        space_info=wire.QuerySizeInfoResponseSpaceInfo(
+            max_vlm_size_in_kib=min((c.free for c in chosen), default=0) // KIB,
+            available_size_in_kib=_simulate([s.free for s in per_node.values()], count) // KIB,
+            capacity_in_kib=_simulate([s.total for s in per_node.values()], count) // KIB,
+            default_max_oversubscription_ratio=20.0,
+            max_oversubscription_ratio=min((r[0] for r in general), default=None),
+            max_free_capacity_oversubscription_ratio=min((r[1] for r in general), default=None),
+            max_total_capacity_oversubscription_ratio=min((r[2] for r in general), default=None),
+            next_spawn_result=tuple(
+                wire.QuerySizeInfoSpawnResult(
+                    node_name=c.node.name,
+                    stor_pool_name=c.pool.name,
+                    stor_pool_oversubscription_ratio=r[0],
+                    stor_pool_free_capacity_oversubscription_ratio=r[1],
+                    stor_pool_total_capacity_oversubscription_ratio=r[2],
+                )
+                for c, r in zip(chosen, general, strict=True)
+            ),
+        ),
+        reports=tuple(answers),
+    )
+
+
+def query_all_size_info(core: Core, request: wire.QueryAllSizeInfoRequest) -> wire.QueryAllSizeInfoResponse:
+    one = wire.QuerySizeInfoRequest(select_filter=request.select_filter)
+    return wire.QueryAllSizeInfoResponse(
+        result={g.name: query_size_info(core, g.name, one) for g in core.picture.groups.values()}
+    )
+
+
+def max_volume_sizes(core: Core, body: wire.AutoSelectFilter | None, group_name: str | None) -> wire.MaxVolumeSizes:
+    """Per pool name: the largest volume that `place_count` nodes could take in pools of that name."""
+    rule = select_filter(body)
+    if group_name is not None:
+        rule = merged(rule, lookup.group(core.picture, group_name).select_filter)
+    layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers))
+    count = max(1, rule.place_count or 1)
+    by_name: dict[str, list[_Space]] = {}
+    for space in _spaces(core, rule, layers):
+        by_name.setdefault(space.candidate.pool.name, []).append(space)
+    candidates = []
+    for name, spaces in sorted(by_name.items()):
+        if len(spaces) < count:
+            continue
+        candidates.append(
+            wire.Candidate(
+                storage_pool=name,
+                max_volume_size_kib=spaces[count - 1].free // KIB,
+                node_names=tuple(s.candidate.node.name for s in spaces[:count]),
+                all_thin=all(_thin(core, s.candidate.pool) for s in spaces[:count]),
+            )
+        )
+    return wire.MaxVolumeSizes(candidates=tuple(candidates), default_max_oversubscription_ratio=20.0)

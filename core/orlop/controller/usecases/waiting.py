@@ -1,0 +1,136 @@
+"""Wait for the satellites after a change was committed, and say what each of them did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from orlop.codes import Fail, Info, Warn
+from orlop.controller import stacks
+from orlop.controller.answers import Answers
+from orlop.controller.core import Core
+from orlop.model import ReportedResource, Resource, ResourceDefinition, key
+
+
+def offline(core: Core, answers: Answers, node: str, what: str) -> None:
+    """A node that is away is a warning at once; the work is done when it returns."""
+    answers.warning(
+        f"No connection to node '{node}': {what} when it is back.",
+        Warn.NOT_CONNECTED,
+        cause=core.reported.node(node).problem,
+        correction=f"Start the satellite on '{node}', or forget the node with 'orlop node lost {node}'.",
+        Node=node,
+    )
+
+
+def settled(core: Core, answers: Answers, name: str, nodes: Iterable[str], done: str, later: str) -> None:
+    """One entry per node: done, failed with its reason, away, or still at it when the time was over.
+
+    `done` and `later` are sentences without subject: "created 'web'", "it will be created".
+    """
+
+    def outcomes() -> dict[str, ReportedResource | None] | None:
+        found = {node: core.reported.current(node, name) for node in waiting}
+        finished = all(
+            not core.reported.online(node) or (report is not None and (report.settled or report.problem))
+            for node, report in found.items()
+        )
+        return found if finished else None
+
+    waiting = sorted(set(nodes), key=key)
+    for node in [n for n in waiting if not core.reported.online(n)]:
+        waiting.remove(node)
+        offline(core, answers, node, later)
+    found = core.wait(outcomes) if waiting else {}
+    for node in waiting:
+        report = found.get(node) if found is not None else None
+        if found is None:
+            report = core.reported.current(node, name)
+        _entry(core, answers, node, report, done, later)
+
+
+def _entry(core: Core, answers: Answers, node: str, report: ReportedResource | None, done: str, later: str) -> None:
+    if report is None and not core.reported.online(node):
+        offline(core, answers, node, later)
+    elif report is None or not (report.settled or report.problem):
+        answers.warning(
+            f"Node '{node}' is still at work: {later}.",
+            Warn.STLT_NOT_UPDATED,
+            details="\n".join(report.plan) if report else "",
+            correction="The work goes on; see 'orlop resource list' and 'orlop job list'.",
+            Node=node,
+        )
+    elif report.problem:
+        answers.error(
+            f"Node '{node}' failed: {report.problem}",
+            failure_code(report.problem),
+            details="Steps that were left:\n" + "\n".join(report.plan) if report.plan else "",
+            correction="It is tried again with growing pauses; delete the object to give up.",
+            Node=node,
+        )
+    else:
+        answers.success(f"Node '{node}' {done}.", Node=node)
+
+
+def gone(core: Core, answers: Answers, name: str, nodes: Iterable[str], present: Callable[[str], bool]) -> None:
+    """Like `settled`, for removals: `present(node)` says whether the controller still knows the object there."""
+
+    def finished() -> bool | None:
+        return all(not present(n) or not core.reported.online(n) or failure(n) for n in waiting) or None
+
+    def failure(node: str) -> str:
+        report = core.reported.current(node, name)
+        return report.problem if report else ""
+
+    waiting = sorted(set(nodes), key=key)
+    for node in [n for n in waiting if not core.reported.online(n)]:
+        waiting.remove(node)
+        offline(core, answers, node, "it will be removed there")
+    if waiting:
+        core.wait(finished)
+    for node in waiting:
+        if not present(node):
+            answers.success(f"Node '{node}' removed '{name}'.", Node=node)
+        else:
+            _entry(core, answers, node, core.reported.current(node, name), "removed", "it will be removed there")
+
+
+def failure_code(problem: str) -> Fail:
+    """Clients ask by number whether something was in use or full."""
+    text = problem.lower()
+    if "in use" in text:
+        return Fail.IN_USE
+    if "no space" in text or "full" in text:
+        return Fail.NOT_ENOUGH_FREE_SPACE
+    return Fail.UNKNOWN_ERROR
+
+
+def deployed(core: Core, answers: Answers, definition: ResourceDefinition, made: list[Resource]) -> None:
+    if not made:
+        return
+    if not definition.volume_definitions:
+        answers.warning(
+            f"Resource definition '{definition.name}' has no volumes yet; nothing is created on the nodes.",
+            Warn.NO_EFFECT,
+            correction=f"orlop volume-definition create {definition.name} SIZE",
+        )
+    nodes = [r.node for r in made]
+    settled(core, answers, definition.name, nodes, f"created '{definition.name}'", "it will be created")
+    explain_copies(core, answers, definition.name)
+    for resource in made:
+        report = core.reported.current(resource.node, definition.name)
+        if report is not None and report.settled:
+            core.hooks.resource_ready(definition.name, resource.node)
+
+
+def explain_copies(core: Core, answers: Answers, name: str) -> None:
+    """Several replicas without a replicating layer are unrelated: say so whenever there is more than one."""
+    definition = core.picture.definition(name)
+    if definition is None or stacks.replicates(core.drivers, definition.layers):
+        return
+    nodes = [r.node for r in definition.resources if not r.deleting]
+    if len(nodes) > 1:
+        answers.info(
+            f"'{definition.name}' on {', '.join(nodes)} are {len(nodes)} unrelated copies: the layer stack "
+            f"{', '.join(definition.layers)} replicates nothing.",
+            Info.NOOP,
+        )

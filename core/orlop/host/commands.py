@@ -1,0 +1,80 @@
+"""Run external programs: argv, fixed locale, a time-out, a process group of their own."""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import threading
+
+from orlop.errors import CommandFailed
+
+log = logging.getLogger(__name__)
+
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+TIME_OUT = 120.0  # seconds
+LAST_WAIT = 5.0  # seconds that a killed process gets to disappear
+
+
+class Commands:
+    """Remembers what survived its SIGKILL: the same command is not started again while that one hangs."""
+
+    def __init__(self, time_out: float = TIME_OUT) -> None:
+        self._time_out = time_out
+        self._abandoned: list[tuple[tuple[str, ...], subprocess.Popen[bytes]]] = []
+        self._lock = threading.Lock()
+
+    def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
+        self._refuse_while_stuck(argv)
+        log.debug("run %s", argv)
+        environment = {"PATH": PATH, "LC_ALL": "C", "HOME": "/"}
+        pipe = subprocess.PIPE
+        try:
+            process = subprocess.Popen(
+                argv,
+                stdin=pipe if stdin else subprocess.DEVNULL,
+                stdout=pipe,
+                stderr=pipe,
+                env=environment,
+                cwd="/",
+                process_group=0,
+            )
+        except FileNotFoundError:
+            raise CommandFailed(argv, 127, f"{argv[0]} is not installed") from None
+        except OSError as error:
+            raise CommandFailed(argv, 126, error.strerror or str(error)) from error
+        try:
+            output, errors = process.communicate(stdin or None, timeout=self._time_out)
+        except subprocess.TimeoutExpired:
+            self._kill(argv, process)
+            raise CommandFailed(argv, 124, f"no answer in {self._time_out:.0f} s") from None
+        if process.returncode:
+            raise CommandFailed(argv, process.returncode, errors.decode(errors="replace"))
+        return output.decode(errors="replace")
+
+    def _kill(self, argv: tuple[str, ...], process: subprocess.Popen[bytes]) -> None:
+        os.killpg(process.pid, signal.SIGKILL)
+        try:
+            process.communicate(timeout=LAST_WAIT)
+        except subprocess.TimeoutExpired:
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+            with self._lock:
+                self._abandoned.append((argv, process))
+            raise CommandFailed(
+                argv, 137, f"process {process.pid} is stuck in the kernel and could not be killed; it is left behind"
+            ) from None
+
+    def _refuse_while_stuck(self, argv: tuple[str, ...]) -> None:
+        if not self._abandoned:
+            return
+        with self._lock:
+            self._abandoned = [(old, process) for old, process in self._abandoned if process.poll() is None]
+            stuck = [process.pid for old, process in self._abandoned if old == argv or old[-1] == argv[-1]]
+        if stuck:
+            raise CommandFailed(argv, 137, f"not started: process {stuck[0]}, on the same object, is still stuck")
+
+
+def programs(names: tuple[str, ...]) -> dict[str, str | None]:
+    return {name: shutil.which(name, path=PATH) for name in names}

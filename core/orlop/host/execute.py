@@ -1,0 +1,58 @@
+"""Carry out steps, in order. One `match`; the first failure stops and is raised."""
+
+from collections.abc import Callable, Sequence
+
+from orlop.errors import Cancelled
+from orlop.hooks import Hooks
+from orlop.host.contract import UNWATCHED, Copying, Host
+from orlop.plugin import (
+    CreateFile,
+    LongCopy,
+    RemoveFile,
+    RequireUnused,
+    ResizeFile,
+    Run,
+    SetAttributes,
+    Step,
+    WriteFile,
+)
+
+Secret = Callable[[str], bytes]
+
+
+def execute(
+    resource: str, steps: Sequence[Step], host: Host, hooks: Hooks, secret: Secret, copying: Copying = UNWATCHED
+) -> None:
+    """Before every step `copying.cancelled` is asked whether a newer order makes the rest pointless."""
+    for step in steps:
+        if copying.cancelled():
+            raise Cancelled(f"a newer order for {resource} came before: {step}")
+        hooks.step_started(resource, step)
+        try:
+            _carry_out(step, host, secret, copying)
+        except Exception as error:
+            hooks.step_done(resource, step, error)
+            raise
+        hooks.step_done(resource, step, None)
+
+
+def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None:
+    match step:
+        case Run(argv=argv, secret=None):
+            host.run(argv)
+        case Run(argv=argv, secret=str(name)):
+            host.run(argv, secret(name))
+        case CreateFile():
+            host.create(step)
+        case ResizeFile():
+            host.resize(step)
+        case WriteFile():
+            host.write(step)
+        case RemoveFile(path=path):
+            host.remove(path)
+        case SetAttributes():
+            host.set_attributes(step)
+        case LongCopy():
+            host.copy(step, copying)
+        case RequireUnused(device=device):
+            host.require_unused(device)

@@ -1,0 +1,172 @@
+"""Files of a pool: looking at them, making them under a temporary name, never replacing by accident."""
+
+import os
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from orlop.codes import Fail
+from orlop.errors import CannotRead, NodeError, WouldDestroy
+from orlop.plugin import CREATED, NEW_FILE, UUID, CreateFile, FileFacts, ResizeFile, SetAttributes, WriteFile
+
+PREFIX = "user."
+SECRET_MODE = 0o600
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turns an `OSError` into a sentence that says what was being done."""
+    try:
+        yield
+    except OSError as error:
+        code = Fail.NOT_ENOUGH_FREE_SPACE if error.errno in (28, 122) else None  # ENOSPC, EDQUOT
+        raise NodeError(f"could not {doing}: {error.strerror}", code=code) from error
+
+
+def facts(directory: str) -> Mapping[str, FileFacts] | None:
+    try:
+        with os.scandir(directory) as entries:
+            return {entry.name: seen for entry in entries if (seen := _look(entry)) is not None}
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CannotRead(f"{directory} cannot be read: {error.strerror}") from error
+
+
+def _look(entry: os.DirEntry[str]) -> FileFacts | None:
+    """None for what is not a regular file or went away meanwhile."""
+    try:
+        if not entry.is_file(follow_symlinks=False):
+            return None
+        status = entry.stat(follow_symlinks=False)
+        return FileFacts(
+            size=status.st_size,
+            allocated=status.st_blocks * 512,
+            attributes=attributes(entry.path),
+            inode=status.st_ino,
+            device=f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}",
+        )
+    except FileNotFoundError:
+        return None
+
+
+def attributes(path: str | int) -> dict[str, str]:
+    """What a file is marked with, without the `user.` prefix; nothing where the file system knows no marks."""
+    try:
+        names = os.listxattr(path)
+        own = [name for name in names if name.startswith(PREFIX)]
+        return {name.removeprefix(PREFIX): os.getxattr(path, name).decode(errors="replace") for name in own}
+    except OSError as error:
+        if error.errno == 95:  # EOPNOTSUPP
+            return {}
+        raise
+
+
+def mark(file: int, marks: Mapping[str, str]) -> None:
+    for name, value in marks.items():
+        os.setxattr(file, PREFIX + name, value.encode())
+
+
+def sync_directory(path: str) -> None:
+    directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+@contextmanager
+def draft(path: str, marks: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    """A new file beside `path`, marked; removed again unless the block gave it its name."""
+    name = os.path.join(os.path.dirname(path), NEW_FILE + marks[UUID])
+    remove(name)  # what an interrupted attempt of this very incarnation left
+    file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, SECRET_MODE)
+    try:
+        mark(file, {**marks, CREATED: str(time.time_ns() // 1_000_000)})
+        yield file, name
+    finally:
+        os.close(file)
+        remove(name)
+    sync_directory(path)
+
+
+def link(name: str, path: str) -> None:
+    """Give a draft its name; never in place of another file."""
+    try:
+        os.link(name, path, follow_symlinks=False)
+    except FileExistsError:
+        raise WouldDestroy(f"{path} exists already; it was left as it is") from None
+
+
+def create(step: CreateFile) -> None:
+    with explained(str(step)), draft(step.path, step.attributes) as (file, name):
+        reserve(file, step.size, step.sparse)
+        os.fsync(file)
+        link(name, step.path)
+
+
+def reserve(file: int, size: int, sparse: bool) -> None:
+    if sparse:
+        os.ftruncate(file, size)
+    else:
+        os.posix_fallocate(file, 0, size)
+
+
+def resize(step: ResizeFile) -> None:
+    with explained(str(step)):
+        file = os.open(step.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            now = os.fstat(file).st_size
+            if now > step.size:
+                raise WouldDestroy(f"{step.path} has {now} bytes; it is not made smaller ({step.size})")
+            reserve(file, step.size, step.sparse)
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def set_attributes(step: SetAttributes) -> None:
+    with explained(str(step)):
+        file = os.open(step.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            mark(file, step.attributes)
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def write(step: WriteFile) -> None:
+    with explained(str(step)):
+        name = f"{step.path}.new"
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, SECRET_MODE)
+        try:
+            os.fchmod(file, SECRET_MODE)  # a left-over may have had another mode
+            with os.fdopen(os.dup(file), "wb") as stream:
+                stream.write(step.content.encode())
+            os.fsync(file)
+        finally:
+            os.close(file)
+        os.replace(name, step.path)
+        sync_directory(step.path)
+
+
+def read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CannotRead(f"{path} cannot be read: {error.strerror}") from error
+
+
+def remove(path: str) -> None:
+    with explained(f"remove {path}"):
+        try:
+            if stat.S_ISDIR(os.lstat(path).st_mode):
+                raise WouldDestroy(f"{path} is a directory; only files are removed")
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        sync_directory(path)

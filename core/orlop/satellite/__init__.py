@@ -1,0 +1,1 @@
+"""Makes one node match what the controller wants: look, decide, act, report."""

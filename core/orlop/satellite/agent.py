@@ -1,0 +1,80 @@
+"""A node with threads: one looks, a few act. Implements `orlop.transport.agent.Agent`."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from orlop.model import NodeInfo
+from orlop.satellite.node import BACK_OFF, Job, Node
+from orlop.transport.messages import Accepted, Fence, PhysicalDevice, Report, Sync, Update
+
+log = logging.getLogger(__name__)
+
+HANDS = 4
+
+
+class ThreadedAgent:
+    """Looks as soon as an order comes. A step that takes long keeps one pair of hands busy, nothing else."""
+
+    def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic, hands: int = HANDS) -> None:
+        self._node, self._clock = node, clock
+        self._hands = ThreadPoolExecutor(hands, thread_name_prefix="orlop-act")
+        self._eyes = threading.Thread(target=self._watch, name="orlop-look", daemon=True)
+        self._stopped = False
+
+    def start(self) -> None:
+        self._eyes.start()
+
+    def stop(self) -> None:
+        """What is being carried out is finished first, what is only planned is not begun."""
+        with self._node.changed:
+            self._stopped = True
+            self._node.changed.notify_all()
+        self._eyes.join()
+        self._hands.shutdown(cancel_futures=True)
+
+    def check(self, fence: Fence) -> None:
+        self._node.check(fence)
+
+    def info(self) -> NodeInfo:
+        return self._node.info()
+
+    def sync(self, message: Sync) -> Accepted:
+        return self._node.sync(message)
+
+    def update(self, message: Update) -> Accepted:
+        return self._node.update(message)
+
+    def reports(self, after: int, wait: float) -> Report:
+        return self._node.reports(after, wait)
+
+    def physical_storage(self) -> tuple[PhysicalDevice, ...]:
+        return self._node.physical_storage()
+
+    def _watch(self) -> None:
+        while self._wait():
+            try:
+                jobs = self._node.look(self._clock())
+            except Exception:
+                log.exception("looking at the node failed; trying again in %.0f s", BACK_OFF[0])
+                continue
+            for job in jobs:
+                self._hands.submit(self._act, job)
+
+    def _wait(self) -> bool:
+        """Sleep until something is due; False when it is time to stop."""
+        with self._node.changed:
+            while not self._stopped:
+                left = self._node.due() - self._clock()
+                if left <= 0:
+                    return True
+                self._node.changed.wait(min(left, threading.TIMEOUT_MAX))
+            return False
+
+    def _act(self, job: Job) -> None:
+        try:
+            self._node.carry_out(job)
+        except Exception:
+            log.exception("carrying out the orders for %s failed", job.task.wanted.name)

@@ -1,0 +1,322 @@
+"""The agent's core: orders in, rounds of looking and acting, reports out. It has no thread and no clock of its own.
+
+`look` picks the resources that are due, observes once for all of them and says what to carry out; `carry_out` may run
+in any thread. A resource is in one pair of hands at a time, and is looked at again after it was worked on.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from orlop.drivers import Drivers
+from orlop.errors import Cancelled, NodeError, OrlopError, TransportError
+from orlop.hooks import Hooks
+from orlop.host import Copying, Host, execute
+from orlop.model import NodeInfo, ReportedResource, WantedPool, WantedResource, key
+from orlop.plugin import Step
+from orlop.satellite import file_systems, physical, report
+from orlop.satellite.converge import Course
+from orlop.satellite.fence import FenceKeeper
+from orlop.satellite.info import info
+from orlop.satellite.observe import Observation, kinds, observe
+from orlop.satellite.outbox import Outbox
+from orlop.satellite.plan import Part, plan, with_contents
+from orlop.transport.messages import Accepted, Fence, PhysicalDevice, Report, Sync, Update
+
+log = logging.getLogger(__name__)
+
+NOW, NEVER = float("-inf"), float("inf")
+BACK_OFF = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0)  # seconds
+LOOK_EVERY = 10.0  # seconds between looks at free space, users and everything that should have stayed as it was
+
+
+def no_secret(name: str) -> bytes:
+    raise NodeError(f"secret {name!r} is not known on this node")
+
+
+class Task:
+    """What is wanted of one resource, and when to work on it."""
+
+    def __init__(self, wanted: WantedResource, sequence: int) -> None:
+        self.wanted = wanted
+        self.sequence = sequence  # of the controller's commit that it comes from
+        self.due = NOW
+        self.failures = 0
+        self.looked = False  # since the last `Sync`
+        self.course: Course | None = None
+
+
+class Job(NamedTuple):
+    """Something to carry out for one resource."""
+
+    task: Task
+    course: Course
+    parts: tuple[Part, ...]
+
+
+class Node:
+    """`changed` guards all state and is notified whenever there is something new to do or to report."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        host: Host,
+        drivers: Drivers,
+        hooks: Hooks,
+        directory: str,
+        run: str,
+        secret: Callable[[str], bytes] = no_secret,
+        look_every: float = LOOK_EVERY,
+    ) -> None:
+        """`directory` keeps the fence; `run` must differ from the one of every earlier start."""
+        self.changed = threading.Condition()
+        self._name, self._host, self._drivers, self._hooks, self._secret = name, host, drivers, hooks, secret
+        self._look_every = look_every
+        self._fence = FenceKeeper(host, directory)
+        self._obeyed: tuple[int, str] | None = None  # term and nonce of the last `Sync`
+        self._tasks: dict[str, Task] = {}
+        self._busy: set[str] = set()
+        self._pools: tuple[WantedPool, ...] = ()
+        self._users: dict[str, tuple[str, ...]] | None = None
+        self._look_at = NEVER
+        self._outbox = Outbox(run)
+        self._info: NodeInfo | None = None
+
+    # -- orders -----------------------------------------------------------------------------------
+
+    def check(self, fence: Fence) -> None:
+        with self.changed:
+            self._fence.admit(fence)
+
+    def info(self) -> NodeInfo:
+        if self._info is None:
+            self._info = info(self._name, self._host, self._drivers, self._hooks)
+        return self._info
+
+    def sync(self, message: Sync) -> Accepted:
+        """Resources that are not in it are left alone; what they are made of shows up among the orphans."""
+        self._info = None
+        information = self.info()
+        with self.changed:
+            self._fence.admit(message.fence)
+            self._obeyed = (message.fence.term, message.fence.nonce)
+            self._pools = message.pools
+            self._outbox.clear()
+            self._outbox.info(information)
+            before, self._tasks = self._tasks, {}
+            for wanted in message.resources:
+                self._order(wanted, message.fence.sequence, before.get(key(wanted.name)))
+            self._look_at = NOW
+            self.changed.notify_all()
+        return Accepted(info=information)
+
+    def update(self, message: Update) -> Accepted:
+        with self.changed:
+            self._fence.admit(message.fence)
+            if self._obeyed != (message.fence.term, message.fence.nonce):
+                raise TransportError("this node was not told everything yet", correction="Send a Sync first.")
+            for name in message.forget:
+                self._tasks.pop(key(name), None)
+                self._outbox.forget(name)
+            for wanted in message.resources:
+                known = self._tasks.get(key(wanted.name))
+                if known is None or message.fence.sequence >= known.sequence:
+                    self._order(wanted, message.fence.sequence, known)
+            if message.pools is not None:
+                self._pools = message.pools
+                self._outbox.keep_pools({pool.name for pool in message.pools})
+            if message.pools is not None or message.forget:
+                self._look_at = NOW
+            self.changed.notify_all()
+        return Accepted()
+
+    def reports(self, after: int, wait: float = 0.0) -> Report:
+        with self.changed:
+            if wait > 0:
+                self.changed.wait_for(lambda: self._outbox.number != after, timeout=wait)
+            return self._outbox.after(after)
+
+    def physical_storage(self) -> tuple[PhysicalDevice, ...]:
+        return physical.unused(self._host)
+
+    def _order(self, wanted: WantedResource, sequence: int, known: Task | None) -> None:
+        """A repeated order does not disturb the work on it; any other one replaces the task, which cancels it."""
+        task = known if known is not None and known.wanted == wanted else Task(wanted, sequence)
+        task.sequence, task.due, task.failures, task.looked = sequence, NOW, 0, False
+        self._tasks[key(wanted.name)] = task
+
+    # -- work -------------------------------------------------------------------------------------
+
+    def due(self) -> float:
+        """When there is something to do next: `NOW`, a moment, or `NEVER`."""
+        with self.changed:
+            idle = [task.due for name, task in self._tasks.items() if name not in self._busy]
+            return min([self._look_at, *idle])
+
+    def work(self, now: float) -> None:
+        """One round, start to end, in the caller's thread."""
+        for job in self.look(now):
+            self.carry_out(job)
+
+    def look(self, now: float) -> list[Job]:
+        """Observe once for everything that is due; report what is finished, return what is to be carried out.
+
+        Only one thread looks.
+        """
+        with self.changed:
+            everything = now >= self._look_at
+            picked = self._pick(now)
+            idle = self._idle() if everything else []
+            pools = self._pools
+        if not picked and not everything:
+            return []
+        try:
+            return self._round(picked, idle, pools, everything, now)
+        except Exception:
+            with self.changed:
+                self._look_at = now + self._look_every
+                for task in picked:
+                    self._release(task, now + BACK_OFF[0])
+            raise
+
+    def carry_out(self, job: Job) -> None:
+        task, course = job.task, job.course
+        copying = Copying(cancelled=lambda: not self._current(task))
+
+        def act(steps: Sequence[Step]) -> None:
+            execute(course.wanted.name, steps, self._host, self._hooks, self._secret, copying)
+
+        try:
+            course.carry_out(job.parts, act)
+        except Cancelled as reason:
+            log.info("%s", reason)
+        finally:
+            with self.changed:
+                self._release(task, NOW)
+
+    # -- a round ----------------------------------------------------------------------------------
+
+    def _pick(self, now: float) -> list[Task]:
+        picked = [task for name, task in self._tasks.items() if task.due <= now and name not in self._busy]
+        self._busy.update(key(task.wanted.name) for task in picked)
+        return picked
+
+    def _idle(self) -> list[Task]:
+        return [task for name, task in self._tasks.items() if name not in self._busy and task.looked]
+
+    def _round(
+        self, picked: list[Task], idle: list[Task], pools: tuple[WantedPool, ...], everything: bool, now: float
+    ) -> list[Job]:
+        problems: dict[str, str] = {}
+        wanted = [task.wanted for task in (*picked, *idle)]
+        seen = self._observe(pools, wanted)
+        if self._mark(pools, seen, problems):
+            seen = self._observe(pools, wanted)
+        users = self._look_for_users() if everything else None
+        due = [task.wanted for task in picked]
+        seen = with_contents(seen, lambda device, system: file_systems.look(self._host, device, system), due)
+        planned = [(task, *self._next(task, seen)) for task in picked]
+        checked = [(task, *_check(task, seen, users)) for task in idle]
+        with self.changed:
+            self._report_pools(pools, seen, problems)
+            if everything:
+                self._users = users
+                self._look_at = now + self._look_every
+            for task, again, said in checked:
+                self._checked(task, again, said)
+            jobs = [Job(*item) for item in planned if self._keep(*item, seen, now)]
+            if everything or not self._outbox.is_synced:
+                self._finish_sync(pools, seen)
+            self.changed.notify_all()
+        return jobs
+
+    def _observe(self, pools: tuple[WantedPool, ...], wanted: list[WantedResource]) -> Observation:
+        return observe(self._host, self._drivers, pools, kinds(wanted), self._fence.cluster)
+
+    def _look_for_users(self) -> dict[str, tuple[str, ...]] | None:
+        try:
+            return dict(self._host.users())
+        except NodeError as error:
+            log.warning("it cannot be told what is in use: %s", error)
+            return None
+
+    def _mark(self, pools: tuple[WantedPool, ...], seen: Observation, problems: dict[str, str]) -> bool:
+        """Put our mark on new pools; returns whether anything was tried."""
+        tried = False
+        for pool in pools:
+            if not pool.new or pool.name not in seen.drivers:
+                continue
+            try:
+                if steps := seen.drivers[pool.name].mark_pool(pool):
+                    tried = True
+                    execute(f"pool {pool.name}", steps, self._host, self._hooks, self._secret)
+            except OrlopError as error:
+                problems[pool.name] = str(error)
+        return tried
+
+    @staticmethod
+    def _next(task: Task, seen: Observation) -> tuple[Course, tuple[Part, ...]]:
+        course = task.course or Course(task.wanted)
+        return course, course.left(seen)
+
+    def _keep(self, task: Task, course: Course, parts: tuple[Part, ...], seen: Observation, now: float) -> bool:
+        """Whether there is something to carry out; otherwise the attempt is over and is reported."""
+        if not self._current(task):
+            self._release(task, NOW)
+            return False
+        task.course = course
+        if parts:
+            if not self._outbox.is_synced:  # a long copy must not keep the rest of the node unknown
+                task.looked = True
+                self._outbox.resource(course.outcome(seen, self._users))
+            return True
+        task.course, task.looked = None, True
+        for device in course.opened(seen):
+            if self._users is not None:
+                self._users.pop(device, None)  # an earlier volume may have had a device of this name
+        said = course.outcome(seen, self._users)
+        self._outbox.resource(said)
+        if said.settled:
+            task.failures = 0
+            self._release(task, NEVER)
+        else:
+            self._release(task, now + BACK_OFF[min(task.failures, len(BACK_OFF) - 1)])
+            task.failures += 1
+        return False
+
+    def _checked(self, task: Task, again: bool, said: ReportedResource) -> None:
+        """What should have stayed as it was: if not, it is worked on; a failed one keeps waiting for its turn."""
+        if not self._current(task):
+            return
+        if again and task.due == NEVER:
+            task.due = NOW
+        elif task.due == NEVER:
+            self._outbox.resource(said)
+
+    def _current(self, task: Task) -> bool:
+        with self.changed:
+            return self._tasks.get(key(task.wanted.name)) is task
+
+    def _release(self, task: Task, due: float) -> None:
+        task.due = due
+        self._busy.discard(key(task.wanted.name))
+        self.changed.notify_all()
+
+    def _report_pools(self, pools: tuple[WantedPool, ...], seen: Observation, problems: Mapping[str, str]) -> None:
+        if pools is self._pools:
+            for pool in pools:
+                self._outbox.pool(report.pool(pool, seen, problems.get(pool.name, "")))
+
+    def _finish_sync(self, pools: tuple[WantedPool, ...], seen: Observation) -> None:
+        """Orphans can be told, and the `Sync` is over, once everything was looked at."""
+        if pools is not self._pools or not all(task.looked for task in self._tasks.values()):
+            return
+        self._outbox.orphans(report.orphans([task.wanted for task in self._tasks.values()], seen))
+        self._outbox.synced()
+
+
+def _check(task: Task, seen: Observation, users: report.Users | None) -> tuple[bool, ReportedResource]:
+    again = any(part.steps or part.problem for part in plan(task.wanted, seen))
+    return again, report.resource(task.wanted, seen, users, {}, ())

@@ -1,0 +1,120 @@
+"""What was reported, numbered, so that a long poll gets exactly what changed since its last one."""
+
+from typing import TypeVar
+
+import msgspec
+
+from orlop.model import (
+    BackingObject,
+    NodeInfo,
+    ReportedPool,
+    ReportedResource,
+    ReportedSnapshot,
+    ReportedVolume,
+    key,
+)
+from orlop.transport.messages import Report
+
+Item = TypeVar("Item", ReportedVolume, ReportedSnapshot)
+SLACK = 16 * 1024 * 1024  # bytes of space that may come and go without a word
+
+
+class Outbox:
+    """Not thread-safe: the node uses it under its lock. `number` rises with every change."""
+
+    def __init__(self, run: str) -> None:
+        self.number = 0
+        self._run = run
+        self._synced = False
+        self._resources: dict[str, tuple[int, ReportedResource]] = {}
+        self._pools: dict[str, tuple[int, ReportedPool]] = {}
+        self._orphans: tuple[int, tuple[BackingObject, ...]] | None = None
+        self._info: tuple[int, NodeInfo] | None = None
+
+    def clear(self) -> None:
+        """Forget what was said: after a `Sync` everything is said again."""
+        self._synced, self._orphans, self._info = False, None, None
+        self._resources.clear()
+        self._pools.clear()
+
+    def resource(self, report: ReportedResource) -> None:
+        name = key(report.name)
+        if name not in self._resources or _noticeable(self._resources[name][1], report):
+            self._resources[name] = (self._next(), report)
+
+    def forget(self, name: str) -> None:
+        self._resources.pop(key(name), None)
+
+    def pool(self, report: ReportedPool) -> None:
+        known = self._pools.get(report.name)
+        if known is None or _pool_noticeable(known[1], report):
+            self._pools[report.name] = (self._next(), report)
+
+    def keep_pools(self, names: set[str]) -> None:
+        self._pools = {name: said for name, said in self._pools.items() if name in names}
+
+    def orphans(self, found: tuple[BackingObject, ...]) -> None:
+        if self._orphans is None or self._orphans[1] != found:
+            self._orphans = (self._next(), found)
+
+    def info(self, info: NodeInfo) -> None:
+        if self._info is None or self._info[1] != info:
+            self._info = (self._next(), info)
+
+    @property
+    def is_synced(self) -> bool:
+        return self._synced
+
+    def synced(self) -> None:
+        if not self._synced:
+            self._synced = True
+            self._next()
+
+    def after(self, number: int) -> Report:
+        """A number from the future belongs to an earlier run: everything is said."""
+        if number > self.number:
+            number = 0
+        return Report(
+            run=self._run,
+            number=self.number,
+            synced=self._synced,
+            resources=tuple(said for at, said in self._resources.values() if at > number),
+            pools=tuple(said for at, said in self._pools.values() if at > number),
+            orphans=self._orphans[1] if self._orphans and self._orphans[0] > number else None,
+            info=self._info[1] if self._info and self._info[0] > number else None,
+        )
+
+    def _next(self) -> int:
+        self.number += 1
+        return self.number
+
+
+def _near(before: int | None, after: int | None) -> bool:
+    if before is None or after is None:
+        return before == after
+    return abs(after - before) <= max(SLACK, before // 100)
+
+
+def _noticeable(before: ReportedResource, after: ReportedResource) -> bool:
+    """Space that a thin volume takes changes all the time; alone it is worth a report only in larger steps."""
+    if _without_space(before) != _without_space(after):
+        return True
+    return any(not _near(old, new) for old, new in zip(_space(before), _space(after), strict=True))
+
+
+def _space(report: ReportedResource) -> list[int | None]:
+    return [v.allocated for v in report.volumes] + [s.allocated for s in report.snapshots]
+
+
+def _without_space(report: ReportedResource) -> ReportedResource:
+    def bare(items: tuple[Item, ...]) -> tuple[Item, ...]:
+        return tuple(msgspec.structs.replace(item, allocated=None) for item in items)
+
+    return msgspec.structs.replace(report, volumes=bare(report.volumes), snapshots=bare(report.snapshots))
+
+
+def _pool_noticeable(before: ReportedPool, after: ReportedPool) -> bool:
+    old, new = before.capacity, after.capacity
+    if old is None or new is None or old.total != new.total or not _near(old.free, new.free):
+        return before != after
+    return msgspec.structs.replace(before, capacity=None) != msgspec.structs.replace(after, capacity=None)

@@ -1,0 +1,137 @@
+"""From wanted and seen to steps. Pure: nothing here looks at the node or touches it.
+
+Every volume and snapshot is planned by itself, so that the problem of one does not stop the others.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from orlop.errors import CannotRead, OrlopError
+from orlop.model import FileSystem, Presence, WantedResource, WantedSnapshot, WantedVolume
+from orlop.model.cluster import Value
+from orlop.plugin import NodeLayer, Step
+from orlop.satellite import file_systems
+from orlop.satellite.observe import Observation
+
+log = logging.getLogger(__name__)
+
+Key = tuple[int, str, str]  # volume number, snapshot's name or "", uuid: a tombstone and its successor share the name
+
+
+class Part(Value, frozen=True, kw_only=True):
+    """What is left to do for one volume or snapshot, or why it cannot be done."""
+
+    key: Key
+    steps: tuple[Step, ...] = ()
+    problem: str = ""
+
+
+class At(NamedTuple):
+    """One level of a volume's stack."""
+
+    layer: NodeLayer
+    below: str | None
+    device: str | None
+    presence: Presence
+
+
+def key_of(wanted: WantedVolume | WantedSnapshot) -> Key:
+    return (wanted.number, wanted.snapshot if isinstance(wanted, WantedSnapshot) else "", wanted.uuid)
+
+
+def plan(wanted: WantedResource, seen: Observation) -> tuple[Part, ...]:
+    """All parts, in the order to carry them out: what frees room comes first."""
+    return tuple(_part(item, seen) for item in _ordered(wanted))
+
+
+def _ordered(wanted: WantedResource) -> Iterator[WantedVolume | WantedSnapshot]:
+    yield from (volume for volume in wanted.volumes if not (volume.wanted and volume.active))
+    yield from (snapshot for snapshot in wanted.snapshots if not snapshot.wanted)
+    yield from (volume for volume in wanted.volumes if volume.wanted and volume.active)
+    yield from (snapshot for snapshot in wanted.snapshots if snapshot.wanted)
+
+
+def _part(item: WantedVolume | WantedSnapshot, seen: Observation) -> Part:
+    key = key_of(item)
+    try:
+        steps = _volume(item, seen) if isinstance(item, WantedVolume) else _snapshot(item, seen)
+        return Part(key=key, steps=tuple(steps))
+    except OrlopError as error:
+        return Part(key=key, problem=str(error))
+    except Exception as error:  # noqa: BLE001 - somebody else's plugin must not stop the other volumes
+        log.exception("planning for %s failed", item.name)
+        return Part(key=key, problem=f"a plugin failed while it planned for {item.name}: {error!r}")
+
+
+def levels(volume: WantedVolume, seen: Observation) -> list[At]:
+    """The stack, bottom first; each level stands on the device of the one before."""
+    stack: list[At] = []
+    below: str | None = None
+    for level in reversed(volume.levels):
+        layer = seen.layer(level.layer)
+        device = layer.device(volume, below)
+        stack.append(At(layer, below, device, layer.presence(volume, below)))
+        below = device
+    return stack
+
+
+def _volume(volume: WantedVolume, seen: Observation) -> list[Step]:
+    stack = levels(volume, seen)
+    down = [step for at in reversed(stack) for step in at.layer.take_down(volume, at.below)]
+    if down or not (volume.wanted and volume.active):
+        return down
+    up: list[Step] = []
+    for at in stack:
+        up += at.layer.bring_up(volume, at.below)
+        if at.presence is not Presence.READY:  # what stands on it shows only once it is up
+            return up
+    return up or _file_system(volume, seen, stack[-1].device)
+
+
+def _file_system(volume: WantedVolume, seen: Observation, device: str | None) -> list[Step]:
+    wanted = unformatted(volume, seen)
+    if wanted is None or device is None:
+        return []
+    content = seen.contents.get(device, "it was not looked at")
+    if isinstance(content, str):
+        raise CannotRead(f"what is on {device} cannot be told: {content}")
+    steps = file_systems.steps(wanted, device, content, volume.name)
+    return [*steps, *seen.driver(volume.pool).record_formatted(volume, wanted.kind)]
+
+
+def unformatted(volume: WantedVolume, seen: Observation) -> FileSystem | None:
+    """The file system a volume still has to get. One filled from a snapshot has what the snapshot had."""
+    if not (volume.wanted and volume.active and volume.new) or volume.source is not None:
+        return None
+    return None if seen.driver(volume.pool).formatted(volume) else volume.file_system
+
+
+def to_look_at(wanted: WantedResource, seen: Observation) -> dict[str, FileSystem]:
+    """Devices whose content decides whether they are formatted."""
+    found: dict[str, FileSystem] = {}
+    for volume in wanted.volumes:
+        if volume.file_system is None:
+            continue
+        try:
+            system, stack = unformatted(volume, seen), levels(volume, seen)
+        except OrlopError:
+            continue  # planning meets the same problem and reports it
+        top = stack[-1].device
+        if system is not None and top is not None and all(at.presence is Presence.READY for at in stack):
+            found[top] = system
+    return found
+
+
+def with_contents(
+    seen: Observation, look: Callable[[str, FileSystem], file_systems.Content | str], resources: list[WantedResource]
+) -> Observation:
+    devices = {device: system for wanted in resources for device, system in to_look_at(wanted, seen).items()}
+    return seen._replace(contents={device: look(device, system) for device, system in devices.items()})
+
+
+def _snapshot(snapshot: WantedSnapshot, seen: Observation) -> list[Step]:
+    driver = seen.driver(snapshot.pool)
+    if not snapshot.wanted:
+        return driver.remove_snapshot(snapshot)
+    return driver.take_snapshot(snapshot)

@@ -1,0 +1,139 @@
+"""What a node says about a resource: a pure function of what is wanted, what was seen and what went wrong."""
+
+from collections.abc import Mapping
+
+from orlop.errors import OrlopError
+from orlop.model import (
+    BackingObject,
+    Presence,
+    ReportedPool,
+    ReportedResource,
+    ReportedSnapshot,
+    ReportedVolume,
+    WantedPool,
+    WantedResource,
+    WantedSnapshot,
+    WantedVolume,
+)
+from orlop.plugin import NEW_FILE
+from orlop.satellite.observe import Observation
+from orlop.satellite.plan import Key, key_of, levels
+
+Users = Mapping[str, tuple[str, ...]]
+
+
+def resource(
+    wanted: WantedResource, seen: Observation, users: Users | None, problems: Mapping[Key, str], plan: tuple[str, ...]
+) -> ReportedResource:
+    volumes = tuple(_volume(v, seen, users, problems.get(key_of(v), "")) for v in wanted.volumes)
+    snapshots = tuple(_snapshot(s, seen, problems.get(key_of(s), "")) for s in wanted.snapshots)
+    said = [p for p in (*(v.problem for v in volumes), *(s.problem for s in snapshots)) if p]
+    return ReportedResource(
+        name=wanted.name,
+        revision=wanted.revision,
+        settled=not plan and not said,
+        volumes=volumes,
+        snapshots=snapshots,
+        problem="; ".join(dict.fromkeys(said)),
+        plan=plan,
+    )
+
+
+def _volume(volume: WantedVolume, seen: Observation, users: Users | None, problem: str) -> ReportedVolume:
+    try:
+        stack = levels(volume, seen)
+        device = stack[-1].device
+        driver = seen.driver(volume.pool)
+        return ReportedVolume(
+            number=volume.number,
+            uuid=volume.uuid,
+            presence=_gone_or(volume, next((at.presence for at in stack if at.presence is not Presence.READY), None)),
+            device=device,
+            size=stack[-1].layer.size(volume, stack[-1].below),
+            allocated=driver.allocated(volume),
+            in_use=_in_use(device, users),
+            formatted=driver.formatted(volume),
+            problem=problem,
+        )
+    except OrlopError as error:  # not seen is neither there nor gone
+        return ReportedVolume(
+            number=volume.number, uuid=volume.uuid, presence=Presence.HIDDEN, problem=problem or str(error)
+        )
+
+
+def _in_use(device: str | None, users: Users | None) -> bool | None:
+    if device is None:
+        return False
+    return None if users is None else device in users
+
+
+def _snapshot(snapshot: WantedSnapshot, seen: Observation, problem: str) -> ReportedSnapshot:
+    try:
+        driver = seen.driver(snapshot.pool)
+        return ReportedSnapshot(
+            snapshot=snapshot.snapshot,
+            number=snapshot.number,
+            uuid=snapshot.uuid,
+            presence=_gone_or(snapshot, driver.snapshot_presence(snapshot)),
+            created=driver.snapshot_created(snapshot),
+            allocated=driver.snapshot_allocated(snapshot),
+            problem=problem,
+        )
+    except OrlopError as error:
+        return ReportedSnapshot(
+            snapshot=snapshot.snapshot,
+            number=snapshot.number,
+            uuid=snapshot.uuid,
+            presence=Presence.HIDDEN,
+            problem=problem or str(error),
+        )
+
+
+def _gone_or(wanted: WantedVolume | WantedSnapshot, presence: Presence | None) -> Presence:
+    """Where another object bears the name of one to be removed, that one is gone."""
+    if presence is Presence.FOREIGN and not wanted.wanted:
+        return Presence.ABSENT
+    return presence or Presence.READY
+
+
+def devices(wanted: WantedResource, seen: Observation) -> frozenset[str]:
+    """The devices a resource offers now."""
+    found: set[str] = set()
+    for volume in wanted.volumes:
+        try:
+            found |= {at.device for at in levels(volume, seen) if at.device is not None}
+        except OrlopError:
+            continue  # the report says so
+    return frozenset(found)
+
+
+def pool(wanted: WantedPool, seen: Observation, problem: str = "") -> ReportedPool:
+    """`problem` is what went wrong while it was marked."""
+    try:
+        driver = seen.driver(wanted.name)
+        problem = problem or driver.pool_problem(wanted.name)
+        if problem:
+            return ReportedPool(name=wanted.name, uuid=wanted.uuid, problem=problem)
+        return ReportedPool(
+            name=wanted.name,
+            uuid=wanted.uuid,
+            capacity=driver.capacity(wanted.name),
+            marked=driver.pool_marked(wanted.name),
+        )
+    except OrlopError as error:
+        return ReportedPool(name=wanted.name, uuid=wanted.uuid, problem=problem or str(error))
+
+
+def orphans(wanted: list[WantedResource], seen: Observation) -> tuple[BackingObject, ...]:
+    """What lies in the pools and nothing wanted names. Only listed: an administrator adopts or removes it."""
+    volumes = [volume for r in wanted for volume in r.volumes]
+    known = {(v.name, v.uuid) for v in volumes} | {(s.name, s.uuid) for r in wanted for s in r.snapshots}
+    known |= {(v.name, v.replaces) for v in volumes if v.replaces}
+    known |= {(NEW_FILE + uuid, uuid) for _, uuid in known}
+    found: list[BackingObject] = []
+    for name, driver in seen.drivers.items():
+        try:
+            found += [thing for thing in driver.objects(name) if (thing.name, thing.uuid) not in known]
+        except OrlopError:
+            continue  # the pool is reported as unavailable
+    return tuple(found)

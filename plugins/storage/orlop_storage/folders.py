@@ -1,0 +1,153 @@
+"""Look at the folders of file pools and at the loop devices on their files."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from orlop.errors import CannotRead, CommandFailed, OrlopError
+from orlop.model import Capacity, WantedPool
+from orlop.model.cluster import Value
+from orlop.plugin import FileFacts, Probe
+
+FOLDER = "StorDriver/StorPoolName"
+MARKER = ".orlop-pool"
+LOSETUP = (
+    "losetup",
+    "--list",
+    "--json",
+    "--output",
+    "NAME,BACK-FILE,BACK-INO,BACK-MAJ:MIN,OFFSET,SIZELIMIT,RO",
+)
+
+
+class Loop(Value, frozen=True, kw_only=True):
+    """A loop device. `whole`: it shows the whole file and can be written to."""
+
+    device: str
+    file: str
+    inode: int
+    holder: str  # "major:minor" of what holds the file
+    whole: bool
+
+
+class Folder(Value, frozen=True, kw_only=True):
+    """One pool's folder. With a `problem` nothing else in it counts."""
+
+    path: str
+    problem: str = ""
+    exists: bool = False
+    marked: bool = False
+    files: Mapping[str, FileFacts] = {}
+    loops: tuple[Loop, ...] = ()
+    sizes: Mapping[str, int] = {}  # bytes by loop device
+    reflink: bool = False
+    capacity: Capacity | None = None
+
+    def at(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+    def loops_of(self, name: str) -> list[Loop]:
+        """By inode, since the path a loop device remembers may have got a new owner. On file systems whose volumes
+        have numbers of their own (btrfs) only the path tells two files with one inode number apart."""
+        seen = self.files.get(name)
+        if seen is None:
+            return []
+        return [
+            loop
+            for loop in self.loops
+            if loop.inode == seen.inode and (loop.holder == seen.device or loop.file == self.at(name))
+        ]
+
+
+def look(probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Mapping[str, Folder]:
+    try:
+        loops = _loops(probe) if pools else ()
+    except (CommandFailed, CannotRead) as error:
+        return {pool.name: Folder(path=_path(pool), problem=str(error)) for pool in pools}
+    return {pool.name: _look(probe, pool, cluster, loops) for pool in pools}
+
+
+def _look(probe: Probe, pool: WantedPool, cluster: str, loops: tuple[Loop, ...]) -> Folder:
+    path = _path(pool)
+    try:
+        mark = probe.read(os.path.join(path, MARKER))
+        files = probe.files(path)
+        if problem := _problem(pool, cluster, path, mark, files is not None):
+            return Folder(path=path, problem=problem, exists=files is not None)
+        if files is None:
+            return Folder(path=path)
+        folder = Folder(
+            path=path,
+            exists=True,
+            marked=mark is not None,
+            files=files,
+            reflink=probe.reflink(path),
+            capacity=probe.space(path),
+        )
+        return _with_loops(probe, folder, loops)
+    except OrlopError as error:
+        return Folder(path=path, problem=str(error))
+
+
+def _with_loops(probe: Probe, folder: Folder, loops: tuple[Loop, ...]) -> Folder:
+    inodes = {seen.inode for seen in folder.files.values()}
+    own = tuple(loop for loop in loops if loop.inode in inodes)
+    sizes = {loop.device: size for loop in own if (size := _size(probe, loop.device)) is not None}
+    return Folder(
+        path=folder.path,
+        exists=True,
+        marked=folder.marked,
+        files=folder.files,
+        loops=own,
+        sizes=sizes,
+        reflink=folder.reflink,
+        capacity=folder.capacity,
+    )
+
+
+def _path(pool: WantedPool) -> str:
+    return pool.props.get(FOLDER, "")
+
+
+def _problem(pool: WantedPool, cluster: str, path: str, mark: str | None, exists: bool) -> str:
+    if not path:
+        return f"pool {pool.name} has no property {FOLDER}"
+    if mark is None:
+        if pool.new:
+            return ""
+        what = "does not carry the mark of" if exists else "does not exist: it was the place of"
+        return f"folder {path} {what} pool {pool.name}; is its file system mounted?"
+    if _owner(mark) != (cluster, pool.uuid):
+        return f"folder {path} belongs to another pool or cluster: see the file {MARKER} in it"
+    return ""
+
+
+def _owner(mark: str) -> tuple[str, str] | None:
+    try:
+        said = json.loads(mark)
+        return str(said["cluster"]), str(said["pool"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _loops(probe: Probe) -> tuple[Loop, ...]:
+    text = probe.run(LOSETUP)
+    # Before util-linux 2.37 nothing at all was printed when there was no loop device.
+    return tuple(_loop(row) for row in json.loads(text)["loopdevices"]) if text.strip() else ()
+
+
+def _loop(row: Mapping[str, Any]) -> Loop:
+    return Loop(
+        device=row["name"],
+        file=row["back-file"] or "",
+        inode=int(row["back-ino"]),
+        holder=row["back-maj:min"].replace(" ", ""),
+        whole=int(row["offset"]) == 0 and int(row["sizelimit"]) == 0 and row["ro"] in (False, "0", 0),
+    )
+
+
+def _size(probe: Probe, device: str) -> int | None:
+    """What the kernel offers, which is less than the file between growing the file and telling the device."""
+    sectors = probe.read(f"/sys/block/{os.path.basename(device)}/size")
+    return int(sectors) * 512 if sectors else None
