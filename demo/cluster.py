@@ -21,6 +21,7 @@ from demo import machine, processes
 from demo.processes import Program
 
 Found = TypeVar("Found")
+MARKER = ".orlop-pool"
 CONTROLLER = "controller"
 PROGRAMS = Path(sys.executable).parent  # where orlop, orlop-controller and orlop-satellite are installed
 PATIENCE = 60.0  # seconds
@@ -273,9 +274,9 @@ class Cluster:
         ]
 
     def backing_files(self) -> list[Path]:
-        """Files in the pools; the marker of a pool (its name begins with a dot) is not one."""
+        """Files in the pools, drafts included; the marker of a pool is not one."""
         files = (file for node in self.nodes for file in self.pool(node.name).rglob("*"))
-        return sorted(file for file in files if not file.name.startswith(".") and not file.is_dir())
+        return sorted(file for file in files if file.name != MARKER and not file.is_dir())
 
     def end(self) -> list[str]:
         """End the programs, then remove every trace; what could not be removed, one line each."""
