@@ -15,8 +15,8 @@ from orlop.client.answer import (
     UnexpectedReply,
     Unreachable,
 )
-from orlop.client.client import Client
 from orlop.client.bodies import Changes, NewResource, SelectFilter
+from orlop.client.client import Client
 from orlop.client.wire import Credentials, Http, Reply, Request, Tls, Transport
 
 __all__ = [

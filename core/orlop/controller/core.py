@@ -17,10 +17,10 @@ from orlop.controller.picture import Change, Draft, Picture
 from orlop.controller.progress import abandon_snapshots, advance
 from orlop.controller.reported import Reported, Status
 from orlop.drivers import Drivers
-from orlop.errors import Refused
+from orlop.errors import Refused, TransportError
 from orlop.hooks import Hooks
 from orlop.model import Node, ResourceDefinition, StoragePool, key
-from orlop.transport.messages import Fence, Report
+from orlop.transport.messages import Fence, PhysicalDevice, Report
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -101,6 +101,26 @@ class Links(Protocol):
 
     def pools_changed(self, node: str) -> None: ...
 
+    def reconnect(self, node: Node) -> None:
+        """Try again now, whatever the pause."""
+        ...
+
+    def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
+        """Ask the satellite; raises `TransportError` when it is away."""
+        ...
+
+
+class Ticket(Protocol):
+    """How a node joins: the command, the token it asks for, and when that ends."""
+
+    command: str
+    token: str
+    expires_at: int
+
+
+class Enrolment(Protocol):
+    def join_command(self, node: str) -> Ticket: ...
+
 
 class Core:
     """Everything a use case needs. One per controller process, passed to whoever uses it; no globals."""
@@ -124,7 +144,10 @@ class Core:
         self.events = Events()
         self.blocked = blocked  # keys of definitions whose rows made no sense: their names stay taken
         self.suspended = ""  # why only observing is allowed: a restored database, a newer controller
+        self.highest_term = fence.term  # that any satellite ever answered with
         self.links: Links | None = None
+        self.enrolment: Enrolment | None = None
+        self.accept_restore: Callable[[], None] | None = None
         self._fence = fence
         self._store = store
         self._waiter = waiter
@@ -294,17 +317,29 @@ class Core:
             for definition in unfinished(draft):
                 draft.put(definition)
 
-    def suspend(self, reason: str) -> None:
+    def suspend(self, reason: str, term: int = 0) -> None:
         """From now on only observe: another controller is or was active, or the database was restored."""
+        self.highest_term = max(self.highest_term, term)
         if not self.suspended:
             log.error("only observing from now on: %s", reason)
         self.suspended = reason
         self._waiter.notify()
 
-    def resume(self, fence: Fence) -> None:
-        """An administrator accepted the picture; `fence` is the new activation."""
-        self._fence = fence
-        self.suspended = ""
+    def resume(self, fence: Fence, sequence: int) -> None:
+        """An administrator accepted the picture: `fence` is the new activation, `sequence` above all known ones."""
+        with self._writer:
+            self.suspended = ""
+            self._fence = fence
+            draft = Draft(self.picture)
+            draft.sequence = sequence
+            self._store.commit([], sequence)
+            self.picture = draft.freeze()
+
+    def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
+        """Unused devices of a node, asked of its satellite; raises `TransportError` when it is away."""
+        if self.links is None:
+            raise TransportError(f"node {node} is not connected")
+        return self.links.physical_storage(node)
 
     # -- waiting ----------------------------------------------------------------------------------------------
 

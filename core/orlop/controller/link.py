@@ -46,6 +46,7 @@ class Link:
         self._synced = False  # the satellite has the whole picture
         self._run = ""
         self._number = 0
+        self._ended = False
 
     @property
     def connected(self) -> bool:
@@ -131,6 +132,11 @@ class Link:
             raise TransportError(f"node {self.node.name} is not connected")
         return channel.physical_storage()
 
+    def end(self) -> None:
+        """For good: what still fails on this link says nothing about the node any more."""
+        self._ended = True
+        self.close()
+
     def close(self) -> None:
         channel, self._channel = self._channel, None
         if channel is not None:
@@ -173,11 +179,14 @@ class Link:
 
     def _failed(self, error: TransportError) -> None:
         self.close()
+        if self._ended:
+            return
         self._synced = False
         match error:
             case Fenced():
                 self._core.suspend(
-                    f"node {self.node.name} obeys another activation of the controller (term {error.term}): {error}"
+                    f"node {self.node.name} obeys another activation of the controller (term {error.term}): {error}",
+                    error.term,
                 )
                 status = Status.OTHER_CONTROLLER
             case Unauthenticated():

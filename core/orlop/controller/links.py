@@ -30,7 +30,6 @@ class Worker:
         self._wake = threading.Event()
         self._reconnected = threading.Event()
         self._stopped = threading.Event()
-        self._lost = threading.Event()
         name = link.node.name
         self._threads = [
             threading.Thread(target=self._guard, args=(self._push_loop,), name=f"push {name}", daemon=True),
@@ -48,7 +47,7 @@ class Worker:
         self._stopped.set()
         self._wake.set()
         self._reconnected.set()
-        self.link.close()
+        self.link.end()
 
     def _guard(self, loop: Callable[[], None]) -> None:
         """An error nobody expected is logged and the loop goes on: a node must not stay cut off for a bug."""

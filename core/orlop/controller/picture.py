@@ -196,15 +196,10 @@ class Draft(Picture):
                 names[new] = at
             self.external_names = names
         usage = dict(self.usage) if self.usage is self._base.usage else self.usage
-        for definition, sign in ((before, -1), (after, 1)):
-            for where, size, is_snapshot, fresh in promises(definition) if definition else ():
-                seen = usage.get(where, NOTHING)
-                usage[where] = Usage(
-                    seen.reserved + sign * size,
-                    seen.volumes + sign * (not is_snapshot),
-                    seen.snapshots + sign * is_snapshot,
-                    seen.pending + sign * (size if fresh else 0),
-                )
+        if before:
+            count(usage, before, -1)
+        if after:
+            count(usage, after, 1)
         self.usage = usage
 
 
@@ -217,6 +212,18 @@ TABLES: dict[type, str] = {
     StoragePool: "pools",
     StoragePoolDefinition: "pool_definitions",
 }
+
+
+def count(usage: dict[tuple[str, str], Usage], definition: ResourceDefinition, sign: int = 1) -> None:
+    """Add what a definition keeps in pools to `usage`, or take it away."""
+    for where, size, is_snapshot, fresh in promises(definition):
+        seen = usage.get(where, NOTHING)
+        usage[where] = Usage(
+            seen.reserved + sign * size,
+            seen.volumes + sign * (not is_snapshot),
+            seen.snapshots + sign * is_snapshot,
+            seen.pending + sign * (size if fresh else 0),
+        )
 
 
 def promises(definition: ResourceDefinition) -> list[tuple[tuple[str, str], int, bool, bool]]:

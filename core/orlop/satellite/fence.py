@@ -43,12 +43,15 @@ class FenceKeeper:
             self._keep(Kept(cluster=fence.cluster, term=fence.term, nonce=fence.nonce))
         self.sequence = max(self.sequence, fence.sequence)
 
-    @staticmethod
-    def _refuse(kept: Kept, fence: Fence) -> None:
+    def _refuse(self, kept: Kept, fence: Fence) -> None:
         if fence.cluster != kept.cluster:
             raise Fenced(kept.term, kept.nonce, f"this node belongs to cluster {kept.cluster}, not {fence.cluster}")
         if fence.term < kept.term:
             raise Fenced(kept.term, kept.nonce, f"term {fence.term} is over: this node has seen term {kept.term}")
+        if fence.term > kept.term and fence.sequence < self.sequence:
+            raise Fenced(
+                kept.term, kept.nonce, f"commit {self.sequence} is known here, the controller's database ends before it"
+            )
         if fence.term == kept.term and fence.nonce != kept.nonce:
             raise Fenced(kept.term, kept.nonce, f"another controller has claimed term {kept.term} before")
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, select
 
-from orlop.controller.picture import NOTHING, TABLES, Picture, Usage, promises
+from orlop.controller.picture import TABLES, Picture, Usage, count
 from orlop.controller.store import tables
 from orlop.controller.store.errors import StoreError
 from orlop.controller.store.shapes import (
@@ -227,11 +227,7 @@ def _external_names(reader: Reader, definitions: dict[Identity, Any], picture: P
 def _usage(definitions: Iterable[ResourceDefinition]) -> dict[tuple[str, str], Usage]:
     usage: dict[tuple[str, str], Usage] = {}
     for definition in definitions:
-        for where, size, is_snapshot in promises(definition):
-            seen = usage.get(where, NOTHING)
-            usage[where] = Usage(
-                seen.reserved + size, seen.volumes + (not is_snapshot), seen.snapshots + bool(is_snapshot)
-            )
+        count(usage, definition)
     return usage
 
 

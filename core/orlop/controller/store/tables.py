@@ -43,6 +43,7 @@ def text() -> TypeEngine[str]:
 
 
 NODE, WORD, UUID = 255, 48, 64  # longest name of a node, of anything else, and of an identity
+BACKING_NAME = 128  # `<resource>_<nr>.<snapshot>`
 
 
 def _key(name: str, length: int = WORD) -> Column[str]:
@@ -226,6 +227,7 @@ volume = _table(
     _json("levels"),
     _flag("new"),
     Column("source", binary(UUID)),
+    Column("source_name", binary(BACKING_NAME), nullable=False),
     Column("replaces", binary(UUID)),
     _json("flags"),
     _json("props"),

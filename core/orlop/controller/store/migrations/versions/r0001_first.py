@@ -249,6 +249,7 @@ def upgrade() -> None:
         sa.Column("levels", text(), nullable=False),
         sa.Column("new", sa.SmallInteger(), nullable=False),
         sa.Column("source", binary(64), nullable=True),
+        sa.Column("source_name", binary(128), nullable=False),
         sa.Column("replaces", binary(64), nullable=True),
         sa.Column("flags", text(), nullable=False),
         sa.Column("props", text(), nullable=False),

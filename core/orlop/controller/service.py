@@ -1,0 +1,150 @@
+"""The controller as a whole: store, core, links, enrolment and the REST server, wired together."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+from waitress.server import create_server
+
+from orlop.controller.api import create_application
+from orlop.controller.clock import SystemClock
+from orlop.controller.cluster_key import ClusterKeys
+from orlop.controller.core import ConditionWaiter, Core
+from orlop.controller.enrolment import Enrolment
+from orlop.controller.error_reports import ErrorReports
+from orlop.controller.link import Channel
+from orlop.controller.links import ThreadedLinks
+from orlop.controller.restored import accept
+from orlop.controller.store import Activation, Store
+from orlop.drivers import Drivers
+from orlop.errors import TransportError
+from orlop.hooks import Hooks
+from orlop.model import Node
+from orlop.transport.channel import Channel as SatelliteChannel
+from orlop.transport.messages import Fence
+
+log = logging.getLogger(__name__)
+
+THREADS = 64  # of the REST server; waiting requests and event streams take at most half of them
+SATELLITE_PORTS = {"PLAIN": 3366, "SSL": 3367}
+M_ARENA_MAX = -8  # mallopt(3)
+ARENAS = 2
+
+
+class Settings(NamedTuple):
+    """Where the controller keeps its things and where it listens."""
+
+    database: str
+    state_directory: Path
+    address: str = "127.0.0.1"
+    port: int = 3370
+    enrolment_address: str = "127.0.0.1"
+    enrolment_port: int = 3371
+    advertised: str | None = None  # how nodes reach the enrolment port, if not by enrolment_address
+
+
+class Service:
+    """Start, serve until stopped, stop. Everything it opened is closed again, in reverse order."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._stack = contextlib.ExitStack()
+        with contextlib.ExitStack() as opening:
+            self._open(settings, opening)
+            self._stack = opening.pop_all()
+
+    def _open(self, settings: Settings, opening: contextlib.ExitStack) -> None:
+        few_arenas()
+        settings.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.store = opening.enter_context(Store.open(settings.database))
+        activation = self.store.activate()
+        loaded = self.store.load()
+        for problem in loaded.problems:
+            log.error("a row makes no sense and was left out: %s", problem)
+        keys = ClusterKeys.open(settings.state_directory, activation.cluster)
+        clock = SystemClock()
+        self.core = Core(
+            self.store,
+            loaded.picture,
+            fence_of(activation),
+            Drivers.installed(),
+            Hooks.installed(),
+            clock,
+            ConditionWaiter(clock),
+            loaded.blocked,
+        )
+        self.core.abandon_snapshots()
+        self._keys = keys
+        enrolment = Enrolment(
+            keys,
+            settings.state_directory,
+            address=settings.enrolment_address,
+            port=settings.enrolment_port,
+            advertised=settings.advertised,
+        )
+        self.core.enrolment = enrolment
+        links = ThreadedLinks(self.core, self.dial)
+        self.core.links = links
+        self.core.accept_restore = lambda: accept(self.core, self.store, links)
+        reports = ErrorReports(settings.state_directory / "error-reports", clock)
+        application = create_application(self.core, reports, threads=THREADS)
+        self._server = create_server(
+            application,
+            host=settings.address,
+            port=settings.port,
+            threads=THREADS,
+            connection_limit=2000,
+            channel_timeout=300,
+            clear_untrusted_proxy_headers=True,
+            send_bytes=1,  # event streams must not be held back until a buffer is full
+            asyncore_use_poll=True,
+            ident=None,
+        )
+        opening.callback(self._server.close)
+        enrolment.start()
+        opening.callback(enrolment.stop)
+        links.start()
+        opening.callback(links.stop)
+
+    def dial(self, node: Node, fence: Fence) -> Channel:
+        """The connection to a satellite over the node's active interface; raises `TransportError`."""
+        interface = next((i for i in node.interfaces if i.active), None)
+        if interface is None:
+            raise TransportError(
+                f"node {node.name} has no active net interface",
+                correction=f"orlop node interface modify {node.name} INTERFACE --active",
+            )
+        encryption = interface.encryption or "PLAIN"
+        return SatelliteChannel(
+            node.name,
+            interface.address,
+            interface.port or SATELLITE_PORTS[encryption],
+            key=self._keys.identity.key,
+            fence=fence,
+            tls=self._keys.tls if encryption == "SSL" else None,
+        )
+
+    def serve(self) -> None:
+        """Until `stop` is called from another thread or a signal handler raises SystemExit."""
+        self._server.run()
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def fence_of(activation: Activation) -> Fence:
+    return Fence(cluster=activation.cluster, term=activation.term, nonce=activation.nonce)
+
+
+def few_arenas() -> None:
+    """glibc gives every thread a heap of its own and never joins them; big lists would stay in memory 64 times."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
+    threading.stack_size(512 * 1024)
+    sys.setswitchinterval(0.001)  # a small answer must not wait 5 ms for each of many busy threads
