@@ -15,12 +15,33 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, delete, make_url, text, update
 from sqlalchemy.exc import DBAPIError
 
+from orlop.controller.picture import Aggregate, Draft, Picture
 from orlop.controller.store import Store
+from orlop.controller.store.tables import metadata
+from orlop.model import (
+    Level,
+    NetInterface,
+    Node,
+    NodeSnapshot,
+    Operation,
+    Resource,
+    ResourceConnection,
+    ResourceDefinition,
+    ResourceGroup,
+    Snapshot,
+    SnapshotVolume,
+    SnapshotVolumeDefinition,
+    StoragePool,
+    Volume,
+    VolumeDefinition,
+    VolumeGroup,
+)
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
 SERVERS = ("postgresql", "mariadb")
@@ -169,3 +190,93 @@ def open_store(url: str, tmp_path: Path) -> Iterator[Store]:
     with Store.open(url, backup_directory=tmp_path / "backups") as store:
         store.activate()
         yield store
+
+
+GIB = 1 << 30
+
+
+def definition(name: str, *nodes: str, pool: str = "pool") -> ResourceDefinition:
+    """Two volumes on every node, with a snapshot on the first."""
+    volumes = tuple(
+        Volume(number=nr, uuid=f"{name}-{nr}", pool=pool, levels=(Level(layer="STORAGE", size=GIB),)) for nr in (0, 1)
+    )
+    parts = (SnapshotVolume(number=0, uuid=f"{name}-s", volume=f"{name}-0", pool=pool, size=GIB),)
+    snapshot = Snapshot(
+        name="before",
+        uuid=f"{name}-before",
+        volume_definitions=(SnapshotVolumeDefinition(number=0, size=GIB),),
+        nodes=(NodeSnapshot(node=nodes[0], uuid="part", volumes=parts),),
+    )
+    return ResourceDefinition(
+        name=name,
+        uuid=f"uuid-{name}",
+        group="fast",
+        layers=("STORAGE",),
+        external_name=f"{name} of a user",
+        props={"Aux/owner": "müller"},
+        volume_definitions=tuple(VolumeDefinition(number=nr, uuid=f"{name}-{nr}", size=GIB) for nr in (0, 1)),
+        resources=tuple(Resource(node=node, uuid=f"{name}-{node}", volumes=volumes) for node in nodes),
+        connections=(ResourceConnection(node_a=nodes[0], node_b=nodes[-1], uuid="link"),),
+        snapshots=(snapshot,),
+        operations=(Operation(uuid=f"{name}-op", kind="rollback", state="asked", created=1, arguments={"n": 1}),),
+    )
+
+
+SMALL_CLUSTER: tuple[Aggregate, ...] = (
+    *(
+        Node(name=name, uuid=name, interfaces=(NetInterface(name="default", uuid=name, address="10.0.0.1"),))
+        for name in ("alpha", "beta", "gamma")
+    ),
+    *(StoragePool(node=name, name="pool", uuid=name, provider="FILE") for name in ("alpha", "beta", "gamma")),
+    ResourceGroup(name="fast", uuid="fast", volume_groups=(VolumeGroup(number=0, uuid="vg"),)),
+    ResourceGroup(name="slow", uuid="slow"),
+    definition("one", "alpha", "beta"),
+    definition("two", "beta", "alpha"),
+    definition("three", "gamma", "beta"),
+)
+
+
+@pytest.fixture
+def put() -> Callable[..., Picture]:
+    """Commit aggregates to a store; the picture that results."""
+
+    def put(store: Store, *values: Aggregate) -> Picture:
+        draft = Draft(store.load().picture)
+        for value in values:
+            draft.put(value)
+        draft.sequence += 1
+        store.commit(draft.changes, draft.sequence)
+        return draft.freeze()
+
+    return put
+
+
+@pytest.fixture
+def small_cluster() -> tuple[Aggregate, ...]:
+    return SMALL_CLUSTER
+
+
+Where = dict[str, Any]
+
+
+@pytest.fixture
+def spoil() -> Callable[[Store, str, Where, Where | None], None]:
+    """Change one row (None: remove it) behind the back of the store and of the foreign keys."""
+    off = {
+        "sqlite": "PRAGMA foreign_keys=OFF",
+        "postgresql": "SET session_replication_role = replica",
+        "mysql": "SET FOREIGN_KEY_CHECKS=0",
+    }
+
+    def spoil(store: Store, name: str, where: Where, values: Where | None) -> None:
+        table = metadata.tables[name]
+        chosen = [table.columns[column] == value for column, value in where.items()]
+        statement = delete(table).where(*chosen) if values is None else update(table).where(*chosen).values(values)
+        engine = create_engine(store.engine.url)
+        with engine.connect() as connection:
+            connection.execute(text(off[engine.dialect.name]))
+            assert connection.execute(statement).rowcount == 1
+            connection.commit()
+        engine.dispose()
+
+    return spoil

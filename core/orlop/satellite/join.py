@@ -30,6 +30,7 @@ from orlop.transport.tls import trusting
 log = logging.getLogger(__name__)
 
 PORT = 3371
+FENCE = "fence.json"  # where the agent keeps whom it obeys
 SECONDS = 30.0
 LARGEST_ANSWER = 64 << 10
 
@@ -60,6 +61,9 @@ def join(
     )
     if leave is not None:
         identity.discard(state_directory)
+        if answer.cluster != leave:
+            # Terms of one cluster say nothing about another's; within one they must never be forgotten.
+            (state_directory / FENCE).unlink(missing_ok=True)
     identity.store(state_directory, files)
     joined = identity.load(state_directory)
     assert joined is not None

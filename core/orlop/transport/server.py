@@ -111,6 +111,10 @@ class Listener:
         if self._thread is not None:
             self._thread.join()
 
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
     def _serve(self, ready: "Future[None]") -> None:
         try:
             self._server.prepare()
@@ -132,6 +136,10 @@ class SatelliteServer:
     @property
     def port(self) -> int:
         return self._listener.port
+
+    @property
+    def running(self) -> bool:
+        return self._listener.running
 
     def start(self) -> None:
         self._listener.start()

@@ -107,6 +107,11 @@ def _volume(value: model.Volume) -> None:
         raise ValueError("the stack does not end in STORAGE")
 
 
+def _sized(value: model.VolumeDefinition | model.SnapshotVolumeDefinition) -> None:
+    names.volume_number(value.number)
+    names.size(value.size)
+
+
 def _definition(value: model.ResourceDefinition) -> None:
     names.resource(value.name)
     if not value.layers:
@@ -160,7 +165,7 @@ SNAPSHOT = Shape(
     lambda value: names.snapshot(value.name),
     children={
         "volume_definitions": Shape(
-            tables.snapshot_volume_definition, model.SnapshotVolumeDefinition, _by_number, _number
+            tables.snapshot_volume_definition, model.SnapshotVolumeDefinition, _by_number, _sized
         ),
         "nodes": Shape(
             tables.node_snapshot,
@@ -180,7 +185,7 @@ DEFINITION = Shape(
     _definition,
     derived={"group_key": lambda value: key(value.group)},
     children={
-        "volume_definitions": Shape(tables.volume_definition, model.VolumeDefinition, _by_number, _number),
+        "volume_definitions": Shape(tables.volume_definition, model.VolumeDefinition, _by_number, _sized),
         "resources": Shape(
             tables.resource,
             model.Resource,

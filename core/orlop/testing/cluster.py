@@ -1,0 +1,404 @@
+"""A whole cluster in one thread: the real controller and satellites over simulated nodes, a network and a clock.
+
+Everything that happens is a step, and a seed decides which step comes next, so that a failure can be repeated. Time
+passes only when nothing else can happen.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+
+from orlop.controller.core import Core
+from orlop.controller.link import Link
+from orlop.controller.picture import Change, Draft, Picture
+from orlop.controller.store import Activation
+from orlop.controller.store.defaults import first_changes
+from orlop.drivers import Drivers
+from orlop.errors import NodeError, TransportError
+from orlop.hooks import Hooks
+from orlop.model import NetInterface, Node, NodeInfo, StoragePool, key
+from orlop.satellite.node import Job
+from orlop.satellite.node import Node as Satellite
+from orlop.testing.faults import Crash
+from orlop.testing.host import SimulatedHost
+from orlop.transport.messages import Accepted, Fence, PhysicalDevice, Report, Sync, Update
+
+Result = TypeVar("Result")
+RECONNECT = 2.0  # seconds until a link tries again
+STATE = "/var/lib/orlop"
+POOL = "/srv/pool"
+
+
+class ControllerCrash(BaseException):
+    """The controller stopped here. Nothing may catch this as if it were an error."""
+
+
+class SimulatedClock:
+    """Seconds since its own start; `milliseconds` begins in 2027."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def milliseconds(self) -> int:
+        return 1_800_000_000_000 + int(self.now * 1000)
+
+
+class MemoryStore:
+    """Keeps what was committed, through crashes of the controller. `crash_at` stops it at the n-th commit from now."""
+
+    def __init__(self) -> None:
+        self.committed = Picture()
+        self.term = 0
+        self.cluster = "simulated"
+        self._commits = 0
+        self._crash: tuple[int, bool] | None = None
+        draft = Draft(self.committed)
+        for change in first_changes():
+            if change.after is not None:
+                draft.put(change.after)
+        draft.put(msgspec.structs.replace(draft.controller, cluster=self.cluster))
+        self.committed = draft.freeze()
+
+    def activate(self) -> Activation:
+        self.term += 1
+        return Activation(self.cluster, self.term, f"nonce-{self.term}-{self._commits}", self.committed.sequence)
+
+    def accept_term(self, term: int) -> Activation:
+        self.term = term
+        return Activation(self.cluster, term, f"accepted-{term}", self.committed.sequence)
+
+    def crash_at(self, nth: int, written: bool) -> None:
+        """The controller stops at the `nth` commit from now, with the change written or not."""
+        self._crash = (self._commits + nth, written)
+
+    def commit(self, changes: list[Change], sequence: int) -> None:
+        self._commits += 1
+        crash = self._crash is not None and self._crash[0] == self._commits
+        if crash and self._crash and not self._crash[1]:
+            self._crash = None
+            raise ControllerCrash("before a commit")
+        draft = Draft(self.committed)
+        for change in changes:
+            if change.after is None:
+                assert change.before is not None
+                draft.remove(change.before)
+            else:
+                draft.put(change.after)
+        draft.sequence = sequence
+        self.committed = draft.freeze()
+        if crash:
+            self._crash = None
+            raise ControllerCrash("after a commit")
+
+    def backup(self) -> Picture:
+        return self.committed
+
+    def restore(self, picture: Picture, term: int) -> None:
+        """What an administrator does who puts an old database back."""
+        self.committed, self.term = picture, term
+
+
+class SimulatedNode:
+    """A machine: its host outlives the satellite, which outlives nothing."""
+
+    def __init__(self, cluster: SimulatedCluster, name: str, reflink: bool) -> None:
+        self.name = name
+        self.host = SimulatedHost(name=name, reflink=reflink, clock=lambda: cluster.clock.milliseconds() / 1000)
+        self.host.disk.make_folder(POOL)
+        self.reachable = True
+        self.starts = 0
+        self.satellite: Satellite | None = None
+        self.jobs: list[Job] = []
+        self._cluster = cluster
+
+    def start(self) -> None:
+        """Start the satellite; a crash while it starts leaves it stopped."""
+        if self.satellite is not None:
+            return
+        self.starts += 1
+        try:
+            self.satellite = Satellite(
+                name=self.name,
+                host=self.host,
+                drivers=self._cluster.drivers,
+                hooks=self._cluster.hooks,
+                directory=STATE,
+                run=f"{self.name}-{self.starts}",
+            )
+        except Crash:
+            self.satellite = None
+
+    def stop(self) -> None:
+        """The process is killed."""
+        self.satellite = None
+        self.jobs.clear()
+
+    def power_loss(self) -> None:
+        self.stop()
+        self.host.power_loss()
+
+    def guarded(self, act: Callable[[Satellite], Result]) -> Result:
+        """Runs something in the satellite; a crash kills the process and looks like a lost connection from outside."""
+        if self.satellite is None or not self.reachable:
+            raise TransportError(f"satellite {self.name} cannot be reached")
+        try:
+            return act(self.satellite)
+        except Crash:
+            self.stop()
+            raise TransportError(f"satellite {self.name} stopped") from None
+
+    def step(self) -> bool:
+        """One round of looking, or one piece of work; False when there is nothing to do now."""
+        if self.satellite is None:
+            return False
+        try:
+            if self.jobs:
+                job = self.jobs.pop(self._cluster.random.randrange(len(self.jobs)))
+                self.satellite.carry_out(job)
+                return True
+            if self.satellite.due() <= self._cluster.clock.now:
+                self.jobs += self.satellite.look(self._cluster.clock.now)
+                return True
+        except NodeError:
+            return True
+        except Crash:
+            self.stop()
+            return True
+        return False
+
+
+class SimulatedChannel:
+    """A connection that can lose answers, repeat old orders and break."""
+
+    def __init__(self, cluster: SimulatedCluster, node: SimulatedNode, fence: Fence) -> None:
+        self._cluster, self._node, self._fence = cluster, node, fence
+        self._start = -1
+
+    def connect(self) -> NodeInfo:
+        self._start = self._node.starts
+
+        def greet(satellite: Satellite) -> NodeInfo:
+            satellite.check(self._fence)
+            return satellite.info()
+
+        return self._node.guarded(greet)
+
+    def sync(self, message: Sync) -> Accepted:
+        return self._order(lambda satellite: satellite.sync(message))
+
+    def update(self, message: Update) -> Accepted:
+        self._cluster.sent.append((self._node.name, message))
+        return self._order(lambda satellite: satellite.update(message))
+
+    def reports(self, after: int, wait: float) -> Report:
+        return self._alive(lambda satellite: satellite.reports(after, 0.0))
+
+    def physical_storage(self) -> tuple[PhysicalDevice, ...]:
+        return self._alive(lambda satellite: satellite.physical_storage())
+
+    def close(self) -> None:
+        self._start = -1
+
+    def _alive(self, act: Callable[[Satellite], Result]) -> Result:
+        if self._start != self._node.starts:
+            raise TransportError(f"satellite {self._node.name} was restarted")
+        return self._node.guarded(act)
+
+    def _order(self, act: Callable[[Satellite], Accepted]) -> Accepted:
+        accepted = self._alive(act)
+        if self._cluster.lost_answers > 0:
+            self._cluster.lost_answers -= 1
+            raise TransportError(f"the answer of satellite {self._node.name} was lost")
+        return accepted
+
+
+class SteppingWaiter:
+    """A request that waits lets the cluster go on, step by step."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self._cluster = cluster
+
+    def wait(self, done: Callable[[], Result | None], seconds: float) -> Result | None:
+        deadline = self._cluster.clock.now + seconds
+        while (result := done()) is None:
+            if self._cluster.clock.now >= deadline:
+                return done()
+            self._cluster.step(deadline)
+        return result
+
+    def notify(self) -> None:
+        return
+
+
+class SimulatedLinks:
+    """The links of one controller."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self._cluster = cluster
+        self.links: dict[str, Link] = {}
+        self.retry: dict[str, float] = {}
+
+    def watch(self, node: Node) -> None:
+        self.drop(node)
+        if node.has_satellite:
+            core = self._cluster.core
+            self.links[key(node.name)] = Link(core, node, self._cluster.dial)
+
+    def drop(self, node: Node) -> None:
+        link = self.links.pop(key(node.name), None)
+        if link is not None:
+            link.end()
+
+    def reconnect(self, node: Node) -> None:
+        self.watch(node)
+
+    def changed(self, node: str, resource: str) -> None:
+        if node in self.links:
+            self.links[node].changed(resource)
+
+    def pools_changed(self, node: str) -> None:
+        if node in self.links:
+            self.links[node].pools_changed()
+
+    def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
+        return self.links[key(node)].physical_storage()
+
+    def step(self, name: str, now: float) -> bool:
+        """Whether the link had something to do; one that failed rests."""
+        link = self.links[name]
+        if not link.connected:
+            if now < self.retry.get(name, 0.0):
+                return False
+            if not link.connect():
+                self.retry[name] = now + RECONNECT
+            return True
+        if link.pending and not self._cluster.core.suspended:
+            if not link.push():
+                self.retry[name] = now + RECONNECT
+            return True
+        before = self._cluster.progress
+        if not link.poll(0.0):
+            self.retry[name] = now + RECONNECT
+            return True
+        return self._cluster.progress != before or link.pending
+
+
+class SimulatedCluster:
+    """`nodes` by name. Talk to it through `core` and the use cases; `settle` lets everything come to rest."""
+
+    def __init__(
+        self, names: Iterable[str] = ("alpha", "bravo", "charlie"), seed: int = 0, reflink: bool = True
+    ) -> None:
+        self.random = random.Random(seed)
+        self.clock = SimulatedClock()
+        self.drivers = Drivers.installed()
+        self.hooks = Hooks()
+        self.store = MemoryStore()
+        self.lost_answers = 0  # so many answers to orders get lost
+        self.sent: list[tuple[str, Update]] = []
+        self.progress = 0
+        self.nodes = {name: SimulatedNode(self, name, reflink) for name in names}
+        for node in self.nodes.values():
+            node.start()
+        self.start_controller()
+
+    # -- the controller -----------------------------------------------------------------------------------------
+
+    def start_controller(self) -> None:
+        """A new process on the same database."""
+        activation = self.store.activate()
+        fence = Fence(cluster=activation.cluster, term=activation.term, nonce=activation.nonce)
+        self.core = _WatchedCore(self, fence)
+        self.links = SimulatedLinks(self)
+        self.core.links = self.links
+        self.core.abandon_snapshots()
+        for node in self.core.picture.nodes.values():
+            self.links.watch(node)
+
+    def dial(self, node: Node, fence: Fence) -> SimulatedChannel:
+        return SimulatedChannel(self, self.nodes[node.name], fence)
+
+    def register(self, *names: str) -> None:
+        """Nodes with a pool of sparse files each, as an administrator would add them."""
+        with self.core.change() as draft:
+            for name in names or self.nodes:
+                interface = NetInterface(
+                    name="default",
+                    uuid=self.core.new_uuid(),
+                    address="127.0.0.1",
+                    port=3366,
+                    encryption="PLAIN",
+                    active=True,
+                )
+                draft.put(Node(name=name, uuid=self.core.new_uuid(), interfaces=(interface,)))
+                draft.put(
+                    StoragePool(
+                        node=name,
+                        name="pool1",
+                        uuid=self.core.new_uuid(),
+                        provider="FILE_THIN",
+                        props={"StorDriver/StorPoolName": POOL},
+                    )
+                )
+        self.settle()
+
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    def step(self, deadline: float) -> None:
+        """Something happens, somewhere; when nothing can, time passes until something can (or until `deadline`)."""
+        actions: list[Callable[[], bool]] = [node.step for node in self.nodes.values()]
+        actions += [lambda name=name: self.links.step(name, self.clock.now) for name in self.links.links]
+        self.random.shuffle(actions)
+        if not any(action() for action in actions):
+            self.clock.now = min(max(self._next_moment(), self.clock.now + 0.01), deadline)
+
+    def _next_moment(self) -> float:
+        moments = [at for at in self.links.retry.values() if at > self.clock.now]
+        moments += [n.satellite.due() for n in self.nodes.values() if n.satellite is not None]
+        return min((at for at in moments if at > self.clock.now), default=float("inf"))
+
+    def run(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        deadline = self.clock.now + seconds
+        while self.clock.now < deadline:
+            self.step(deadline)
+
+    def settle(self, seconds: float = 60.0) -> None:
+        self.run(seconds)
+
+    def heal(self) -> None:
+        """Everything is reachable, running and free of faults."""
+        self.lost_answers = 0
+        for node in self.nodes.values():
+            node.reachable = True
+            node.host.faults.clear()
+            node.host.disk.used.clear()
+            node.start()
+
+
+class _WatchedCore(Core):
+    """Counts reports, so that a step knows whether anything happened."""
+
+    def __init__(self, cluster: SimulatedCluster, fence: Fence) -> None:
+        super().__init__(
+            cluster.store,
+            cluster.store.committed,
+            fence,
+            cluster.drivers,
+            cluster.hooks,
+            cluster.clock,
+            SteppingWaiter(cluster),
+        )
+        self._cluster = cluster
+
+    def on_report(self, node: str, report: Report) -> None:
+        if report.resources or report.pools or report.orphans is not None or report.info is not None:
+            self._cluster.progress += 1
+        super().on_report(node, report)

@@ -1,0 +1,199 @@
+"""A node in memory that behaves as a real one does, down to what is left after a crash."""
+
+import os
+from collections.abc import Callable, Mapping
+
+from orlop.errors import CannotRead, CommandFailed, InUse, NodeError, WouldDestroy
+from orlop.host import Copying
+from orlop.model import GIB, Capacity
+from orlop.plugin import (
+    CREATED,
+    NEW_FILE,
+    UUID,
+    CreateFile,
+    FileFacts,
+    LongCopy,
+    ResizeFile,
+    SetAttributes,
+    WriteFile,
+)
+from orlop.testing import programs as simulated
+from orlop.testing.disk import BLOCK, HOLDER, Disk, SimulatedFile
+from orlop.testing.faults import Faults
+
+
+class SimulatedHost:
+    """`disk` is what there is, `faults` what shall go wrong, `ran` every argv so far.
+
+    More programs can be put into `installed`: name -> function of the disk and the arguments.
+    """
+
+    def __init__(
+        self,
+        name: str = "node",
+        total: int = 100 * GIB,
+        reflink: bool = False,
+        clock: Callable[[], float] = lambda: 1_800_000_000.0,
+    ) -> None:
+        """`clock` tells seconds since 1970."""
+        self.disk = Disk(total)
+        self.faults = Faults()
+        self.installed = dict(simulated.UTIL_LINUX)
+        self.ran: list[tuple[str, ...]] = []
+        self._name, self._reflink, self._clock = name, reflink, clock
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
+        self.ran.append(argv)
+        program = self.installed.get(argv[0])
+        if program is None:
+            raise CommandFailed(argv, 127, f"{argv[0]} is not installed")
+        if simulated.only_looks(argv):
+            return self._answer(program, argv)
+        return self.faults.around(" ".join(argv), lambda: self._answer(program, argv), lambda: None)
+
+    def _answer(self, program: simulated.Program, argv: tuple[str, ...]) -> str:
+        try:
+            return program(self.disk, argv[1:])
+        except CommandFailed:
+            raise
+        except NodeError as error:
+            raise CommandFailed(argv, 1, f"{argv[0]}: {error}") from error
+
+    def programs(self, names: tuple[str, ...]) -> Mapping[str, str | None]:
+        return {name: f"/usr/sbin/{name}" if name in self.installed else None for name in names}
+
+    def files(self, directory: str) -> Mapping[str, FileFacts] | None:
+        folder = self.disk.folders.get(directory)
+        if folder is None:
+            return None
+        return {
+            name: FileFacts(
+                size=file.size,
+                allocated=file.allocated,
+                attributes=dict(file.attributes),
+                inode=file.inode,
+                device=HOLDER,
+            )
+            for name, file in folder.items()
+        }
+
+    def read(self, path: str) -> str | None:
+        if path.startswith("/sys/block/"):
+            loop = self.disk.loops.get("/dev/" + path.split("/")[3])
+            return f"{loop.size // 512}\n" if loop else None
+        file = self.disk.find(path)
+        return file.text if file else None
+
+    def space(self, directory: str) -> Capacity:
+        if directory not in self.disk.folders:
+            raise CannotRead(f"{directory} cannot be looked at: No such file or directory")
+        return Capacity(total=self.disk.total, free=self.disk.free)
+
+    def reflink(self, directory: str) -> bool:
+        return self._reflink
+
+    def users(self) -> Mapping[str, tuple[str, ...]]:
+        return {device: users for device, users in self.disk.used.items() if users}
+
+    def require_unused(self, device: str) -> None:
+        if users := self.disk.used.get(device):
+            raise InUse(device, users)
+
+    def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{name} is not installed" for name in programs if name not in self.installed)
+
+    def name(self) -> str:
+        return self._name
+
+    def variant(self) -> str:
+        return "simulated node"
+
+    # -- acting -----------------------------------------------------------------------------------
+
+    def write(self, step: WriteFile) -> None:
+        def act() -> str:
+            size = len(step.content.encode())
+            file = self.disk.new_file(size, BLOCK)
+            file.text = step.content
+            self.disk.put(step.path, file)
+            return ""
+
+        self.faults.around(str(step), act, lambda: None)
+
+    def create(self, step: CreateFile) -> None:
+        def act() -> str:
+            file = self._draft(step.path, step.attributes)
+            self._allocate(file, step.size, step.sparse)
+            self._name_it(file, step.path, None)
+            return ""
+
+        self.faults.around(str(step), act, lambda: self._leave(step.path, step.attributes))
+
+    def resize(self, step: ResizeFile) -> None:
+        def act() -> str:
+            file = self.disk.get(step.path)
+            if file.size > step.size:
+                raise WouldDestroy(f"{step.path} has {file.size} bytes; it is not made smaller ({step.size})")
+            self._allocate(file, step.size, step.sparse)
+            return ""
+
+        self.faults.around(str(step), act, lambda: None)
+
+    def set_attributes(self, step: SetAttributes) -> None:
+        def act() -> str:
+            self.disk.get(step.path).attributes.update(step.attributes)
+            return ""
+
+        self.faults.around(str(step), act, lambda: None)
+
+    def copy(self, step: LongCopy, copying: Copying) -> None:
+        def act() -> str:
+            source = self.disk.get(step.source)
+            if step.reflink_only and not self._reflink:
+                raise NodeError(f"{step.source} and {step.target} cannot share their blocks on this file system")
+            file = self._draft(step.target, step.attributes)
+            file.blocks, file.signatures = dict(source.blocks), list(source.signatures)
+            file.allocated = len(source.blocks) * BLOCK
+            file.shared = file.allocated if self._reflink else 0
+            self.disk.reserve(file.allocated - file.shared)
+            self._allocate(file, max(step.size, source.size), step.sparse)
+            copying.progress(source.size, source.size)
+            self._name_it(file, step.target, step.replaces)
+            return ""
+
+        self.faults.around(str(step), act, lambda: self._leave(step.target, step.attributes))
+
+    def remove(self, path: str) -> None:
+        def act() -> str:
+            self.disk.drop(path)
+            return ""
+
+        self.faults.around(f"remove {path}", act, lambda: None)
+
+    def power_loss(self) -> None:
+        """Devices and their users are gone; files are as the last finished step left them."""
+        self.disk.power_loss()
+
+    def _draft(self, path: str, marks: Mapping[str, str]) -> SimulatedFile:
+        self.disk.drop(os.path.join(os.path.dirname(path), NEW_FILE + marks[UUID]))
+        file = self.disk.new_file(0, 0)
+        file.attributes.update(marks, **{CREATED: str(int(self._clock() * 1000))})
+        return file
+
+    def _leave(self, path: str, marks: Mapping[str, str]) -> None:
+        """What a crash leaves of a file that was being made."""
+        self.disk.put(os.path.join(os.path.dirname(path), NEW_FILE + marks[UUID]), self._draft(path, marks))
+
+    def _allocate(self, file: SimulatedFile, size: int, sparse: bool) -> None:
+        if not sparse:
+            self.disk.reserve(size - file.allocated)
+            file.allocated = size
+        file.size = size
+
+    def _name_it(self, file: SimulatedFile, path: str, replaces: str | None) -> None:
+        there = self.disk.find(path)
+        if there is not None and (replaces is None or there.attributes.get(UUID) != replaces):
+            raise WouldDestroy(f"{path} exists already; it was left as it is")
+        self.disk.put(path, file)

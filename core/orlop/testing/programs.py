@@ -1,0 +1,109 @@
+"""The external programs of a simulated node: they answer as the recorded ones do (`tests/recorded`)."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from orlop.errors import CommandFailed
+from orlop.testing.disk import HOLDER, Disk
+
+VERSION = "2.38.1"
+LOOKING = {"--list", "--json", "--version", "--no-act", "-n"}
+LOOKERS = {"lsblk", "getent", "wipefs", "xfs_repair", "fsck.ext4"}
+Program = Callable[[Disk, tuple[str, ...]], str]
+
+
+def only_looks(argv: tuple[str, ...]) -> bool:
+    return argv[0] in LOOKERS or bool(LOOKING & set(argv))
+
+
+def losetup(disk: Disk, arguments: tuple[str, ...]) -> str:
+    match arguments:
+        case ("--version",):
+            return f"losetup from util-linux {VERSION}\n"
+        case ("--list", "--json", *_):
+            return _json("loopdevices", [_loop(disk, device) for device in disk.loops])
+        case ("--find", "--show", "--nooverlap", path):
+            return disk.attach(path) + "\n"
+        case ("--detach", device):
+            disk.detach(device)
+        case ("--set-capacity", device):
+            loop = disk.loop(device)
+            loop.size = loop.file.size // 512 * 512
+        case _:
+            raise CommandFailed(("losetup", *arguments), 1, "not known to the simulated losetup")
+    return ""
+
+
+def _loop(disk: Disk, device: str) -> dict[str, Any]:
+    loop = disk.loops[device]
+    return {
+        "name": device,
+        "back-file": loop.path + (" (deleted)" if disk.is_deleted(loop) else ""),
+        "back-ino": loop.file.inode,
+        "back-maj:min": f"     {HOLDER}  ",
+        "offset": 0,
+        "sizelimit": 0,
+        "ro": False,
+    }
+
+
+def wipefs(disk: Disk, arguments: tuple[str, ...]) -> str:
+    device = arguments[-1]
+    found = disk.loop(device).file.signatures if device in disk.loops else []
+    rows = [{"device": device[5:], "offset": "0x438", "type": kind, "uuid": None, "label": None} for kind in found]
+    return _json("signatures", rows)
+
+
+def mkfs_ext4(disk: Disk, arguments: tuple[str, ...]) -> str:
+    disk.format(arguments[-1], "ext4")
+    return ""
+
+
+def mkfs_xfs(disk: Disk, arguments: tuple[str, ...]) -> str:
+    disk.format(arguments[-1], "xfs")
+    return ""
+
+
+def check_file_system(disk: Disk, arguments: tuple[str, ...]) -> str:
+    disk.loop(arguments[-1])
+    return "clean\n"
+
+
+def mkdir(disk: Disk, arguments: tuple[str, ...]) -> str:
+    disk.make_folder(arguments[-1])
+    return ""
+
+
+def lsblk(disk: Disk, arguments: tuple[str, ...]) -> str:
+    return _json("blockdevices", [_block_device(device, loop.size) for device, loop in disk.loops.items()])
+
+
+def _block_device(device: str, size: int) -> dict[str, Any]:
+    empty = ("model", "serial", "wwn", "fstype", "pttype", "pkname")
+    known = {"path": device, "name": device[5:], "type": "loop", "size": size, "rota": True}
+    return {**known, **dict.fromkeys(empty), "mountpoints": [None], "ro": False}
+
+
+def getent(disk: Disk, arguments: tuple[str, ...]) -> str:
+    known = {("passwd", "nobody"): "nobody:x:65534:65534:nobody:/:/bin/false", ("group", "disk"): "disk:x:6:"}
+    if arguments not in known:
+        raise CommandFailed(("getent", *arguments), 2, "")
+    return known[arguments[0], arguments[1]] + "\n"
+
+
+def _json(key: str, rows: list[dict[str, Any]]) -> str:
+    return json.dumps({key: rows}, indent=3) + "\n"
+
+
+UTIL_LINUX: Mapping[str, Program] = {
+    "losetup": losetup,
+    "wipefs": wipefs,
+    "lsblk": lsblk,
+    "mkfs.ext4": mkfs_ext4,
+    "mkfs.xfs": mkfs_xfs,
+    "fsck.ext4": check_file_system,
+    "xfs_repair": check_file_system,
+    "mkdir": mkdir,
+    "getent": getent,
+}
