@@ -126,7 +126,7 @@ class Cluster:
         self.start_controller()
         self.wait_for_controller()
         for node in self.nodes:
-            self.orlop(f"node create {node.name} {node.address}:{self.ports.satellite}")
+            self.orlop(f"node create {node.name} {node.address} --port {self.ports.satellite}")
             self.join(node.name, lambda line: self.orlop(line.removeprefix("orlop ")))
             self.start_satellite(node.name)
         self.wait_online()
@@ -190,8 +190,8 @@ class Cluster:
     def environment(self) -> dict[str, str]:
         """For commands: programs of this clone first, output as wide as a terminal of 110 columns."""
         path = f"{PROGRAMS}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-        ours = {"ORLOP_CONTROLLERS": self.url, "ORLOP_CONFIG": "/dev/null"}
-        return {**os.environ, "PATH": path, "COLUMNS": "110", "NO_COLOR": "1", **ours}
+        ours = {"ORLOP_CONTROLLERS": self.url, "COLUMNS": "110", "NO_COLOR": "1"}
+        return {**os.environ, "PATH": path, **ours}
 
     def command(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run a command with the programs of this clone, in a session of its own; its output comes back."""
