@@ -175,11 +175,13 @@ class Cluster:
 
     def said(self, name: str) -> str:
         """The last lines of a program's log."""
-        try:
-            lines = self.log(name).read_text(errors="replace").splitlines()[-15:]
-        except FileNotFoundError:
-            lines = ["no log"]
+        lines = self.log(name).read_text(errors="replace").splitlines()[-15:]
         return f"the end of {self.log(name)}:\n  " + "\n  ".join(lines)
+
+    def last_words(self) -> str:
+        """Of all programs that ever ran."""
+        names = (CONTROLLER, *(node.name for node in self.nodes))
+        return "\n".join(self.said(name) for name in names if self.log(name).exists())
 
     # -- talking to it ----------------------------------------------------------------------------
 

@@ -24,9 +24,7 @@ def cluster() -> Iterator[Cluster]:
         running.assemble()
         yield running
     except BaseException:
-        for name in (node.name for node in nodes):
-            print(f"{name}: {running.said(name)}")
-        print(f"controller: {running.said('controller')}")
+        print(running.last_words())
         raise
     finally:
         problems = running.end()
