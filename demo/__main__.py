@@ -73,8 +73,7 @@ def run(cluster: Cluster, keep: bool) -> int:
         print(f"\n{reason}: cleaning up", file=sys.stderr)
     except (ClusterError, OSError, subprocess.SubprocessError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
-        for name in ("controller", *(node.name for node in cluster.nodes)):
-            print(f"\n{name}: {cluster.said(name)}", file=sys.stderr)
+        print(cluster.last_words(), file=sys.stderr)
     ignore_ending()
     if done and keep:
         cluster.kept.touch()
