@@ -97,7 +97,8 @@ class ResourceCalls(Caller):
 
     def resource_connection(self, name: str, node_a: str, node_b: str) -> ResourceConnection:
         where = path(_ROOT, name, "resource-connections", node_a, node_b)
-        found = self.read(ResourceConnection | list[ResourceConnection], where)  # type: ignore[arg-type]
+        either: Any = ResourceConnection | list[ResourceConnection]
+        found: ResourceConnection | list[ResourceConnection] = self.read(either, where)
         if isinstance(found, list):  # servers differ: some answer a list of one
             if not found:
                 raise ApiError([], 404)
