@@ -1,6 +1,7 @@
 """Resources, their volumes and their connections."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from orlop.client.answer import Answer, ApiError
 from orlop.client.bodies import NO_CHANGES, Changes, NewResource, given
