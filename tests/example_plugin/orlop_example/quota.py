@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from orlop_storage.file import FileThin
-
 from orlop.errors import BadProperty
 from orlop.model import Capacity, WantedPool
 from orlop.plugin import Probe
+from orlop_storage.file import FileThin
 
 QUOTA = "StorDriver/Example/Quota"
 
