@@ -132,6 +132,14 @@ def test_a_broken_pool_fails_only_itself() -> None:
     assert not bench.reported_pools["pool"].problem
 
 
+def test_a_kind_of_pool_that_nobody_knows_fails_only_itself() -> None:
+    bench = Bench(None, pool(new=True), pool("tapes", provider="TAPE"))
+    bench.sync(resource(volume(new=True)), resource(volume("two", pool="tapes", new=True)))
+    assert bench.resources["res"].settled
+    assert "no orlop.storage driver named 'TAPE'" in bench.resources["two"].problem
+    assert "no orlop.storage driver named 'TAPE'" in bench.reported_pools["tapes"].problem
+
+
 def test_a_missing_program_is_the_pools_problem_and_the_nodes_reason() -> None:
     host = SimulatedHost()
     del host.installed["losetup"]
@@ -225,6 +233,66 @@ def test_snapshot_restore_and_rollback_bring_the_data_back(reflink: bool) -> Non
     assert bench.resources["res"].settled
     assert disk.read(bench.device(), 4096, 4096) == DATA
     assert bench.files()["res_00000"].attributes["orlop.uuid"] == "back"
+
+
+def test_a_volume_filled_from_a_snapshot_keeps_its_file_system() -> None:
+    bench = Bench()
+    system = FileSystem(kind="ext4")
+    bench.sync(resource(volume(new=True, file_system=system)))
+    bench.update(resource(volume(), snapshot(new=True), revision=2))
+    source = {"source": "res-0-snap", "source_name": "res_00000.snap"}
+    bench.update(resource(volume("copy", new=True, file_system=system, **source)))
+    assert bench.resources["copy"].volumes[0].formatted
+    assert len([argv for argv in bench.host.ran if argv[0] == "mkfs.ext4"]) == 1
+
+
+def test_raw_data_from_a_snapshot_is_never_formatted() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.host.disk.write(bench.device(), 0, DATA)
+    bench.update(resource(volume(), snapshot(new=True), revision=2))
+    source = {"source": "res-0-snap", "source_name": "res_00000.snap"}
+    bench.update(resource(volume("copy", new=True, file_system=FileSystem(kind="ext4"), **source)))
+    assert bench.resources["copy"].settled
+    assert not bench.resources["copy"].volumes[0].formatted
+    assert bench.host.disk.read(bench.device("copy"), 0, 4096) == DATA
+
+
+def test_another_snapshot_of_the_same_name_is_not_a_source() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.update(resource(volume(), snapshot(new=True), revision=2))
+    bench.update(resource(volume("copy", new=True, source="other", source_name="res_00000.snap")))
+    assert "is not the snapshot" in bench.resources["copy"].problem
+    assert "copy_00000" not in bench.files()
+
+
+def test_a_snapshot_is_only_taken_of_the_volume_it_names() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.update(resource(volume(), snapshot(volume="older", new=True), revision=2))
+    assert "is not the volume" in bench.resources["res"].snapshots[0].problem
+    assert list(bench.files()) == ["res_00000"]
+
+
+def test_an_object_of_another_cluster_is_foreign_even_with_our_uuid() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.files()["res_00000"].attributes["orlop.cluster"] = "elsewhere"
+    bench.update(resource(volume(wanted=False), revision=2))
+    assert bench.resources["res"].volumes[0].presence is Presence.ABSENT
+    assert "res_00000" in bench.files()
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_the_draft_of_a_finished_volume_is_cleared_away(attached: bool) -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.host.disk.put(f"{FOLDER}/.orlop-new-res-0", bench.files()["res_00000"])
+    if not attached:
+        bench.host.power_loss()
+    bench.update(resource(volume(), revision=2))
+    assert list(bench.files()) == ["res_00000"]
 
 
 def test_a_rollback_under_a_user_is_refused() -> None:
@@ -364,12 +432,12 @@ def test_a_newer_order_cancels_the_one_being_carried_out() -> None:
     bench.sync()
     bench.node.update(Update(fence=FENCE, resources=(resource(volume(new=True)),)))
     (job,) = bench.node.look(bench.now)
-    bench.node.update(Update(fence=FENCE, resources=(resource(volume(wanted=False), revision=2),)))
+    bench.node.update(Update(fence=FENCE, resources=(resource(volume(new=True, size=32 << 20), revision=2),)))
     assert bench.node.look(bench.now) == [], "one pair of hands at a time"
     bench.node.carry_out(job)
     assert not bench.files()
     bench.settle()
-    assert bench.resources["res"].revision == 2
+    assert (bench.resources["res"].revision, bench.resources["res"].volumes[0].size) == (2, 32 << 20)
 
 
 def test_a_repeated_order_does_not_disturb_the_work() -> None:
