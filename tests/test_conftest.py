@@ -38,7 +38,7 @@ def test_skips_are_named_and_forbidden_where_everything_has_to_run(
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = root: needs root\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", str(tmp_path / "test_suite.py")],
-        env={"PATH": os.environ["PATH"], "ORLOP_TEST_STRICT": strict, "PYTHONDONTWRITEBYTECODE": "1"},
+        env=os.environ | {"ORLOP_TEST_STRICT": strict, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
     )
