@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -92,6 +93,8 @@ class Listener:
 
     def start(self) -> None:
         """Returns when the port is open; raises `TransportError` when it cannot be."""
+        # cheroot would take descriptor 3 for its port, whatever that is: an address that nobody checked, or no socket.
+        os.environ.pop("LISTEN_PID", None)
         ready: Future[None] = Future()
         # The worker threads are daemons because the thread that makes them is one.
         self._thread = threading.Thread(target=self._serve, args=(ready,), name=f"port {self.port}", daemon=True)
