@@ -88,6 +88,7 @@ class Listener:
         self._server.max_request_header_size = LARGEST_HEADER
         self._server.max_request_body_size = LARGEST_BODY
         self._server.shutdown_timeout = 2
+        self._server.expiration_interval = 0.2  # seconds: how long a stop takes to be noticed
         self._server.ssl_adapter = _Tls(tls) if tls else None
         self._thread: threading.Thread | None = None
 
