@@ -162,6 +162,13 @@ def test_an_inactive_volume_is_closed_and_kept() -> None:
     assert "res_00000" in bench.files()
 
 
+def test_an_inactive_volume_that_is_gone_is_a_problem() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(active=False)))
+    assert "missing" in bench.resources["res"].problem
+    assert not bench.resources["res"].settled
+
+
 def test_a_volume_grows_and_never_shrinks() -> None:
     bench = Bench()
     bench.sync(resource(volume(new=True)))
@@ -470,3 +477,30 @@ def test_a_pool_gets_its_mark_only_while_new() -> None:
     bench.wait(10)
     assert "does not carry the mark" in bench.reported_pools["pool"].problem
     assert not bench.host.disk.folders[FOLDER]
+
+
+def test_the_folder_of_a_removed_empty_pool_can_be_used_again() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    again = pool(uuid="another", new=True)
+    bench.update(pools=(again,))
+    assert "belongs to another pool" in bench.reported_pools["pool"].problem
+    bench.update(pools=(pool(),))
+    bench.update(resource(volume(wanted=False), revision=2))
+    bench.update(forget=("res",))
+    bench.update(pools=(again,))
+    assert bench.reported_pools["pool"].marked
+    assert "another" in bench.host.disk.get(f"{FOLDER}/.orlop-pool").text
+
+
+def test_a_folder_belongs_to_one_pool_and_to_one_cluster() -> None:
+    bench = Bench(None, pool(new=True))
+    bench.sync()
+    bench.update(pools=(pool(), pool("second", FOLDER, new=True)))
+    assert "belongs to another pool" in bench.reported_pools["second"].problem
+    assert bench.reported_pools["pool"].marked
+    stranger = Bench(bench.host, pool(new=True))
+    bench.host.disk.folders.pop("/var/lib/orlop")
+    stranger.start("run-2")
+    stranger.sync(fence=Fence(cluster="elsewhere", term=1, nonce="nonce"))
+    assert "belongs to another pool or cluster" in stranger.reported_pools["pool"].problem
