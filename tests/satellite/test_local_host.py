@@ -140,3 +140,11 @@ def test_commands_run_side_by_side() -> None:
     for thread in threads:
         thread.join()
     assert sorted(map(int, said)) == list(range(20))
+
+
+def test_a_command_that_takes_too_long_is_killed_with_its_children() -> None:
+    host = LocalHost(time_out=0.5)
+    with pytest.raises(CommandFailed, match="no answer"):
+        host.run(("python3", "-c", "import subprocess; subprocess.run(['sleep', '98765'])"))
+    commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
+    assert not any(b"98765" in command and command.startswith(b"sleep") for command in commands)

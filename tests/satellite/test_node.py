@@ -6,7 +6,8 @@ from orlop.errors import Fenced, TransportError
 from orlop.model import FileSystem, Presence
 from orlop.testing import SimulatedHost
 from orlop.testing.bench import FENCE, FOLDER, Bench, pool, replace, resource, snapshot, volume
-from orlop.transport.messages import Fence, Update
+from orlop.testing.programs import Program
+from orlop.transport.messages import Fence, Sync, Update
 
 DATA = bytes(range(256)) * 16
 
@@ -456,6 +457,45 @@ def test_a_repeated_order_does_not_disturb_the_work() -> None:
     bench.node.update(Update(fence=FENCE, resources=(wanted,)))
     bench.node.carry_out(job)
     assert "res_00000" in bench.files()
+
+
+def test_a_long_step_does_not_keep_the_rest_unknown() -> None:
+    bench = Bench()
+    wanted = resource(volume(new=True))
+    bench.node.sync(Sync(fence=FENCE, node="node", node_uuid="u", pools=bench.pools, resources=(wanted,)))
+    (job,) = bench.node.look(bench.now)
+    said = bench.node.reports(0)
+    assert said.synced
+    assert [(r.settled, r.problem, bool(r.plan)) for r in said.resources] == [(False, "", True)]
+    bench.node.carry_out(job)
+    bench.settle()
+    assert bench.resources["res"].settled
+
+
+def test_a_sync_in_the_middle_of_a_long_step_ends_after_it() -> None:
+    bench = Bench()
+    bench.sync()
+    wanted = resource(volume(new=True))
+    bench.node.update(Update(fence=FENCE, resources=(wanted,)))
+    (job,) = bench.node.look(bench.now)
+    assert not bench.sync(wanted).synced
+    bench.node.carry_out(job)
+    assert bench.settle().synced
+
+
+def test_what_never_becomes_as_wanted_is_given_up_with_what_is_left() -> None:
+    bench = Bench()
+    bench.host.installed["losetup"] = forgetful(bench.host.installed["losetup"])
+    bench.sync(resource(volume(new=True)))
+    said = bench.resources["res"]
+    assert not said.settled
+    assert "after 6 rounds there is still to do: losetup --find" in said.problem
+    assert said.plan
+
+
+def forgetful(losetup: Program) -> Program:
+    """Says that it attached a device, and did not."""
+    return lambda disk, arguments: "/dev/loop0\n" if arguments[0] == "--find" else losetup(disk, arguments)
 
 
 def test_one_look_serves_all_resources_that_are_due() -> None:
