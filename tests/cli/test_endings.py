@@ -183,7 +183,7 @@ def test_a_volume_is_shown_with_device_and_sizes(orlop):
     orlop.answers["/view/resources"] = (200, [RESOURCE])
     row = orlop("volume list").out.splitlines()[3]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells == ["db", "alpha", "ssd", "0", "1000", "/dev/drbd1000", "1 GiB", "1 GiB", "InUse", "UpToDate", ""]
+    assert cells == ["db", "alpha", "ssd", "0", "1000", "/dev/drbd1000", "1 GiB", "InUse", "UpToDate", ""]
 
 
 def test_only_faulty_resources_are_shown_if_wished(orlop):
@@ -203,7 +203,7 @@ def test_a_list_can_be_shown_from_a_file(orlop):
 
 
 def test_curl_prints_the_request_and_sends_nothing(orlop):
-    done = orlop("--curl node set-property alpha Aux/text \"it's\"")
+    done = orlop('--curl node set-property alpha Aux/text "it\'s"')
     assert done.out == (
         "curl -X PUT -H 'Content-Type: application/json' "
         """-d '{"override_props":{"Aux/text":"it'"'"'s"}}' http://localhost:3370/v1/nodes/alpha\n"""
@@ -225,3 +225,7 @@ def test_a_join_command_is_printed_alone(orlop):
     done = orlop("node join-command delta")
     assert done.out == "orlop-satellite join secret\n"
     assert "valid until" in done.err
+
+
+def test_the_controller_that_answered_is_named_if_wished(orlop):
+    assert orlop("--verbose node list").err == "answered by http://localhost:3370\n"

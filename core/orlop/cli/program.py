@@ -131,7 +131,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         return guarded(lambda: orlop.invoke(ctx), session)
 
 
-def guarded(action: Callable[[], object], session: Session | None = None) -> int:
+def guarded(action: Callable[[], object], session: Session) -> int:
     """Do it; errors become sentences and exit codes."""
     from orlop.cli.transports import Shown
 
@@ -143,7 +143,8 @@ def guarded(action: Callable[[], object], session: Session | None = None) -> int
         return end.exit_code
     except (click.ClickException, click.Abort, OrlopError, KeyboardInterrupt, EOFError, BrokenPipeError) as error:
         return explain(error, session)
-    return session.exit_code if session else exit_codes.OK
+    session.finish()
+    return session.exit_code
 
 
 def explain(error: BaseException, session: Session | None = None) -> int:

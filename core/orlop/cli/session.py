@@ -133,6 +133,10 @@ class Session:
     def say(self, text: str) -> None:
         click.echo(text)
 
+    def finish(self) -> None:
+        if self.settings.verbose and "wire" in self.__dict__:
+            click.echo(f"answered by {self.wire.answered}", err=True)
+
     def missing(self, what: str) -> None:
         """Something that the command needs does not exist."""
         click.echo(f"orlop: {what}", err=True)

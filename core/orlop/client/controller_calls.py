@@ -6,7 +6,7 @@ from typing import Any
 from orlop.client.answer import Answer
 from orlop.client.bodies import Changes, given
 from orlop.client.caller import Caller
-from orlop.client.values import (
+from orlop.client.controller_values import (
     Count,
     Difference,
     ErrorReport,
@@ -15,9 +15,9 @@ from orlop.client.values import (
     Orphan,
     PropertyInfo,
     SpaceReport,
-    Status,
     Version,
 )
+from orlop.client.values import Status
 from orlop.client.wire import Request, path, query
 
 
