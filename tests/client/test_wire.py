@@ -148,6 +148,14 @@ def test_an_error_carries_its_code_and_parts(controller):
     assert not error.not_found
 
 
+def test_an_error_entry_counts_even_with_a_good_status(controller):
+    controller.put(f"{A}/v1/nodes/x/evict", json=[*DONE, {"ret_code": -(1 << 62) | 997, "message": "In use."}])
+    with pytest.raises(ApiError) as caught:
+        Client([A]).evict_node("x")
+    assert caught.value.message == "In use."
+    assert len(caught.value.entries) == 2
+
+
 def test_events_are_read_one_by_one(controller):
     stream = (
         ': alive\n\nevent: may-promote-change\ndata: {"resource_name": "db",\n'

@@ -13,7 +13,7 @@ from orlop import __version__
 from orlop.cli import exit_codes
 from orlop.cli.grammar import HELP, Menu
 from orlop.cli.groups import GROUPS
-from orlop.cli.session import Session, Settings
+from orlop.cli.session import Session, Settings, Shown
 from orlop.errors import OrlopError
 
 
@@ -133,8 +133,6 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def guarded(action: Callable[[], object], session: Session) -> int:
     """Do it; errors become sentences and exit codes."""
-    from orlop.cli.transports import Shown
-
     try:
         action()
     except Shown:

@@ -43,6 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings(controllers={self.controllers!r})"
 
 
+class Shown(Exception):  # noqa: N818 - not an error: the request was printed instead of sent
+    """Ends a command whose further course depends on an answer that was not asked for."""
+
+
 class Session:
     """One command's view of the world. `exit_code` is what the program will end with."""
 
