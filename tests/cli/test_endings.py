@@ -221,9 +221,10 @@ def test_global_options_hold_in_the_interactive_session(orlop):
     assert "curl -X GET http://localhost:3370/v1/nodes" in orlop("--curl interactive", stdin="node list\n").out
 
 
-def test_a_join_command_is_printed_alone(orlop):
+def test_a_join_command_is_printed_with_its_token(orlop):
     done = orlop("node join-command delta")
-    assert done.out == "orlop-satellite join secret\n"
+    assert done.requests == ["POST /v1/orlop/nodes/delta/join-command"]
+    assert done.out == "orlop-satellite join\ntoken: secret\n"
     assert "valid until" in done.err
 
 

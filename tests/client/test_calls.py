@@ -129,14 +129,15 @@ def test_a_store_that_does_not_exist_is_empty(controller, client):
 
 
 def test_what_is_orlops_own_is_read(controller, client):
-    controller.get(f"{URL}/orlop/orphans", json=[{"node": "a", "pool": "ssd", "name": "x_00000", "size_kib": 4}])
-    controller.get(f"{URL}/orlop/jobs", json=[{"uuid": "1", "kind": "rollback", "state": "running"}])
-    controller.get(f"{URL}/orlop/differences", json=[{"node": "a", "resource": "db", "what": "missing"}])
-    controller.get(f"{URL}/orlop/nodes/a/join-command", json={"command": "join", "expires_at": 5})
+    controller.get(f"{URL}/orlop/orphans", json=[{"node_name": "a", "name": "x_00000", "size_kib": 4}])
+    controller.get(f"{URL}/orlop/jobs", json=[{"uuid": "1", "kind": "rollback", "resource_name": "db"}])
+    controller.get(f"{URL}/orlop/differences", json=[{"node_name": "a", "wanted": "1 GiB", "found": "nothing"}])
+    controller.post(f"{URL}/orlop/nodes/a/join-command", json={"command": "join", "token": "geheim", "expires_at": 5})
     assert client.orphans()[0].size_kib == 4
-    assert client.jobs()[0].kind == "rollback"
-    assert client.differences()[0].what == "missing"
-    assert client.join_command("a").command == "join"
+    assert client.jobs()[0].resource_name == "db"
+    assert client.differences(["a"])[0].found == "nothing"
+    assert client.join_command("a").token == "geheim"
+    assert "geheim" not in repr(client.join_command("a"))
 
 
 def test_a_code_is_taken_apart():

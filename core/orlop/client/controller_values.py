@@ -57,36 +57,46 @@ class ExternalFile(Seen, frozen=True, kw_only=True):
 
 
 class JoinCommand(Seen, frozen=True, kw_only=True):
+    """The command asks for the token, which works once: a token in an argv could be read by others."""
+
     command: str
+    token: str = ""
     expires_at: int | None = None
+
+    def __repr__(self) -> str:
+        return f"JoinCommand(command={self.command!r})"
 
 
 class Orphan(Seen, frozen=True, kw_only=True):
-    """A backing object that no definition knows."""
+    """A backing object that no definition knows; `cluster` is the one that made it."""
 
-    node: str
-    pool: str = ""
+    node_name: str
+    storage_pool_name: str = ""
     name: str = ""
     uuid: str = ""
+    cluster: str = ""
     size_kib: int | None = None
-    reason: str = ""
 
 
 class Job(Seen, frozen=True, kw_only=True):
     uuid: str
     kind: str = ""
-    resource: str = ""
+    resource_name: str = ""
     state: str = ""
-    created_at: int | None = None
+    created: int | None = None
     problem: str = ""
 
 
 class Difference(Seen, frozen=True, kw_only=True):
-    """What a node reports otherwise than a restored database says."""
+    """A volume or snapshot that is not as it is wanted; `wanted` and `found` are words for people."""
 
-    node: str
-    resource: str = ""
-    what: str = ""
+    node_name: str
+    resource_name: str = ""
+    volume_number: int | None = None
+    snapshot_name: str = ""
+    wanted: str = ""
+    found: str = ""
+    problem: str = ""
 
 
 class Event(Seen, frozen=True, kw_only=True):
