@@ -51,6 +51,24 @@ def test_completion_is_silent_when_nobody_answers(controller, error, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_completion_is_silent_about_a_broken_configuration(orlop):
+    broken = orlop.home / "broken.conf"
+    broken.write_text("controllers=bob")
+    orlop.environment |= {"ORLOP_CONFIG": str(broken), "_ORLOP_COMPLETE": "bash_complete"}
+    orlop.environment |= {"COMP_WORDS": "orlop node re", "COMP_CWORD": "2"}
+    done = orlop("")
+    assert (done.out, done.err) == ("plain,reconnect\nplain,restore\n", "")
+
+
+def test_the_configured_controller_is_asked(orlop, controller):
+    config = orlop.home / "good.conf"
+    config.write_text("[global]\ncontrollers=bob\n")
+    controller.get("http://bob:3370/v1/nodes", json=[{"name": "alpha"}])
+    orlop.environment |= {"ORLOP_CONFIG": str(config), "_ORLOP_COMPLETE": "bash_complete"}
+    orlop.environment |= {"COMP_WORDS": "orlop node delete ", "COMP_CWORD": "3"}
+    assert orlop("").out == "plain,alpha\n"
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_of_a_shell_is_printed(orlop, shell):
     out = orlop(f"completion {shell}").out

@@ -230,3 +230,18 @@ def test_a_join_command_is_printed_with_its_token(orlop):
 
 def test_the_controller_that_answered_is_named_if_wished(orlop):
     assert orlop("--verbose node list").err == "answered by http://localhost:3370\n"
+
+
+def test_a_bad_address_is_a_bad_argument(orlop):
+    assert orlop("--controllers ftp://alice node list").code == exit_codes.BAD_ARGUMENTS
+
+
+def test_an_interruption_is_one_line(orlop):
+    def interrupted(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        raise KeyboardInterrupt
+
+    with responses.RequestsMock() as mock:
+        mock.add_callback("GET", "http://localhost:3370/v1/nodes", callback=interrupted)
+        done = orlop("node list")
+    assert done.code == exit_codes.INTERRUPTED
+    assert done.err.count("\n") == 1

@@ -24,7 +24,11 @@ class Root(Menu):
         if "--disable-config" not in args:
             from orlop.cli import config
 
-            ctx.default_map = dict(config.read(config.places()))
+            try:
+                ctx.default_map = dict(config.read(config.places()))
+            except config.BadConfiguration:
+                if not ctx.resilient_parsing:  # completion stays silent; the command itself will say it
+                    raise
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -162,6 +166,7 @@ def explain(error: BaseException, session: Session | None = None) -> int:
 def _problem(error: OrlopError, session: Session) -> int:
     from orlop.cli import output
     from orlop.client import ApiError, TimedOut, UnexpectedReply, Unreachable
+    from orlop.client.address import BadAddress
 
     if isinstance(error, ApiError) and error.entries:
         session.report(error.entries)
@@ -174,6 +179,7 @@ def _problem(error: OrlopError, session: Session) -> int:
         Unreachable: exit_codes.UNREACHABLE,
         TimedOut: exit_codes.TIMED_OUT,
         UnexpectedReply: exit_codes.UNEXPECTED_REPLY,
+        BadAddress: exit_codes.BAD_ARGUMENTS,
     }
     return next((code for kind, code in endings.items() if isinstance(error, kind)), exit_codes.FAILED)
 
