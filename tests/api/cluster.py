@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 
+from orlop.controller import orders
 from orlop.controller.clock import SystemClock
 from orlop.controller.core import ConditionWaiter, Core
 from orlop.controller.picture import Change, Picture
@@ -28,7 +30,6 @@ from orlop.model import (
     Support,
     key,
 )
-from orlop.controller import orders
 from orlop.transport.messages import Fence, PhysicalDevice, Report
 
 FENCE = Fence(cluster="c0ffee00-0000-4000-8000-000000000000", term=1, nonce="n")
@@ -36,6 +37,11 @@ INFO = {
     "providers": (Support(name="FILE"), Support(name="FILE_THIN"), Support(name="LVM", reasons=("no lvcreate",))),
     "layers": (Support(name="STORAGE"), Support(name="DRBD", reasons=("no kernel module",))),
 }
+
+
+@cache
+def installed() -> Drivers:
+    return Drivers.installed()
 
 
 class Changes:
@@ -91,9 +97,7 @@ class Satellites:
         pools = tuple(
             ReportedPool(name=p.name, uuid=p.uuid, problem=self.problems[p.name])
             if p.name in self.problems
-            else ReportedPool(
-                name=p.name, uuid=p.uuid, marked=True, capacity=Capacity(total=100 * GIB, free=60 * GIB)
-            )
+            else ReportedPool(name=p.name, uuid=p.uuid, marked=True, capacity=Capacity(total=100 * GIB, free=60 * GIB))
             for p in orders.wanted_pools(self.core.picture, node)
         )
         threading.Thread(target=self.core.on_report, args=(node, self._report(pools=pools)), daemon=True).start()
@@ -138,9 +142,7 @@ class Satellites:
         )
         self.core.on_report(node, self._report(resources=(seen,)))
 
-    def _report(
-        self, resources: tuple[ReportedResource, ...] = (), pools: tuple[ReportedPool, ...] = ()
-    ) -> Report:
+    def _report(self, resources: tuple[ReportedResource, ...] = (), pools: tuple[ReportedPool, ...] = ()) -> Report:
         self._number += 1
         return Report(run="r", number=self._number, synced=True, resources=resources, pools=pools)
 
@@ -158,9 +160,7 @@ class Cluster:
         }
         self.store = Changes()
         self.clock = SystemClock()
-        self.core = Core(
-            self.store, picture, FENCE, Drivers.installed(), Hooks(), self.clock, ConditionWaiter(self.clock)
-        )
+        self.core = Core(self.store, picture, FENCE, installed(), Hooks(), self.clock, ConditionWaiter(self.clock))
         self.satellites = Satellites(self.core)
         self.core.links = self.satellites
 

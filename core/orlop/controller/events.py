@@ -70,9 +70,8 @@ class Events:
                 assert before is None or isinstance(before, Node)
                 assert after is None or isinstance(after, Node)
                 self._tell(Event("node", _node_event(before, after), before, after))
-            elif found := change.after or change.before:
-                if isinstance(found, ResourceDefinition):
-                    self.resource_changed(found.name)
+            elif (found := change.after or change.before) and isinstance(found, ResourceDefinition):
+                self.resource_changed(found.name)
 
     def resource_changed(self, name: str) -> None:
         self._tell(Event("resource", "changed", resource=name))

@@ -9,6 +9,7 @@ from orlop.codes import Fail, Subject
 from orlop.controller import wire
 from orlop.controller.answers import Entry
 from orlop.controller.api.views import layers
+from orlop.controller.api.views.effective import Surroundings, properties, surroundings
 from orlop.controller.api.views.entries import problem
 from orlop.controller.api.views.states import DISKLESS, in_use
 from orlop.controller.picture import Picture
@@ -25,13 +26,20 @@ class Replica(NamedTuple):
     resource: model.Resource
     report: ReportedResource | None
     pools: tuple[model.StoragePool | None, ...]  # of each volume
+    around: Surroundings
 
 
 def replica(
     picture: Picture, definition: model.ResourceDefinition, resource: model.Resource, report: ReportedResource | None
 ) -> Replica:
     at = key(resource.node)
-    return Replica(definition, resource, report, tuple(picture.pools.get((at, key(v.pool))) for v in resource.volumes))
+    return Replica(
+        definition,
+        resource,
+        report,
+        tuple(picture.pools.get((at, key(v.pool))) for v in resource.volumes),
+        surroundings(picture, definition, resource),
+    )
 
 
 def resource(of: Replica) -> wire.Resource:
@@ -53,6 +61,7 @@ def with_volumes(of: Replica) -> wire.ResourceWithVolumes:
         name=of.definition.name,
         node_name=of.resource.node,
         props=of.resource.props,
+        effective_props=properties(of.definition, of.resource, of.around),
         flags=tuple(sorted(of.resource.flags)),
         layer_object=_tree(of),
         state=_state(of),
