@@ -11,7 +11,8 @@ from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.model import key
 
-OWN = (Kind.RESOURCE, Kind.RESOURCE_DEFINITION, Kind.RESOURCE_GROUP)
+SHORT = {kind: kind.value for kind in Kind}
+WORDS = {kind: kind.words.capitalize() for kind in Kind}
 
 
 class Surroundings(NamedTuple):
@@ -34,17 +35,20 @@ def properties(
     """Only keys that the resource, its definition or its group sets: what is set on the node or the controller
     alone is the same for every resource there, and would make up most of a long list.
     """
-    group, node = around.group, around.node
-    sources = {
-        Kind.RESOURCE: Source(definition.name, resource.props),
-        Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
-        Kind.RESOURCE_GROUP: Source(group.name, group.props) if group else Source("", {}),
-        Kind.NODE: Source(node.name, node.props) if node else Source("", {}),
-        Kind.CONTROLLER: Source("", around.controller.props),
-    }
+    group, node, of = around.group, around.node, definition.name
+    own = [(Kind.RESOURCE, of, resource.props), (Kind.RESOURCE_DEFINITION, of, definition.props)]
+    if group:
+        own.append((Kind.RESOURCE_GROUP, group.name, group.props))
+    names = {name for _, _, props in own for name in props}
+    if not names:
+        return {}
+    sources = {kind: Source(name, props) for kind, name, props in own}
+    if node:
+        sources[Kind.NODE] = Source(node.name, node.props)
+    sources[Kind.CONTROLLER] = Source("", around.controller.props)
     found = {}
-    for name in sorted({name for kind in OWN for name in sources[kind].props}):
-        present = tuple((kind, source.props[name]) for kind, source in sources.items() if name in source.props)
+    for name in sorted(names):
+        present = tuple([(kind, source.props[name]) for kind, source in sources.items() if name in source.props])
         said = [_said(kind, sources[kind], name) for kind in _order(name, present)]
         if said:
             first = said[0]
@@ -63,4 +67,4 @@ def _order(name: str, present: tuple[tuple[Kind, str], ...]) -> tuple[Kind, ...]
 
 def _said(kind: Kind, source: Source, name: str) -> wire.PropertyWithDescription:
     of = f" ({source.name})" if source.name else ""
-    return wire.PropertyWithDescription(type=kind.value, value=source.props[name], descr=kind.words.capitalize() + of)
+    return wire.PropertyWithDescription(type=SHORT[kind], value=source.props[name], descr=WORDS[kind] + of)
