@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -53,14 +54,17 @@ def find_program(name: str, *places: str) -> str | None:
     return found[-1] if found else shutil.which(name)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for(url: str, door: Path, process: subprocess.Popen[bytes]) -> None:
+    """Until the server answers; PyMySQL leaks its socket when it knocks before the door is there."""
     engine = create_engine(url)
     end = time.monotonic() + PATIENCE
     while True:
         try:
+            with socket.socket(socket.AF_UNIX) as knock:
+                knock.connect(str(door))
             engine.connect().close()
             return
-        except DBAPIError:
+        except (OSError, DBAPIError):
             if process.poll() is not None or time.monotonic() > end:
                 raise
             time.sleep(0.1)
@@ -69,10 +73,10 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def running(argv: list[str], url: str, stop: signal.Signals) -> Iterator[str]:
+def running(argv: list[str], url: str, door: Path, stop: signal.Signals) -> Iterator[str]:
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/") as process:
         try:
-            wait_for(url, process)
+            wait_for(url, door, process)
             yield url
         finally:
             process.send_signal(stop)
@@ -101,7 +105,7 @@ def postgresql(directory: Path) -> Iterator[str]:
     subprocess.run([*as_user("postgres"), *make], check=True, capture_output=True, cwd="/")
     serve = [server, "-D", data, "-k", str(directory), "-c", "listen_addresses=", "-c", "fsync=off"]
     url = f"postgresql+psycopg://postgres@/postgres?host={directory}"
-    with running([*as_user("postgres"), *serve], url, signal.SIGINT) as url:
+    with running([*as_user("postgres"), *serve], url, directory / ".s.PGSQL.5432", signal.SIGINT) as url:
         yield url
 
 
@@ -114,10 +118,10 @@ def mariadb(directory: Path) -> Iterator[str]:
     common = ["--no-defaults", f"--datadir={directory / 'data'}", f"--user={user}"]
     make = [install, *common, "--auth-root-authentication-method=normal", "--skip-test-db"]
     subprocess.run(make, check=True, capture_output=True, cwd="/")
-    socket = directory / "socket"
+    door = directory / "socket"
     fast = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"]
-    serve = [server, *common, f"--socket={socket}", "--skip-networking", f"--pid-file={directory / 'pid'}", *fast]
-    with running(serve, f"mysql+pymysql://root@localhost/mysql?unix_socket={socket}", signal.SIGTERM) as url:
+    serve = [server, *common, f"--socket={door}", "--skip-networking", f"--pid-file={directory / 'pid'}", *fast]
+    with running(serve, f"mysql+pymysql://root@localhost/mysql?unix_socket={door}", door, signal.SIGTERM) as url:
         yield url
 
 

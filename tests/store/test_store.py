@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, event, text
 
 from orlop.controller.picture import Aggregate, Change, Draft, Picture, key_of
 from orlop.controller.store import DatabaseInUse, NotActive, Store, StoreError
@@ -124,6 +124,35 @@ def test_a_commit_that_fails_leaves_nothing(open_store: Store, put: Put, small_c
     assert loaded.picture.nodes == before.nodes
     assert loaded.picture.sequence == 1
     put(open_store, Node(name="delta", uuid="4"))
+
+
+KILL = {
+    "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+    "mysql": ("SELECT connection_id()", "KILL {}"),
+}
+
+
+def test_a_connection_lost_at_the_commit_is_told_from_a_change_that_was_written(
+    server_url: str, put: Put, small_cluster: Cluster
+) -> None:
+    with Store.open(server_url) as store:
+        store.activate()
+        before = put(store, *small_cluster)
+        own, kill = KILL[store.engine.dialect.name]
+        other = create_engine(store.engine.url)
+
+        @event.listens_for(store.engine, "commit", once=True)
+        def lose(connection: Connection) -> None:
+            number = connection.execute(text(own)).scalar_one()
+            with other.connect() as killer:
+                killer.execute(text(kill.format(number)))
+
+        with pytest.raises(StoreError, match="lost the change"):
+            put(store, Node(name="delta", uuid="4"))
+        other.dispose()
+        assert store.load().picture.nodes == before.nodes
+        put(store, Node(name="delta", uuid="4"))
+        assert "delta" in store.load().picture.nodes
 
 
 def test_a_pool_that_holds_a_volume_cannot_go(open_store: Store, put: Put, small_cluster: Cluster) -> None:

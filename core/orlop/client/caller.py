@@ -37,6 +37,13 @@ class Caller:
             raise ApiError(entries, reply.status)
         return Answer(entries)
 
+    def download(self, path: str, query: Query = ()) -> bytes:
+        """Whatever lies there, as it is."""
+        reply = self.transport.send(Request(method="GET", path=path, query=query))
+        if reply.status >= 300:
+            raise ApiError(_entries(reply), reply.status)
+        return reply.body
+
     def events(self, path: str) -> Iterator[Event]:
         """Server-sent events as they come, without end."""
         name, data = "message", list[str]()

@@ -108,7 +108,7 @@ class NodeCalls(Caller):
 
     def join_command(self, node: str) -> JoinCommand:
         """What to run on a new node so that its satellite becomes part of the cluster."""
-        return self.read(JoinCommand, path("orlop", "nodes", node, "join-command"))
+        return self.read(JoinCommand, path("orlop", "nodes", node, "join-command"), method="POST", changes=True)
 
 
 def _interface(interface: NetInterface) -> dict[str, Any]:

@@ -374,7 +374,10 @@ class ExternalFile(Seen, frozen=True, kw_only=True):
 
 
 class JoinCommand(Seen, frozen=True, kw_only=True):
+    """The command asks for the token, so that it is never an argument."""
+
     command: str
+    token: str
     expires_at: int | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -245,8 +246,7 @@ def _reason(error: Exception) -> str:
     while getattr(inner, "args", None) and isinstance(inner.args[0], Exception):
         inner = inner.args[0]
     inner = getattr(inner, "reason", None) or inner
-    text = str(inner)
-    return text.rsplit(": ", 1)[-1] if "object at 0x" in text else text
+    return re.sub(r"^\S*HTTPS?Connection\w*(\(.*?\)|[^:]*):? ", "", str(inner))
 
 
 def _broken(url: str, error: Exception) -> ClientError:

@@ -12,7 +12,7 @@ from orlop.model.cluster import Value
 
 
 class Entry(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """`ApiCallRc` of the wire."""
+    """`ApiCallRc` of the wire; `ret_code` is signed, as clients in other languages need it."""
 
     ret_code: int
     message: str
@@ -92,7 +92,7 @@ class Answers:
         references = {name: text for name, text in parts.items() if name not in ("cause", "details", "correction")}
         self._entries.append(
             Entry(
-                ret_code=severity | self._bits | code,
+                ret_code=codes.signed(severity | self._bits | code),
                 message=message,
                 cause=parts.get("cause", ""),
                 details=parts.get("details", ""),

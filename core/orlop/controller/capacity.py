@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orlop.controller.picture import NOTHING, Picture
-from orlop.controller.properties import Kind, effective
+from orlop.controller.properties import Kind, Source, effective
 from orlop.model import ReportedPool, StoragePool, key
 
 THIN_RATIO = 20.0
@@ -15,13 +15,13 @@ def ratios(picture: Picture, pool: StoragePool) -> tuple[float, float, float]:
     """(general, free, total) over-subscription ratios of a thin pool, looked up pool, pool definition, controller."""
     definition = picture.pool_definitions.get(key(pool.name))
     objects = {
-        Kind.STORAGE_POOL: pool.props,
-        Kind.STORAGE_POOL_DEFINITION: definition.props if definition else {},
-        Kind.CONTROLLER: picture.controller.props,
+        Kind.STORAGE_POOL: Source(pool.name, pool.props),
+        Kind.STORAGE_POOL_DEFINITION: Source(pool.name, definition.props if definition else {}),
+        Kind.CONTROLLER: Source("", picture.controller.props),
     }
 
     def value(name: str, otherwise: float) -> float:
-        if not any(name in props for props in objects.values()):
+        if not any(name in source.props for source in objects.values()):
             return otherwise
         found = effective(name, objects)
         return float(found.value) if found else otherwise

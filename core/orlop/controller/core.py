@@ -113,9 +113,14 @@ class Links(Protocol):
 class Ticket(Protocol):
     """How a node joins: the command, the token it asks for, and when that ends."""
 
-    command: str
-    token: str
-    expires_at: int
+    @property
+    def command(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def expires_at(self) -> int:
+        """Milliseconds since 1970."""
+        ...
 
 
 class Enrolment(Protocol):
@@ -233,6 +238,8 @@ class Core:
         self.reported.node(node).absorb(report)
         self._mark_pools(node, report)
         self.settle({key(r.name) for r in report.resources})
+        for resource in report.resources:
+            self.events.resource_changed(resource.name)
         self._waiter.notify()
 
     def settle(self, names: Iterable[str]) -> None:

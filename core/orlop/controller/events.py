@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from orlop.controller.picture import Change, Picture
 from orlop.controller.reported import Reported, Status
-from orlop.model import Node
+from orlop.model import Node, ResourceDefinition
 
 DEEPEST = 1000  # events a slow listener may lag behind before it is cut off
 
@@ -70,6 +70,11 @@ class Events:
                 assert before is None or isinstance(before, Node)
                 assert after is None or isinstance(after, Node)
                 self._tell(Event("node", _node_event(before, after), before, after))
+            elif (found := change.after or change.before) and isinstance(found, ResourceDefinition):
+                self.resource_changed(found.name)
+
+    def resource_changed(self, name: str) -> None:
+        self._tell(Event("resource", "changed", resource=name))
 
     def node_status(self, node: Node, before: Status, after: Status) -> None:
         self._tell(Event("node", "node-modified", node, node, "", before, after))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from orlop.controller.picture import Picture
-from orlop.controller.properties import Kind, effective
+from orlop.controller.properties import Kind, Source, effective
 from orlop.model import (
     FileSystem,
     Resource,
@@ -73,7 +73,7 @@ def _volume(picture: Picture, definition: ResourceDefinition, resource: Resource
         pool=volume.pool,
         levels=tuple(WantedLevel(layer=level.layer, size=level.size) for level in volume.levels),
         wanted=not (resource.deleting or "DELETE" in volume.flags),
-        active="INACTIVE" not in resource.flags and not closing,
+        active=volume.new or ("INACTIVE" not in resource.flags and not closing),  # made first, then closed
         new=volume.new,
         source=volume.source,
         source_name=volume.source_name,
@@ -86,12 +86,13 @@ def _file_system(
     picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
 ) -> FileSystem | None:
     group = picture.group(definition.group)
+    of = next((v for v in definition.volume_definitions if v.number == volume.number), None)
     objects = {
-        Kind.RESOURCE: resource.props,
-        Kind.VOLUME_DEFINITION: next((v.props for v in definition.volume_definitions if v.number == volume.number), {}),
-        Kind.RESOURCE_DEFINITION: definition.props,
-        Kind.RESOURCE_GROUP: group.props if group else {},
-        Kind.CONTROLLER: picture.controller.props,
+        Kind.RESOURCE: Source(resource.node, resource.props),
+        Kind.VOLUME_DEFINITION: Source(str(volume.number), of.props if of else {}),
+        Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
+        Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
+        Kind.CONTROLLER: Source("", picture.controller.props),
     }
 
     def value(name: str) -> str:

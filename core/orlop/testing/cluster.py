@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -153,6 +154,8 @@ class SimulatedNode:
         except Crash:
             self.stop()
             raise TransportError(f"satellite {self.name} stopped") from None
+        except NodeError as error:
+            raise TransportError(f"satellite {self.name} could not do it: {error}") from error
 
     def step(self) -> bool:
         """One round of looking, or one piece of work; False when there is nothing to do now."""
@@ -354,7 +357,7 @@ class SimulatedCluster:
     def step(self, deadline: float) -> None:
         """Something happens, somewhere; when nothing can, time passes until something can (or until `deadline`)."""
         actions: list[Callable[[], bool]] = [node.step for node in self.nodes.values()]
-        actions += [lambda name=name: self.links.step(name, self.clock.now) for name in self.links.links]
+        actions += [partial(self.links.step, name, self.clock.now) for name in self.links.links]
         self.random.shuffle(actions)
         if not any(action() for action in actions):
             self.clock.now = min(max(self._next_moment(), self.clock.now + 0.01), deadline)

@@ -28,6 +28,11 @@ class Faults:
         """`during` leaves half-made what the action was making."""
         self._crash = (self.actions + nth, moment)
 
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        self._failing.clear()
+        self._crash = None
+
     def around(self, what: str, act: Callable[[], str], half: Callable[[], None]) -> str:
         self.actions += 1
         if reason := self._failing.pop(self.actions, ""):

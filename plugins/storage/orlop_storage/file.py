@@ -175,7 +175,7 @@ class File(Value, frozen=True, kw_only=True):
             case Presence.ABSENT:
                 return [self._make(volume), attach]
             case Presence.HIDDEN:
-                return [*self._remove_draft(folder, volume.uuid), *self._grow(volume), attach]
+                return [*self._grow(volume), attach]
             case Presence.READY:
                 return [*self._remove_draft(folder, volume.uuid), *self._grow(volume)]
 

@@ -48,15 +48,14 @@ def _read(connection: Connection) -> Export:
     found.reflect(connection)
     revision = str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
     tables = {
-        table.name: ExportedTable(table.columns.keys(), [list(row) for row in connection.execute(_ordered(table))])
-        for table in found.sorted_tables
-        if table.name not in NOT_EXPORTED
+        str(table.name): _exported(connection, table) for table in found.sorted_tables if table.name not in NOT_EXPORTED
     }
     return Export(FORMAT, revision, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), tables)
 
 
-def _ordered(table: Table) -> Any:
-    return select(table).order_by(*table.primary_key.columns)
+def _exported(connection: Connection, table: Table) -> ExportedTable:
+    rows = connection.execute(select(table).order_by(*table.primary_key.columns))
+    return ExportedTable([str(name) for name in table.columns.keys()], [list(row) for row in rows])  # noqa: SIM118
 
 
 def write_export(url: URL, path: Path) -> None:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from sqlalchemy import Engine, MetaData
+from sqlalchemy.exc import SQLAlchemyError
 
 from orlop.controller.store import database, migration
+from orlop.controller.store.errors import StoreError
 from orlop.controller.store.export import insert_rows, read_export, require_empty
 
 
@@ -28,9 +30,11 @@ def restore(url: str, path: Path) -> None:
             with engine.begin() as connection:
                 insert_rows(connection, export)
             migration.upgrade(where, "head")
-        except BaseException:
+        except (SQLAlchemyError, ValueError) as error:
             _empty(engine)
-            raise
+            raise StoreError(
+                f"{path} cannot be restored: {error}", correction="The database is empty again."
+            ) from error
     finally:
         engine.dispose()
         if lock is not None:

@@ -253,12 +253,15 @@ def _reading_engine(where: Any) -> Engine:
     if path is not None and not path.exists():
         raise StoreError(f"there is no database {path}")
     engine = database.connect(where, read_only=True)
-    with engine.begin() as connection:
-        revision = migration.revision_of(connection)
-    if revision != migration.head():
-        engine.dispose()
+    try:
+        with engine.begin() as connection:
+            revision = migration.revision_of(connection)
+        if revision == migration.head():
+            return engine
         raise UnknownRevision(
             f"the database has revision {revision}, this release works with {migration.head()}",
             correction="Start the controller of this release once: it makes a backup and migrates the database.",
         )
-    return engine
+    except BaseException:
+        engine.dispose()
+        raise

@@ -11,7 +11,7 @@ from orlop.controller import stacks
 from orlop.controller.capacity import usable_free
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
-from orlop.controller.properties import Kind, effective
+from orlop.controller.properties import Kind, Source, effective
 from orlop.controller.usecases import guards
 from orlop.drivers import STORAGE
 from orlop.errors import NotFound, Refused
@@ -127,11 +127,11 @@ def pool_for(picture: Picture, definition: ResourceDefinition, made: Resource, o
     found = effective(
         POOL,
         {
-            Kind.RESOURCE: made.props,
-            Kind.VOLUME_DEFINITION: of.props,
-            Kind.RESOURCE_DEFINITION: definition.props,
-            Kind.RESOURCE_GROUP: group.props if group else {},
-            Kind.NODE: node.props if node else {},
+            Kind.RESOURCE: Source(made.node, made.props),
+            Kind.VOLUME_DEFINITION: Source(str(of.number), of.props),
+            Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
+            Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
+            Kind.NODE: Source(made.node, node.props if node else {}),
         },
     )
     name = found.value if found else _peer_pool(picture, definition, made.node, of.number) or DEFAULT_POOL

@@ -4,13 +4,16 @@ from orlop.codes import Fail
 from orlop.controller.picture import Picture
 from orlop.errors import NotFound
 from orlop.model import (
+    KeyValueStore,
     Node,
     Resource,
     ResourceDefinition,
     ResourceGroup,
     Snapshot,
     StoragePool,
+    StoragePoolDefinition,
     VolumeDefinition,
+    VolumeGroup,
     key,
 )
 
@@ -91,3 +94,24 @@ def snapshot(of: ResourceDefinition, name: str) -> Snapshot:
         correction="See 'orlop snapshot list'.",
         code=Fail.NOT_FOUND_SNAPSHOT,
     )
+
+
+def pool_definition(picture: Picture, name: str) -> StoragePoolDefinition:
+    found = picture.pool_definitions.get(key(name))
+    if found is None:
+        raise NotFound(f"Storage pool definition '{name}' not found.", code=Fail.NOT_FOUND_STOR_POOL_DFN)
+    return found
+
+
+def volume_group(of: ResourceGroup, number: int) -> VolumeGroup:
+    for found in of.volume_groups:
+        if found.number == number:
+            return found
+    raise NotFound(f"Volume group {number} of resource group '{of.name}' not found.", code=Fail.NOT_FOUND_VLM_GRP)
+
+
+def key_value_store(picture: Picture, name: str) -> KeyValueStore:
+    found = picture.key_values.get(key(name))
+    if found is None:
+        raise NotFound(f"Key-value store '{name}' not found.", code=Fail.NOT_FOUND_KVS)
+    return found

@@ -43,6 +43,12 @@ from orlop.controller.wire.groups import (
     VolumeGroup,
     VolumeGroupModify,
 )
+from orlop.controller.wire.insight import (
+    Difference,
+    Job,
+    JoinCommand,
+    Orphan,
+)
 from orlop.controller.wire.layers import (
     DrbdConnection,
     DrbdResource,
@@ -60,6 +66,7 @@ from orlop.controller.wire.nodes import (
     EventNode,
     EventNodeModified,
     NetInterface,
+    NetInterfaceModify,
     Node,
     NodeConnection,
     NodeConnectionModify,
@@ -131,6 +138,10 @@ from orlop.controller.wire.snapshots import (
 )
 
 __all__ = [
+    "Orphan",
+    "Job",
+    "JoinCommand",
+    "Difference",
     "AutoPlaceRequest",
     "AutoSelectFilter",
     "AutoSelectFilterModify",
@@ -166,6 +177,7 @@ __all__ = [
     "NVMEResource",
     "NVMEVolume",
     "NetInterface",
+    "NetInterfaceModify",
     "Node",
     "NodeConnection",
     "NodeConnectionModify",

@@ -86,11 +86,8 @@ class VolumeGroup(Body, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
 
 
-class VolumeGroupModify(Body, frozen=True, kw_only=True):
-    override_props: Properties = {}
+class VolumeGroupModify(PropertiesModify, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
-    delete_props: tuple[str, ...] = ()
-    delete_namespaces: tuple[str, ...] = ()
 
 
 class ResourceGroupAdjust(Body, frozen=True, kw_only=True):

@@ -88,3 +88,12 @@ class SatelliteConfigNet(Body, frozen=True, kw_only=True):
     bind_address: str | None = None
     port: int | None = None
     com_type: str | None = None
+
+
+class NetInterfaceModify(Body, frozen=True, kw_only=True):
+    """Only what is given changes; the name is the one in the path."""
+
+    address: str | None = None
+    satellite_port: int | None = None
+    satellite_encryption_type: str | None = None
+    is_active: bool | None = None

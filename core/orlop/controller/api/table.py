@@ -1,0 +1,45 @@
+"""All routes of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orlop.controller.api import (
+    absent,
+    definitions,
+    error_reports,
+    events,
+    extensions,
+    groups,
+    monitoring,
+    nodes,
+    pools,
+    resources,
+    settings,
+    snapshots,
+    statistics,
+    toggle_disk,
+)
+from orlop.controller.api.routes import Route
+
+SERVED = (
+    settings.route,
+    nodes.route,
+    pools.route,
+    definitions.route,
+    resources.route,
+    toggle_disk.route,
+    snapshots.route,
+    groups.route,
+    error_reports.route,
+    statistics.route,
+    events.route,
+    monitoring.route,
+    extensions.route,
+)
+
+
+def every_route() -> Iterator[Route]:
+    for served in SERVED:
+        yield from served
+    yield from absent.routes()

@@ -1,0 +1,1 @@
+"""From the picture and the reports to the bodies of answers. Pure; nothing here waits or asks a satellite."""

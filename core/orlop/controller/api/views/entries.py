@@ -1,0 +1,15 @@
+"""Problems of an object as entries of its `reports`."""
+
+from __future__ import annotations
+
+from orlop import codes
+from orlop.codes import Fail, Subject, Warn
+from orlop.controller.answers import Entry
+
+
+def problem(message: str, code: Fail, about: Subject) -> Entry:
+    return Entry(ret_code=codes.signed(codes.ERROR | about | code), message=message)
+
+
+def warning(message: str, code: Warn, about: Subject) -> Entry:
+    return Entry(ret_code=codes.signed(codes.WARNING | about | code), message=message)

@@ -1,0 +1,120 @@
+"""The tree of layers of a resource, and what each layer says about a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from orlop import model
+from orlop.controller import wire
+from orlop.controller.api.views.states import disk_state
+from orlop.model import KIB, Presence, ReportedVolume
+
+DATA = ""  # suffix of the path that holds the data
+
+
+class Seen(NamedTuple):
+    """One volume at one level: wanted, its size in bytes there, and what was reported."""
+
+    volume: model.Volume
+    size: int
+    report: ReportedVolume | None
+    top: bool
+
+    @property
+    def device(self) -> str | None:
+        """Satellites report the top device only."""
+        return self.report.device if self.report and self.top else None
+
+    @property
+    def allocated(self) -> int | None:
+        return self.report.allocated // KIB if self.report and self.report.allocated is not None else None
+
+    @property
+    def state(self) -> str | None:
+        return disk_state(self.volume, self.report)
+
+    @property
+    def is_open(self) -> bool:
+        return self.report is not None and self.report.presence is Presence.READY
+
+
+def _storage(seen: Seen) -> wire.StorageVolume:
+    return wire.StorageVolume(
+        volume_number=seen.volume.number,
+        device_path=seen.device,
+        allocated_size_kib=seen.allocated,
+        usable_size_kib=seen.size // KIB,
+        disk_state=seen.state,
+    )
+
+
+def _luks(seen: Seen) -> wire.LUKSVolume:
+    return wire.LUKSVolume(
+        volume_number=seen.volume.number,
+        device_path=seen.device,
+        allocated_size_kib=seen.allocated,
+        usable_size_kib=seen.size // KIB,
+        disk_state=seen.state,
+        opened=seen.is_open,
+    )
+
+
+def _nvme(seen: Seen) -> wire.NVMEVolume:
+    return wire.NVMEVolume(
+        volume_number=seen.volume.number,
+        device_path=seen.device,
+        allocated_size_kib=seen.allocated,
+        usable_size_kib=seen.size // KIB,
+        disk_state=seen.state,
+    )
+
+
+def _drbd(seen: Seen) -> wire.DrbdVolume:
+    return wire.DrbdVolume(
+        drbd_volume_definition=wire.DrbdVolumeDefinition(volume_number=seen.volume.number),
+        device_path=seen.device,
+        allocated_size_kib=seen.allocated,
+        usable_size_kib=seen.size // KIB,
+        disk_state=seen.state,
+    )
+
+
+VOLUME: dict[str, Callable[[Seen], object]] = {"STORAGE": _storage, "LUKS": _luks, "NVME": _nvme, "DRBD": _drbd}
+
+
+def levels(volume: model.Volume, report: ReportedVolume | None) -> list[tuple[str, Seen]]:
+    """(layer, what is seen there), top first."""
+    return [
+        (level.layer, Seen(volume, level.size, report, top=place == 0)) for place, level in enumerate(volume.levels)
+    ]
+
+
+def volume_layers(found: list[tuple[str, Seen]]) -> tuple[wire.VolumeLayer, ...]:
+    return tuple(
+        wire.VolumeLayer(type=layer, data=VOLUME[layer](seen) if layer in VOLUME else None) for layer, seen in found
+    )
+
+
+def tree(layers: tuple[str, ...], volumes: list[list[tuple[str, Seen]]]) -> wire.ResourceLayer | None:
+    """The root is the topmost layer; a layer the wire has no payload for bears only its name."""
+    below: tuple[wire.ResourceLayer, ...] = ()
+    for layer in reversed(layers):
+        data = tuple(VOLUME[layer](seen) for v in volumes for at, seen in v if at == layer) if layer in VOLUME else ()
+        below = (_node(layer, data, below),)
+    return below[0] if below else None
+
+
+def _node(layer: str, data: tuple[object, ...], children: tuple[wire.ResourceLayer, ...]) -> wire.ResourceLayer:
+    node = {"type": layer, "resource_name_suffix": DATA, "children": children}
+    match layer:
+        case "STORAGE":
+            return wire.ResourceLayer(**node, storage=wire.StorageResource(storage_volumes=data))  # type: ignore[arg-type]
+        case "LUKS":
+            return wire.ResourceLayer(**node, luks=wire.LUKSResource(luks_volumes=data))  # type: ignore[arg-type]
+        case "NVME":
+            return wire.ResourceLayer(**node, nvme=wire.NVMEResource(nvme_volumes=data))  # type: ignore[arg-type]
+        case "DRBD":
+            return wire.ResourceLayer(**node, drbd=wire.DrbdResource(drbd_volumes=data))  # type: ignore[arg-type]
+        case _:
+            return wire.ResourceLayer(**node)  # type: ignore[arg-type]

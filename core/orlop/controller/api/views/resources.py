@@ -1,0 +1,122 @@
+"""Resources and their volumes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from orlop import model
+from orlop.codes import Fail, Subject
+from orlop.controller import wire
+from orlop.controller.answers import Entry
+from orlop.controller.api.views import layers
+from orlop.controller.api.views.entries import problem
+from orlop.controller.api.views.states import DISKLESS, in_use
+from orlop.controller.picture import Picture
+from orlop.controller.progress import reported_volume
+from orlop.model import KIB, ReportedResource, key
+
+DISKLESS_POOL = "DfltDisklessStorPool"
+
+
+class Replica(NamedTuple):
+    """All that one resource's JSON is made from."""
+
+    definition: model.ResourceDefinition
+    resource: model.Resource
+    report: ReportedResource | None
+    pools: tuple[model.StoragePool | None, ...]  # of each volume
+
+
+def replica(
+    picture: Picture, definition: model.ResourceDefinition, resource: model.Resource, report: ReportedResource | None
+) -> Replica:
+    at = key(resource.node)
+    return Replica(definition, resource, report, tuple(picture.pools.get((at, key(v.pool))) for v in resource.volumes))
+
+
+def resource(of: Replica) -> wire.Resource:
+    return wire.Resource(
+        name=of.definition.name,
+        node_name=of.resource.node,
+        props=of.resource.props,
+        flags=tuple(sorted(of.resource.flags)),
+        layer_object=_tree(of),
+        state=_state(of),
+        uuid=of.resource.uuid,
+        create_timestamp=of.resource.created,
+    )
+
+
+def with_volumes(of: Replica) -> wire.ResourceWithVolumes:
+    shared = next((pool.shared_space for pool in of.pools if pool and pool.shared_space), None)
+    return wire.ResourceWithVolumes(
+        name=of.definition.name,
+        node_name=of.resource.node,
+        props=of.resource.props,
+        flags=tuple(sorted(of.resource.flags)),
+        layer_object=_tree(of),
+        state=_state(of),
+        uuid=of.resource.uuid,
+        create_timestamp=of.resource.created,
+        volumes=tuple(volumes(of)),
+        shared_name=shared,
+    )
+
+
+def volumes(of: Replica) -> list[wire.Volume]:
+    if not of.resource.volumes and of.resource.diskless:
+        return [_diskless(v) for v in of.definition.volume_definitions]
+    return [
+        _volume(of, place, volume, pool)
+        for place, (volume, pool) in enumerate(zip(of.resource.volumes, of.pools, strict=True))
+    ]
+
+
+def _volume(of: Replica, place: int, volume: model.Volume, pool: model.StoragePool | None) -> wire.Volume:
+    seen = reported_volume(of.report, volume.uuid)
+    levels = layers.levels(volume, seen)
+    top = levels[0][1]
+    return wire.Volume(
+        volume_number=volume.number,
+        storage_pool_name=volume.pool,
+        provider_kind=pool.provider if pool else "",
+        device_path=top.device,
+        allocated_size_kib=top.allocated,
+        usable_size_kib=(seen.size if seen and seen.size is not None else top.size) // KIB,
+        props=volume.props,
+        flags=tuple(sorted(volume.flags)),
+        state=wire.VolumeState(disk_state=top.state) if top.state else None,
+        layer_data_list=layers.volume_layers(levels),
+        uuid=volume.uuid,
+        reports=_reports(of, seen.problem if seen else "", place),
+    )
+
+
+def _diskless(volume: model.VolumeDefinition) -> wire.Volume:
+    return wire.Volume(
+        volume_number=volume.number,
+        storage_pool_name=DISKLESS_POOL,
+        provider_kind="DISKLESS",
+        allocated_size_kib=0,
+        usable_size_kib=volume.size // KIB,
+        state=wire.VolumeState(disk_state=DISKLESS),
+    )
+
+
+def _reports(of: Replica, own: str, place: int) -> tuple[Entry, ...]:
+    """A volume's own problem; what is wrong with the resource as a whole is told at its first volume."""
+    whole = of.report.problem if of.report and place == 0 else ""
+    found = [text for text in dict.fromkeys((own, whole)) if text]
+    return tuple(problem(text, Fail.UNKNOWN_ERROR, Subject.VLM) for text in found)
+
+
+def _tree(of: Replica) -> wire.ResourceLayer | None:
+    return layers.tree(
+        of.resource.layers or of.definition.layers,
+        [layers.levels(v, reported_volume(of.report, v.uuid)) for v in of.resource.volumes],
+    )
+
+
+def _state(of: Replica) -> wire.ResourceState | None:
+    use = in_use(of.report)
+    return None if use is None else wire.ResourceState(in_use=use)

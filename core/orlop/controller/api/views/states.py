@@ -1,0 +1,31 @@
+"""States of resources and volumes in the words that clients print. Derived, never stored."""
+
+from __future__ import annotations
+
+from orlop import model
+from orlop.model import Presence, ReportedResource, ReportedVolume
+
+DISKLESS = "Diskless"
+CREATED = "Created"
+FAILED = "Failed"
+
+_WORDS = {Presence.READY: CREATED, Presence.FOREIGN: "Foreign", Presence.MISSING: "Missing", Presence.HIDDEN: "Closed"}
+
+
+def disk_state(volume: model.Volume, seen: ReportedVolume | None) -> str | None:
+    """None while nothing is known."""
+    if seen is None:
+        return None
+    if seen.presence is Presence.ABSENT:
+        if "DELETE" in volume.flags or not volume.new:
+            return "Removed"
+        return FAILED if seen.problem else "Creating"
+    return _WORDS[seen.presence]
+
+
+def in_use(report: ReportedResource | None) -> bool | None:
+    """Whether any volume of the resource is open on the node; None while that is not known."""
+    uses = [v.in_use for v in report.volumes] if report else []
+    if True in uses:
+        return True
+    return None if None in uses or not uses else False
