@@ -118,7 +118,8 @@ class Cluster:
         printed = [line.strip() for line in show(f"orlop node join-command {name}").splitlines()]
         command = next(line for line in printed if line.startswith("orlop-satellite join"))
         self.state(name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        show(f"{command} --state-directory {self.state(name)}", stdin=f"{printed[-1]}\n")
+        token = next(line.removeprefix("Token: ") for line in printed if line.startswith("Token: "))
+        show(f"{command} --state-directory {self.state(name)}", stdin=f"{token}\n")
 
     def assemble(self) -> None:
         """Start everything; afterwards all nodes are online and have a pool named pool1."""
