@@ -118,7 +118,7 @@ class Cluster:
         printed = [line.strip() for line in show(f"orlop node join-command {name}").splitlines()]
         command = next(line for line in printed if line.startswith("orlop-satellite join"))
         self.state(name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        token = next(line.removeprefix("Token: ") for line in printed if line.startswith("Token: "))
+        token = next(line[7:] for line in printed if line.lower().startswith("token: "))
         show(f"{command} --state-directory {self.state(name)}", stdin=f"{token}\n")
 
     def assemble(self) -> None:
