@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from orlop.client.answer import Answer, ApiError, Entry, UnexpectedReply
-from orlop.client.values import Event
+from orlop.client.controller_values import Event
 from orlop.client.wire import Query, Reply, Request, Transport
 
 T = TypeVar("T")

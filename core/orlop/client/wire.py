@@ -157,12 +157,10 @@ class Http:
         session = self._session()
         headers: dict[str, str] = {}
         auth = None
-        secure = url.startswith("https:")
-        if self._credentials and (secure or self._credentials.insecure):
-            if self._credentials.token:
-                headers["Authorization"] = f"Bearer {self._credentials.token}"
-            else:
-                auth = (self._credentials.user, self._credentials.password)
+        if self._credentials and self._credentials.token:
+            headers["Authorization"] = f"Bearer {self._credentials.token}"
+        elif self._credentials:
+            auth = (self._credentials.user, self._credentials.password)
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         return session.request(

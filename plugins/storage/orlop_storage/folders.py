@@ -1,7 +1,7 @@
 """Look at the folders of file pools and at the loop devices on their files."""
 
 import json
-import os
+import posixpath
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +46,7 @@ class Folder(Value, frozen=True, kw_only=True):
     capacity: Capacity | None = None
 
     def at(self, name: str) -> str:
-        return os.path.join(self.path, name)
+        return posixpath.join(self.path, name)
 
     def loops_of(self, name: str) -> list[Loop]:
         """By inode, since the path a loop device remembers may have got a new owner. On file systems whose volumes
@@ -73,7 +73,7 @@ def look(probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Mapping[s
 def _look(probe: Probe, pool: WantedPool, cluster: str, loops: tuple[Loop, ...], living: frozenset[Owner]) -> Folder:
     path = _path(pool)
     try:
-        mark = _owner(probe.read(os.path.join(path, MARKER)))
+        mark = _owner(probe.read(posixpath.join(path, MARKER)))
         files = probe.files(path)
         if pool.new and _left_over(mark, cluster, files or {}, living):
             mark = None
@@ -165,5 +165,5 @@ def _loop(row: Mapping[str, Any]) -> Loop:
 
 def _size(probe: Probe, device: str) -> int | None:
     """What the kernel offers, which is less than the file between growing the file and telling the device."""
-    sectors = probe.read(f"/sys/block/{os.path.basename(device)}/size")
+    sectors = probe.read(f"/sys/block/{posixpath.basename(device)}/size")
     return int(sectors) * 512 if sectors else None
