@@ -118,11 +118,11 @@ class Cluster:
         printed = [line.strip() for line in show(f"orlop node join-command {name}").splitlines()]
         command = next(line for line in printed if line.startswith("orlop-satellite join"))
         self.state(name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        token = next(line[7:] for line in printed if line.lower().startswith("token: "))
+        token = next(line.removeprefix("token: ") for line in printed if line.startswith("token: "))
         show(f"{command} --state-directory {self.state(name)}", stdin=f"{token}\n")
 
-    def assemble(self) -> None:
-        """Start everything; afterwards all nodes are online and have a pool named pool1."""
+    def assemble(self, pools: bool = True) -> None:
+        """Start everything; afterwards all nodes are online and, if wanted, have a pool named pool1."""
         self.open()
         self.start_controller()
         self.wait_for_controller()
@@ -131,7 +131,7 @@ class Cluster:
             self.join(node.name, self.run)
             self.start_satellite(node.name)
         self.wait_online()
-        for node in self.nodes:
+        for node in self.nodes if pools else ():
             self.orlop(f"storage-pool create file-thin {node.name} pool1 {self.pool(node.name)}")
 
     def start(self, name: str) -> None:

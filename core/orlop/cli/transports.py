@@ -54,7 +54,7 @@ class Printing:
         ):
             words += [option, value] if value else []
         click.echo(shlex.join([*words, self._url + request.target]))
-        if not request.changes:
+        if not request.changes or request.data:  # what a next request would be made of is not known
             raise Shown
         return Reply(200, b"[]")
 

@@ -22,13 +22,14 @@ _PROBE_SECONDS = 3.0
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One call. `changes` is False for calls that only read, whatever their verb."""
+    """One call. `changes` is False for calls that only read, whatever their verb; `data`: the answer is no envelope."""
 
     method: str
     path: str
     query: Query = ()
     body: Any = None
     changes: bool = False
+    data: bool = False
 
     @property
     def target(self) -> str:
