@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from demo import machine
+from demo import file_systems, machine
 from demo.cluster import Cluster, ClusterError
 from demo.story import Story
 
@@ -73,8 +73,7 @@ def run(cluster: Cluster, keep: bool) -> int:
         print(f"\n{reason}: cleaning up", file=sys.stderr)
     except (ClusterError, OSError, subprocess.SubprocessError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
-        for name in ("controller", *(node.name for node in cluster.nodes)):
-            print(f"\n{name}: {cluster.said(name)}", file=sys.stderr)
+        print(cluster.last_words(), file=sys.stderr)
     ignore_ending()
     if done and keep:
         cluster.kept.touch()
@@ -93,7 +92,9 @@ def fresh(cluster: Cluster) -> bool:
             raise ClusterError("; ".join(problems))
         cluster.close()
         cluster.open()
-    obstacles = machine.obstacles(cluster.directory, cluster.addresses())
+    obstacles = machine.obstacles(
+        cluster.directory, cluster.addresses(), {**machine.PACKAGES, **file_systems.growing().packages}
+    )
     for obstacle in obstacles:
         print(f"The demo can't run here. {obstacle}", file=sys.stderr)
     if obstacles:

@@ -21,6 +21,7 @@ from demo import machine, processes
 from demo.processes import Program
 
 Found = TypeVar("Found")
+MARKER = ".orlop-pool"
 CONTROLLER = "controller"
 PROGRAMS = Path(sys.executable).parent  # where orlop, orlop-controller and orlop-satellite are installed
 PATIENCE = 60.0  # seconds
@@ -112,12 +113,26 @@ class Cluster:
             *("--state-directory", str(self.state(name))),
         )
 
-    def join(self, name: str, show: Callable[[str], str]) -> None:
+    def join(self, name: str, show: Callable[..., str]) -> None:
         """Make a node part of the cluster as its administrator would; `show` runs a command and returns its output."""
-        printed = show(f"orlop node join-command {name}")
-        command = next(line.strip() for line in printed.splitlines() if line.strip().startswith("orlop-satellite join"))
+        printed = [line.strip() for line in show(f"orlop node join-command {name}").splitlines()]
+        command = next(line for line in printed if line.startswith("orlop-satellite join"))
         self.state(name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        show(f"{command} --state-directory {self.state(name)}")
+        token = next(line.removeprefix("token: ") for line in printed if line.startswith("token: "))
+        show(f"{command} --state-directory {self.state(name)}", stdin=f"{token}\n")
+
+    def assemble(self, pools: bool = True) -> None:
+        """Start everything; afterwards all nodes are online and, if wanted, have a pool named pool1."""
+        self.open()
+        self.start_controller()
+        self.wait_for_controller()
+        for node in self.nodes:
+            self.orlop(f"node create {node.name} {node.address} --port {self.ports.satellite}")
+            self.join(node.name, self.run)
+            self.start_satellite(node.name)
+        self.wait_online()
+        for node in self.nodes if pools else ():
+            self.orlop(f"storage-pool create file-thin {node.name} pool1 {self.pool(node.name)}")
 
     def start(self, name: str) -> None:
         if name == CONTROLLER:
@@ -161,11 +176,13 @@ class Cluster:
 
     def said(self, name: str) -> str:
         """The last lines of a program's log."""
-        try:
-            lines = self.log(name).read_text(errors="replace").splitlines()[-15:]
-        except FileNotFoundError:
-            lines = ["no log"]
+        lines = self.log(name).read_text(errors="replace").splitlines()[-15:]
         return f"the end of {self.log(name)}:\n  " + "\n  ".join(lines)
+
+    def last_words(self) -> str:
+        """Of all programs that ever ran."""
+        names = (CONTROLLER, *(node.name for node in self.nodes))
+        return "\n".join(self.said(name) for name in names if self.log(name).exists())
 
     # -- talking to it ----------------------------------------------------------------------------
 
@@ -175,16 +192,16 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """For commands: programs of this clone first, output as wide as a terminal of 110 columns."""
-        controllers = {} if self.ports.rest == STANDARD.rest else {"LS_CONTROLLERS": self.url}
         path = f"{PROGRAMS}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-        return {**os.environ, "PATH": path, "COLUMNS": "110", "NO_COLOR": "1", **controllers}
+        ours = {"ORLOP_CONTROLLERS": self.url, "COLUMNS": "110", "NO_COLOR": "1"}
+        return {**os.environ, "PATH": path, **ours}
 
-    def command(self, *argv: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *argv: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command with the programs of this clone, in a session of its own; its output comes back."""
         return subprocess.run(
             argv,
             env=self.environment(),
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -192,12 +209,16 @@ class Cluster:
             timeout=300,
         )
 
+    def run(self, line: str, stdin: str = "") -> str:
+        """Output of a command; raises `ClusterError` if it fails."""
+        done = self.command(*shlex.split(line), stdin=stdin)
+        if done.returncode:
+            raise ClusterError(f"'{line}' ended with {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
     def orlop(self, line: str) -> str:
         """Output of `orlop` with these arguments; raises `ClusterError` if it fails."""
-        done = self.command("orlop", *shlex.split(line))
-        if done.returncode:
-            raise ClusterError(f"orlop {line} ended with {done.returncode}:\n{done.stdout}")
-        return done.stdout
+        return self.run(f"orlop {line}")
 
     def get(self, path: str) -> Any:
         """Answer of the REST API, from JSON."""
@@ -260,9 +281,9 @@ class Cluster:
         ]
 
     def backing_files(self) -> list[Path]:
-        """Files in the pools; the marker of a pool (its name begins with a dot) is not one."""
+        """Files in the pools, drafts included; the marker of a pool is not one."""
         files = (file for node in self.nodes for file in self.pool(node.name).rglob("*"))
-        return sorted(file for file in files if not file.name.startswith(".") and not file.is_dir())
+        return sorted(file for file in files if file.name != MARKER and not file.is_dir())
 
     def end(self) -> list[str]:
         """End the programs, then remove every trace; what could not be removed, one line each."""

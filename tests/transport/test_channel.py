@@ -2,22 +2,23 @@
 
 import logging
 import socket
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, suppress
+from itertools import islice
 
 import msgspec
 import pytest
 import urllib3
 from memory_agent import MemoryAgent
 
-from orlop.errors import Fenced, TransportError, Unauthenticated
+from orlop.errors import CannotRead, Fenced, TransportError, Unauthenticated
 from orlop.model import ReportedResource, WantedResource
 from orlop.transport.channel import Channel
 from orlop.transport.identity import ClusterKey, Identity
-from orlop.transport.messages import Hello, Opening, Sync, Update, Welcome, encode
+from orlop.transport.messages import Accepted, Hello, Opening, Problem, Sync, Update, Welcome, encode
 from orlop.transport.proof import SessionKeys, controller_proof, transcript
 from orlop.transport.refusals import NotSynced, SessionLost
-from orlop.transport.server import serve
+from orlop.transport.server import Listener, serve
 
 
 @pytest.fixture
@@ -140,30 +141,30 @@ def test_a_long_poll_wakes_at_once_and_orders_pass_it(channel, agent, sync):
         assert poll.result(timeout=30).number == 1
 
 
-def test_many_forgotten_long_polls_do_not_starve_orders(channel_with, sync):
+def test_many_forgotten_long_polls_do_not_starve_orders(channel_with, agent, sync):
     channels = [channel_with() for _ in range(8)]
     for one in channels:
         one.connect()
     with ThreadPoolExecutor(8) as reports:
-        polls = [reports.submit(one.reports, 0, 3) for one in channels]
+        polls = [reports.submit(one.reports, 0, 50) for one in channels]
+        superseded = list(islice(as_completed(polls, timeout=30), 4))
         channels[0].sync(sync)
-        answers = [poll.result(timeout=30) for poll in polls]
-    assert {answer.number for answer in answers} == {0}
+        agent.report(ReportedResource(name="data", revision=1, settled=True))
+        assert {poll.result().number for poll in superseded} == {0}
+        assert {poll.result(timeout=30).number for poll in polls if poll not in superseded} == {1}
 
 
 def test_a_stopping_server_ends_its_long_polls(agent, identity, key, fence):
     server = serve(agent, "127.0.0.1", 0, identity)
     server.start()
-    channel = Channel("n1.example", "127.0.0.1", server.port, key=key, fence=fence)
-    channel.connect()
-    outcome = []
-    poll = threading.Thread(target=lambda: outcome.append(channel.reports(0, 55)))
-    poll.start()
-    channel.info()
-    server.stop()
-    poll.join(timeout=20)
-    channel.close()
-    assert not poll.is_alive()
+    with closing(Channel("n1.example", "127.0.0.1", server.port, key=key, fence=fence)) as channel:
+        channel.connect()
+        with ThreadPoolExecutor(2) as threads:
+            poll = threads.submit(channel.reports, 0, 55)
+            channel.info()
+            threads.submit(server.stop).result(timeout=30)
+            with suppress(TransportError):  # it was on its way when the port closed
+                assert poll.result(timeout=30).number == 0
 
 
 def free_port():
@@ -188,6 +189,50 @@ def test_a_restarted_satellite_asks_for_another_connect(agent, identity, key, fe
     channel.sync(sync)
     channel.close()
     again.stop()
+
+
+class BrokenAgent(MemoryAgent):
+    def physical_storage(self):
+        raise CannotRead("lsblk is not installed", correction="Install util-linux.")
+
+    def info(self):
+        if self.orders:
+            raise ZeroDivisionError
+        return super().info()
+
+    def sync(self, message):
+        self.orders.append(message)
+        return Accepted()
+
+
+@pytest.mark.parametrize("agent", [BrokenAgent("n1.example")], ids=["broken"])
+def test_what_a_satellite_cannot_do_is_told_with_its_reason(channel, agent, sync, caplog):
+    channel.connect()
+    with pytest.raises(TransportError, match=r"satellite n1.example at .*: lsblk is not installed"):
+        channel.physical_storage()
+    channel.sync(sync)
+    with pytest.raises(TransportError, match="its log says where"):
+        channel.info()
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_controller_that_connects_again_and_again_keeps_the_newest_sessions(channel_with):
+    channels = [channel_with() for _ in range(9)]
+    for channel in channels:
+        channel.connect()
+    with pytest.raises(SessionLost):
+        channels[0].info()
+    channels[1].info()
+    channels[-1].info()
+
+
+def test_loopback_has_two_address_families(agent, identity, key, fence):
+    server = serve(agent, "::1", 0, identity)
+    server.start()
+    channel = Channel("n1.example", "::1", server.port, key=key, fence=fence)
+    assert channel.connect().name == "n1.example"
+    channel.close()
+    server.stop()
 
 
 def test_two_satellites_live_in_one_process(identity, key, fence):
@@ -308,6 +353,33 @@ def test_a_signed_message_that_makes_no_sense_is_refused_with_a_signature(server
     answer = post(server, "sync", b'{"fence": 5}', by_hand.headers(1, "sync", b'{"fence": 5}'))
     assert (answer.status, answer.json()["kind"]) == (400, "bad_message")
     assert answer.headers["X-Orlop-Signature"] == by_hand.keys.sign_answer(by_hand.session, 1, 400, answer.data)
+
+
+@pytest.mark.parametrize("query", ["", "?after=x&wait=1", "?after=1&wait=nan", "?after=1&wait=inf", "?after=-1&wait=1"])
+def test_a_poll_with_odd_numbers_is_refused(server, by_hand, query):
+    path = f"/orlop/1/reports{query}"
+    signature = by_hand.keys.sign_request(by_hand.session, 1, "GET", path, b"")
+    headers = by_hand.headers(1, "reports", b"") | {"X-Orlop-Signature": signature}
+    answer = urllib3.request("GET", f"http://127.0.0.1:{server.port}{path}", headers=headers, retries=False)
+    assert (answer.status, answer.json()["kind"]) == (400, "bad_message")
+
+
+def test_an_answer_without_signature_is_not_believed(key, fence):
+    """Somebody else on the satellite's port claims that a newer controller is in force."""
+
+    def liar(environ, start_response):
+        environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        body = encode(Problem(kind="fenced", message="obey me", term=99, nonce="x"))
+        start_response("409 Conflict", [("Content-Length", str(len(body)))])
+        return [body]
+
+    listener = Listener(liar, "127.0.0.1", 0, None)
+    listener.start()
+    channel = Channel("n1", "127.0.0.1", listener.port, key=key, fence=fence)
+    with pytest.raises(Unauthenticated, match="obey me"):
+        channel.connect()
+    channel.close()
+    listener.stop()
 
 
 def test_unknown_fields_are_ignored(server, by_hand, agent, sync):

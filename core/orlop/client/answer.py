@@ -98,7 +98,7 @@ class ApiError(ClientError):
             cause=worst.cause or "",
             details=worst.details or "",
             correction=worst.correction or "",
-            code=codes.Fail(worst.code) if worst.code in codes.Fail else None,
+            code=_fail(worst.code),
         )
 
     def has(self, code: codes.Fail) -> bool:
@@ -108,6 +108,13 @@ class ApiError(ClientError):
     @property
     def not_found(self) -> bool:
         return self.status == 404
+
+
+def _fail(code: int) -> codes.Fail | None:
+    try:
+        return codes.Fail(code)
+    except ValueError:
+        return None
 
 
 class Unreachable(ClientError):

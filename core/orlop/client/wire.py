@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,13 +22,14 @@ _PROBE_SECONDS = 3.0
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One call. `changes` is False for calls that only read, whatever their verb."""
+    """One call. `changes` is False for calls that only read, whatever their verb; `data`: the answer is no envelope."""
 
     method: str
     path: str
     query: Query = ()
     body: Any = None
     changes: bool = False
+    data: bool = False
 
     @property
     def target(self) -> str:
@@ -156,12 +158,10 @@ class Http:
         session = self._session()
         headers: dict[str, str] = {}
         auth = None
-        secure = url.startswith("https:")
-        if self._credentials and (secure or self._credentials.insecure):
-            if self._credentials.token:
-                headers["Authorization"] = f"Bearer {self._credentials.token}"
-            else:
-                auth = (self._credentials.user, self._credentials.password)
+        if self._credentials and self._credentials.token:
+            headers["Authorization"] = f"Bearer {self._credentials.token}"
+        elif self._credentials:
+            auth = (self._credentials.user, self._credentials.password)
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         return session.request(
@@ -245,8 +245,7 @@ def _reason(error: Exception) -> str:
     while getattr(inner, "args", None) and isinstance(inner.args[0], Exception):
         inner = inner.args[0]
     inner = getattr(inner, "reason", None) or inner
-    text = str(inner)
-    return text.rsplit(": ", 1)[-1] if "object at 0x" in text else text
+    return re.sub(r"^\S*HTTPS?Connection\w*(\(.*?\)|[^:]*):? ", "", str(inner))
 
 
 def _broken(url: str, error: Exception) -> ClientError:

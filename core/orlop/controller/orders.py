@@ -73,7 +73,7 @@ def _volume(picture: Picture, definition: ResourceDefinition, resource: Resource
         pool=volume.pool,
         levels=tuple(WantedLevel(layer=level.layer, size=level.size) for level in volume.levels),
         wanted=not (resource.deleting or "DELETE" in volume.flags),
-        active="INACTIVE" not in resource.flags and not closing,
+        active=volume.new or ("INACTIVE" not in resource.flags and not closing),  # made first, then closed
         new=volume.new,
         source=volume.source,
         source_name=volume.source_name,

@@ -1,9 +1,9 @@
 """Carry out steps, in order. One `match`; the first failure stops and is raised."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from orlop.errors import Cancelled
-from orlop.hooks import Hooks
 from orlop.host.contract import UNWATCHED, Copying, Host
 from orlop.plugin import (
     CreateFile,
@@ -20,8 +20,16 @@ from orlop.plugin import (
 Secret = Callable[[str], bytes]
 
 
+class Watching(Protocol):
+    """Who is told of every step: `orlop.hooks.Hooks`."""
+
+    def step_started(self, resource: str, step: Step) -> None: ...
+
+    def step_done(self, resource: str, step: Step, error: Exception | None) -> None: ...
+
+
 def execute(
-    resource: str, steps: Sequence[Step], host: Host, hooks: Hooks, secret: Secret, copying: Copying = UNWATCHED
+    resource: str, steps: Sequence[Step], host: Host, hooks: Watching, secret: Secret, copying: Copying = UNWATCHED
 ) -> None:
     """Before every step `copying.cancelled` is asked whether a newer order makes the rest pointless."""
     for step in steps:

@@ -10,7 +10,7 @@ from orlop.transport.messages import PhysicalDevice
 
 COLUMNS = "PATH,NAME,TYPE,SIZE,ROTA,MODEL,SERIAL,WWN,FSTYPE,PTTYPE,PKNAME,MOUNTPOINTS,RO"
 NOT_FOR_POOLS = ("loop", "rom")
-DRBD = "drbd"
+NEVER = ("drbd", "zram", "ram")
 
 
 def unused(probe: Probe) -> tuple[PhysicalDevice, ...]:
@@ -24,7 +24,7 @@ def _free(row: Mapping[str, Any]) -> bool:
     """Top-level rows have no parent."""
     return (
         row["type"] not in NOT_FOR_POOLS
-        and not row["name"].startswith(DRBD)
+        and not row["name"].startswith(NEVER)
         and not row.get("children")
         and not row["pkname"]
         and not row["fstype"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from orlop.controller.core import Core
 from orlop.controller.link import Link
 from orlop.controller.picture import Change, Draft, Picture
+from orlop.controller.restored import accept
 from orlop.controller.store import Activation
 from orlop.controller.store.defaults import first_changes
 from orlop.drivers import Drivers
@@ -153,6 +155,8 @@ class SimulatedNode:
         except Crash:
             self.stop()
             raise TransportError(f"satellite {self.name} stopped") from None
+        except NodeError as error:
+            raise TransportError(f"satellite {self.name} could not do it: {error}") from error
 
     def step(self) -> bool:
         """One round of looking, or one piece of work; False when there is nothing to do now."""
@@ -259,6 +263,10 @@ class SimulatedLinks:
     def reconnect(self, node: Node) -> None:
         self.watch(node)
 
+    def restart(self) -> None:
+        for node in self._cluster.core.picture.nodes.values():
+            self.watch(node)
+
     def changed(self, node: str, resource: str) -> None:
         if node in self.links:
             self.links[node].changed(resource)
@@ -279,7 +287,7 @@ class SimulatedLinks:
             if not link.connect():
                 self.retry[name] = now + RECONNECT
             return True
-        if link.pending and not self._cluster.core.suspended:
+        if link.pending:
             if not link.push():
                 self.retry[name] = now + RECONNECT
             return True
@@ -322,6 +330,10 @@ class SimulatedCluster:
         for node in self.core.picture.nodes.values():
             self.links.watch(node)
 
+    def accept_restore(self) -> None:
+        """What `orlop controller accept-restore` does."""
+        accept(self.core, self.store, self.links)
+
     def dial(self, node: Node, fence: Fence) -> SimulatedChannel:
         return SimulatedChannel(self, self.nodes[node.name], fence)
 
@@ -354,7 +366,7 @@ class SimulatedCluster:
     def step(self, deadline: float) -> None:
         """Something happens, somewhere; when nothing can, time passes until something can (or until `deadline`)."""
         actions: list[Callable[[], bool]] = [node.step for node in self.nodes.values()]
-        actions += [lambda name=name: self.links.step(name, self.clock.now) for name in self.links.links]
+        actions += [partial(self.links.step, name, self.clock.now) for name in self.links.links]
         self.random.shuffle(actions)
         if not any(action() for action in actions):
             self.clock.now = min(max(self._next_moment(), self.clock.now + 0.01), deadline)

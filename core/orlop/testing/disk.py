@@ -1,6 +1,7 @@
 """What a simulated node has: folders, files, loop devices and who uses them."""
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -38,11 +39,12 @@ class Disk:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self.folders: dict[str, dict[str, SimulatedFile]] = {}
+        self.folders: dict[str, dict[str, SimulatedFile]] = {"/run": {}}
         self.loops: dict[str, Loop] = {}
         self.used: dict[str, tuple[str, ...]] = {}
         self.destroyed: list[str] = []  # devices with data that were formatted
         self._inodes = 1000
+        self._lock = threading.Lock()  # a satellite with threads has several hands here
 
     # -- folders and files ------------------------------------------------------------------------
 
@@ -70,8 +72,9 @@ class Disk:
 
     def new_file(self, size: int, allocated: int) -> SimulatedFile:
         self.reserve(allocated)
-        self._inodes += 1
-        return SimulatedFile(inode=self._inodes, size=size, allocated=allocated)
+        with self._lock:
+            self._inodes += 1
+            return SimulatedFile(inode=self._inodes, size=size, allocated=allocated)
 
     def reserve(self, amount: int) -> None:
         if amount > self.free:
@@ -83,22 +86,23 @@ class Disk:
         return self.total - sum(file.allocated - file.shared for file in living.values())
 
     def _files(self) -> Iterator[SimulatedFile]:
-        for folder in self.folders.values():
-            yield from folder.values()
-        for loop in self.loops.values():
+        for folder in list(self.folders.values()):
+            yield from list(folder.values())
+        for loop in list(self.loops.values()):
             yield loop.file
 
     # -- loop devices -----------------------------------------------------------------------------
 
     def attach(self, path: str) -> str:
         file = self.get(path)
-        for device, loop in self.loops.items():
+        for device, loop in list(self.loops.items()):
             if loop.file is file:
                 loop.autoclear = False
                 return device
-        number = next(n for n in range(1 << 20) if f"/dev/loop{n}" not in self.loops)
-        self.loops[f"/dev/loop{number}"] = Loop(path=path, file=file, size=file.size // 512 * 512)
-        return f"/dev/loop{number}"
+        with self._lock:
+            device = next(free for n in range(1 << 20) if (free := f"/dev/loop{n}") not in self.loops)
+            self.loops[device] = Loop(path=path, file=file, size=file.size // 512 * 512)
+        return device
 
     def detach(self, device: str) -> None:
         """A device in use only goes away with its last user, and nobody is told."""

@@ -76,7 +76,7 @@ class SimulatedHost:
                 inode=file.inode,
                 device=HOLDER,
             )
-            for name, file in folder.items()
+            for name, file in list(folder.items())
         }
 
     def read(self, path: str) -> str | None:

@@ -22,7 +22,7 @@ def losetup(disk: Disk, arguments: tuple[str, ...]) -> str:
         case ("--version",):
             return f"losetup from util-linux {VERSION}\n"
         case ("--list", "--json", *_):
-            return _json("loopdevices", [_loop(disk, device) for device in disk.loops])
+            return _json("loopdevices", [_loop(disk, device) for device in list(disk.loops)])
         case ("--find", "--show", "--nooverlap", path):
             return disk.attach(path) + "\n"
         case ("--detach", device):
@@ -76,7 +76,7 @@ def mkdir(disk: Disk, arguments: tuple[str, ...]) -> str:
 
 
 def lsblk(disk: Disk, arguments: tuple[str, ...]) -> str:
-    return _json("blockdevices", [_block_device(device, loop.size) for device, loop in disk.loops.items()])
+    return _json("blockdevices", [_block_device(device, loop.size) for device, loop in list(disk.loops.items())])
 
 
 def _block_device(device: str, size: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A satellite's agent as a WSGI application. Nothing reaches the agent without proof of the cluster key."""
 
 import logging
+import re
 import threading
 import time
 from collections import deque
@@ -41,7 +42,7 @@ WAITING = 4  # long polls that may hold a thread of the server
 SLICE = 1.0  # seconds after which a long poll notices that it is to end
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 409: "Conflict"}
-REASONS |= {413: "Content Too Large", 422: "Unprocessable Content", 500: "Internal Server Error"}
+REASONS |= {422: "Unprocessable Content", 500: "Internal Server Error"}
 
 
 class _Request:
@@ -67,7 +68,7 @@ class _Request:
 
     def body(self, largest: int) -> bytes:
         text = self._environ.get("CONTENT_LENGTH") or "0"
-        length = int(text) if text.isdigit() else 0
+        length = int(text) if text.isdecimal() else 0
         if length > largest:
             raise TransportError(f"a message of {length} bytes is too long: at most {largest}")
         content: bytes = self._environ["wsgi.input"].read(length)
@@ -76,10 +77,10 @@ class _Request:
         return content
 
     def number(self, name: str) -> float:
-        try:
-            return float(parse_qs(self.query)[name][0])
-        except (KeyError, ValueError):
-            raise TransportError(f"{name} has to be a number") from None
+        text = parse_qs(self.query).get(name, [""])[0]
+        if not re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,6})?", text, re.ASCII):
+            raise TransportError(f"{name} has to be a number")
+        return float(text)
 
 
 class Application:

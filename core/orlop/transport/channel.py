@@ -119,7 +119,7 @@ class Channel:
 
     def reports(self, after: int, wait: float) -> Report:
         """What changed after report number `after`; returns after about `wait` seconds when nothing did."""
-        path = f"reports?after={after}&wait={wait:g}"
+        path = f"reports?after={after}&wait={wait:.3f}"
         return self._decode(self._call(self._reports, "GET", path, seconds=wait + GRACE_SECONDS), Report)
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:

@@ -106,8 +106,8 @@ class Counters:
             self._seen = (self._seen << distance | 1) & ((1 << WINDOW) - 1)
             self._highest = counter
             return True
-        bit = 1 << (self._highest - counter)
-        if counter < 1 or self._highest - counter >= WINDOW or self._seen & bit:
+        age = self._highest - counter
+        if counter < 1 or age >= WINDOW or self._seen >> age & 1:
             return False
-        self._seen |= bit
+        self._seen |= 1 << age
         return True

@@ -1,0 +1,33 @@
+"""`orlop job ...`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orlop.cli import options, times
+from orlop.cli.grammar import Menu
+from orlop.cli.table import Cell, Column, Table, View
+
+if TYPE_CHECKING:
+    from orlop.cli.session import Session
+
+MENU = Menu("job", help="Work that takes more than one request: rollbacks, migrations, evacuations.")
+_JOBS = Table(
+    "jobs",
+    (
+        Column("UUID", lambda row: row.uuid),
+        Column("Kind", lambda row: row.kind),
+        Column("Resource", lambda row: row.resource_name),
+        Column("State", lambda row: row.state),
+        Column("CreatedOn", lambda row: times.shown(row.created)),
+        Column("Problem", lambda row: Cell(row.problem, "red")),
+    ),
+)
+
+
+@MENU.verb("list", "l", example="orlop job list")
+@options.of_resources()
+@options.listing(show_props=None)
+def list_jobs(session: Session, resources: tuple[str, ...] | None, view: View) -> None:
+    """List the work that the controller is doing, and what stands in its way."""
+    session.show(_JOBS, session.client.jobs(resources or ()), view)

@@ -1,0 +1,1 @@
+"""An example of what a third party can add to Orlop."""

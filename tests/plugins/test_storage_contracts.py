@@ -1,0 +1,60 @@
+"""The built-in drivers and layers pass the checks that are shipped for plugin authors."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orlop.drivers import Drivers
+from orlop.host import LocalHost
+from orlop.model import WantedPool
+from orlop.testing import SimulatedHost, check_host, check_layer, check_storage
+from orlop_storage.file import File, FileThin
+
+KINDS = [File, FileThin]
+
+
+def pool(driver: type[File], folder: str) -> WantedPool:
+    props = {"StorDriver/StorPoolName": folder}
+    return WantedPool(name="pool", uuid="pool-uuid", provider=driver.kind, props=props, new=True)
+
+
+@pytest.mark.parametrize("reflink", [True, False], ids=["reflink", "copy"])
+def test_the_simulated_host_keeps_the_contract(reflink: bool) -> None:
+    host = SimulatedHost(reflink=reflink)
+    host.disk.make_folder("/srv/check")
+    check_host(host, "/srv/check")
+
+
+def test_the_local_host_keeps_the_contract(tmp_path: Path) -> None:
+    check_host(LocalHost(), str(tmp_path))
+
+
+@pytest.mark.parametrize("reflink", [True, False], ids=["reflink", "copy"])
+@pytest.mark.parametrize("driver", KINDS)
+def test_file_drivers_keep_the_law_in_simulation(driver: type[File], reflink: bool) -> None:
+    host = SimulatedHost(reflink=reflink)
+    check_storage(driver, host, pool(driver, "/srv/orlop"))
+    assert not host.disk.loops, "no loop device is left"
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("driver", KINDS)
+def test_file_drivers_keep_the_law_on_this_machine(driver: type[File], tmp_path: Path) -> None:
+    check_storage(driver, LocalHost(), pool(driver, str(tmp_path / "pool")))
+    listed = subprocess.run(["losetup", "--list", "--noheadings"], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in listed, "no loop device is left"
+    assert os.listdir(tmp_path / "pool") == [".orlop-pool"]
+
+
+@pytest.mark.parametrize("driver", KINDS)
+def test_the_storage_layer_keeps_the_contract_in_simulation(driver: type[File]) -> None:
+    host = SimulatedHost()
+    check_layer(("STORAGE",), Drivers.installed(), host, pool(driver, "/srv/orlop"), reboot=host.power_loss)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("driver", KINDS)
+def test_the_storage_layer_keeps_the_contract_on_this_machine(driver: type[File], tmp_path: Path) -> None:
+    check_layer(("STORAGE",), Drivers.installed(), LocalHost(), pool(driver, str(tmp_path / "pool")))
