@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import logging
 import sys
 import threading
@@ -79,6 +80,7 @@ class Service:
             loaded.blocked,
         )
         self.core.abandon_snapshots()
+        gc.freeze()  # what was loaded stays: collections need not look at it
         self._keys = keys
         enrolment = Enrolment(
             keys,
