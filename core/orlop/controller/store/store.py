@@ -20,7 +20,6 @@ from orlop.controller.store.shapes import SHAPES, Difference, Identity, Shape, d
 from orlop.controller.store.tables import controller
 from orlop.model import Controller
 
-
 # Sets the columns it is given parameters for. Built once, so that SQLAlchemy finds its compiled forms again.
 MINE = update(controller).where(controller.c.term == bindparam("my_term"), controller.c.nonce == bindparam("my_nonce"))
 
