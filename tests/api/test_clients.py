@@ -12,14 +12,14 @@ from collections.abc import Iterator
 import linstor
 import pytest
 from flask import Flask
-from tests.api.cluster import Cluster
-from tests.api.test_views import deployed, with_node
 from waitress import wasyncore
 from waitress.server import create_server
 
 from orlop.controller.events import DEEPEST
 from orlop.controller.reported import Status
 from orlop.model import GIB
+from tests.api.cluster import Cluster
+from tests.api.test_views import deployed, with_node
 
 THREADS = 64  # the default of the application
 

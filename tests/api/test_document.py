@@ -8,14 +8,14 @@ import pytest
 import schemathesis
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings, strategies
-from tests.api.cluster import Cluster
-from tests.api.test_views import deployed, with_node
 
 from orlop.codes import Fail
 from orlop.controller.api import create_application
 from orlop.controller.api.table import every_route
 from orlop.controller.error_reports import ErrorReports
 from orlop.model import ResourceDefinition
+from tests.api.cluster import Cluster
+from tests.api.test_views import deployed, with_node
 
 STREAMS = "text/event-stream"
 NOTHING = ResourceDefinition(name="none", uuid="none", group="none", layers=())

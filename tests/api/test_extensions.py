@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from flask.testing import FlaskClient
 from msgspec.structs import replace
+
+from orlop.model import Operation
 from tests.api.cluster import Cluster
 from tests.api.test_conventions import entries, node
 from tests.api.test_views import deployed, put
-
-from orlop.model import Operation
 
 
 class Ticket(NamedTuple):

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from tests.api.cluster import Cluster
-from tests.api.test_conventions import code, entries, node
-from tests.api.test_views import deployed, put
 
 from orlop import codes
 from orlop.codes import Fail, Warn
 from orlop.model import NodeSnapshot, Resource, ResourceDefinition, Snapshot, SnapshotVolume, SnapshotVolumeDefinition
+from tests.api.cluster import Cluster
+from tests.api.test_conventions import code, entries, node
+from tests.api.test_views import deployed, put
 
 
 def interfaces(api: FlaskClient, name: str = "alpha") -> dict[str, dict[str, Any]]:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from tests.api.cluster import Cluster
-from tests.api.test_conventions import code, entries, node
-from tests.api.test_views import deployed
 
 from orlop.codes import Fail, Warn
 from orlop.model import GIB
 from orlop.transport.messages import PhysicalDevice
+from tests.api.cluster import Cluster
+from tests.api.test_conventions import code, entries, node
+from tests.api.test_views import deployed
 
 POOLS = "/v1/nodes/alpha/storage-pools"
 FOLDER = {"StorDriver/StorPoolName": "/srv/orlop"}

@@ -1,11 +1,11 @@
 """What a pool can still take."""
 
 import pytest
-from tests.controller.conftest import definition, pool, resource, volume
 
 from orlop.controller.capacity import usable_free
 from orlop.controller.picture import Draft
 from orlop.model import GIB, Capacity, Controller, ReportedPool, StoragePoolDefinition
+from tests.controller.conftest import definition, pool, resource, volume
 
 SEEN = ReportedPool(name="pool", uuid="p-alpha-pool", capacity=Capacity(total=100 * GIB, free=50 * GIB))
 GENERAL, FREE, TOTAL = (

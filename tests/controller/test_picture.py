@@ -1,11 +1,11 @@
 """Drafts, their changes and what is counted along the way."""
 
 import msgspec
-from tests.controller.conftest import definition, node, resource, volume
 
 from orlop.controller.orders import nodes_of, same_order, wanted_resource
 from orlop.controller.picture import Draft, Usage
 from orlop.model import GIB, NodeSnapshot, Operation, Snapshot, SnapshotVolume, VolumeDefinition
+from tests.controller.conftest import definition, node, resource, volume
 
 
 def test_a_draft_leaves_its_picture_alone(picture):

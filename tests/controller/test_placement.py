@@ -1,13 +1,13 @@
 """Who is chosen, who is not, and why."""
 
 import pytest
-from tests.controller.conftest import definition, node, pool, resource, volume
 
 from orlop.controller.picture import Draft
 from orlop.controller.placement import Cluster, NotEnoughNodes, place
 from orlop.controller.reported import Reported, Status
 from orlop.drivers import Drivers
 from orlop.model import GIB, Capacity, NodeInfo, ReportedPool, SelectFilter, Support
+from tests.controller.conftest import definition, node, pool, resource, volume
 
 DRIVERS = Drivers.installed()
 

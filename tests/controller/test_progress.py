@@ -1,7 +1,6 @@
 """From wanted and reported to the next wanted."""
 
 import pytest
-from tests.controller.conftest import definition, resource, volume
 
 from orlop.controller.progress import abandon_snapshots, advance
 from orlop.model import (
@@ -15,6 +14,7 @@ from orlop.model import (
     SnapshotVolume,
     VolumeDefinition,
 )
+from tests.controller.conftest import definition, resource, volume
 
 
 def report(*volumes, snapshots=(), settled=True, problem=""):
