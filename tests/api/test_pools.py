@@ -129,6 +129,7 @@ def test_an_unused_pool_with_another_backing_is_another_pool(api: FlaskClient, c
     after = cluster.core.picture.pools["alpha", "pool"]
     assert after.new
     assert after.uuid != before.uuid
+    assert "free_capacity" not in api.get(f"{POOLS}/pool").get_json()  # what is known is about the former one
 
 
 def test_pool_definitions_come_and_go(api: FlaskClient) -> None:

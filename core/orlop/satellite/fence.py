@@ -5,7 +5,7 @@ import os
 
 import msgspec
 
-from orlop.errors import CannotRead, Fenced, TransportError
+from orlop.errors import CannotRead, Fenced
 from orlop.host import Host
 from orlop.model.cluster import Value
 from orlop.plugin import WriteFile
@@ -54,10 +54,6 @@ class FenceKeeper:
             )
         if fence.term == kept.term and fence.nonce != kept.nonce:
             raise Fenced(kept.term, kept.nonce, f"another controller has claimed term {kept.term} before")
-        if fence.term == kept.term and fence.sequence < self.sequence:
-            raise TransportError(
-                f"an order of commit {fence.sequence} is late: one of commit {self.sequence} was given"
-            )
 
     def _keep(self, kept: Kept) -> None:
         self._host.run(("mkdir", "--parents", "--mode=0700", self._directory))

@@ -95,6 +95,7 @@ def autoplace(
     for _ in range(TRIES):
         picture = core.picture
         definition = lookup.definition(picture, name)
+        _refuse_other_stack(core, definition, asked.layers)
         rule = merged(asked, lookup.group(picture, definition.group).select_filter)
         check_count(rule)
         count = wanted_count(rule, definition)
@@ -125,6 +126,16 @@ def autoplace(
         correction="Try again.",
         code=Fail.RSC_BUSY,
     )
+
+
+def _refuse_other_stack(core: Core, definition: ResourceDefinition, asked: tuple[str, ...]) -> None:
+    """A request for replication must not end in unrelated copies."""
+    if asked and stacks.checked_stack(core.drivers, asked) != definition.layers:
+        raise Refused(
+            f"'{definition.name}' has the layer stack {', '.join(definition.layers)}, not {', '.join(asked)}.",
+            correction="Leave the stack out, or make a definition with the wanted one.",
+            code=Fail.INVLD_LAYER_STACK,
+        )
 
 
 def check_count(rule: SelectFilter) -> None:
@@ -260,6 +271,7 @@ def _spawned(
         props=checked(Kind.RESOURCE_DEFINITION, request.resource_definition_props),
         peer_slots=request.peer_slots or group.peer_slots,
     )
+    definitions.refuse_encryption(definition, ("ENCRYPTED",) if any(request.volume_passphrases) else ())
     groups = sorted(group.volume_groups, key=lambda g: g.number)
     for index, size in enumerate(sizes):
         of = groups[index] if index < len(groups) else None

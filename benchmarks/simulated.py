@@ -1,0 +1,178 @@
+"""The real controller with a hundred simulated nodes: lists, single reads, creation, memory, waiting requests."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks import processes, seed
+from benchmarks.load import Done
+from benchmarks.processes import Client, Ports, Running
+from benchmarks.seed import Scale
+from benchmarks.table import Figure, p99, timing
+from orlop.controller.cluster_key import ClusterKeys
+
+EVERY = "/v1/view/resources"
+PAUSE = 0.005  # seconds between two reads of one resource
+STARTS = 3
+LISTS = 50
+
+
+class Simulated:
+    """A controller and its simulated nodes, started on entry."""
+
+    def __init__(self, directory: Path, scale: Scale, seconds: float) -> None:
+        self.directory, self.scale, self.seconds = directory, scale, seconds
+        self.ports = Ports.free()
+        self.starts: list[float] = []
+        self._loads = 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Simulated:
+        with ExitStack() as opening:
+            url = f"sqlite:///{self.directory}/orlop.db"
+            activation = seed.fill(url, self.scale, self.ports.satellites)
+            ClusterKeys.open(self.directory, activation.cluster)
+            self.satellites = processes.satellites(self.directory, self.ports, self.scale)
+            opening.callback(self.satellites.end)
+            self.satellites.line()
+            for _ in range(STARTS - 1):
+                self._start().end()
+            self.controller = self._start()
+            opening.callback(self.controller.end)
+            self.client = Client(self.ports.rest)
+            opening.callback(self.client.close)
+            self.wait_online()
+            self._stack = opening.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self) -> Running:
+        began = time.perf_counter()
+        program = processes.controller(self.directory, self.ports)
+
+        def serves() -> bool:
+            client = Client(self.ports.rest)
+            client.request("GET", "/health")
+            client.close()
+            return True
+
+        try:
+            processes.wait_for("the controller serves", serves, program)
+        except BaseException:
+            program.end()
+            raise
+        self.starts.append(time.perf_counter() - began)
+        return program
+
+    def wait_online(self) -> None:
+        def online() -> bool:
+            return all(node["connection_status"] == "ONLINE" for node in self.client.json("/v1/nodes"))
+
+        processes.wait_for("all nodes are online", online, self.controller, pause=0.2)
+
+    @contextmanager
+    def load(self, clients: int, kind: str, done: list[Done]) -> Iterator[None]:
+        """Clients in another process while the block runs, for the set time; what they did is added to `done`."""
+        self._loads += 1
+        words = [str(self.ports.rest), str(clients), str(self.seconds), kind, f"{kind}{self._loads}"]
+        argv = [sys.executable, "-m", "benchmarks.load", *words]
+        with processes.running(argv, self.directory / "load.log") as program:
+            program.line()
+            time.sleep(self.seconds / 10)
+            yield
+            done.append(Done(**json.loads(program.line())))
+
+    def read_one(self, seconds: float) -> list[float]:
+        times = []
+        until = time.perf_counter() + seconds
+        number = 0
+        while time.perf_counter() < until:
+            number = (number + 7) % self.scale.resources
+            times.append(self.client.timed(f"{EVERY}?resources={seed.resource_name(number)}"))
+            time.sleep(PAUSE)
+        return times
+
+    def during(self, clients: int, kind: str) -> tuple[list[float], Done]:
+        """Times of reading one resource while others are at work."""
+        done: list[Done] = []
+        with self.load(clients, kind, done):
+            times = self.read_one(self.seconds * 0.8)
+        return times, done[0]
+
+
+def figures(directory: Path, scale: Scale, seconds: float) -> Iterator[Figure]:
+    with Simulated(directory, scale, seconds) as bench:
+        yield Figure("controller start to serving", statistics.median(bench.starts), "s", 5)
+        yield from _lists(bench)
+        yield p99("one resource, p99", bench.read_one(seconds / 2), 10)
+        yield from _spawning(bench)
+        yield from _reads(bench, "")
+        yield from _memory(bench)
+        bench.satellites.tell(f"hang {scale.nodes // 3}")
+        yield from _reads(bench, ", a third of the satellites hang")
+        yield from _waiting(bench)
+        bench.satellites.tell("hang 0")
+
+
+def _lists(bench: Simulated) -> Iterator[Figure]:
+    count = f"{bench.scale.resources} resources"
+    yield timing(f"list of {count}, the first", [bench.client.timed(EVERY)], 300)
+    yield timing(f"list of {count}, nothing changed", [bench.client.timed(EVERY) for _ in range(10)], 300)
+
+
+def _reads(bench: Simulated, when: str) -> Iterator[Figure]:
+    times, _ = bench.during(20, "spawn")
+    yield p99(f"one resource, p99, while 20 clients create{when}", times, 10)
+    times, done = bench.during(1, "list")
+    yield p99(f"one resource, p99, while another lists all{when}", times, 60)
+    done_creating: list[Done] = []
+    with bench.load(20, "spawn", done_creating):
+        time.sleep(bench.seconds * 0.1)
+        lists = [bench.client.timed(EVERY) for _ in range(5)]
+    yield timing(f"list of all while 20 clients create{when}", lists, 300)
+
+
+def _spawning(bench: Simulated) -> Iterator[Figure]:
+    done: list[Done] = []
+    before = [processes.processor_seconds(p.pid) for p in (bench.controller, bench.satellites)]
+    with bench.load(8, "spawn", done):
+        pass
+    after = [processes.processor_seconds(p.pid) for p in (bench.controller, bench.satellites)]
+    (result,) = done
+    if result.failures:
+        print(f"  {len(result.failures)} requests failed, for example: {result.failures[0]}")
+    yield Figure("resources spawned by 8 clients", result.count / result.seconds, "/s", 100, at_least=True)
+    if result.times:
+        yield timing("  one of them, median", result.times)
+        yield Figure("  controller, processor", (after[0] - before[0]) / result.count * 1000, "ms each")
+        yield Figure("  simulated nodes, processor", (after[1] - before[1]) / result.count * 1000, "ms each")
+
+
+def _memory(bench: Simulated) -> Iterator[Figure]:
+    done: list[Done] = []
+    for _ in range(LISTS):
+        bench.client.timed(EVERY)
+    with bench.load(8, "list", done):
+        pass
+    yield Figure(f"controller memory after {LISTS + done[0].count} lists", bench.controller.memory, "MiB", 400)
+
+
+def _waiting(bench: Simulated) -> Iterator[Figure]:
+    """Resources on satellites that hang: their requests wait."""
+    done: list[Done] = []
+    with bench.load(16, "spawn", done):
+        times = []
+        until = time.perf_counter() + bench.seconds * 0.8
+        while time.perf_counter() < until:
+            times.append(bench.client.timed("/health"))
+            time.sleep(PAUSE)
+    yield p99("/health, p99, while 16 requests wait", times, 10)
+    yield Figure("/health, worst, while 16 requests wait", max(times) * 1000, "ms", 1000)
