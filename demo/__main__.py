@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from demo import machine
+from demo import file_systems, machine
 from demo.cluster import Cluster, ClusterError
 from demo.story import Story
 
@@ -92,7 +92,9 @@ def fresh(cluster: Cluster) -> bool:
             raise ClusterError("; ".join(problems))
         cluster.close()
         cluster.open()
-    obstacles = machine.obstacles(cluster.directory, cluster.addresses())
+    obstacles = machine.obstacles(
+        cluster.directory, cluster.addresses(), {**machine.PACKAGES, **file_systems.growing().packages}
+    )
     for obstacle in obstacles:
         print(f"The demo can't run here. {obstacle}", file=sys.stderr)
     if obstacles:

@@ -6,21 +6,18 @@ import http.client
 import json
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from demo import machine
-from demo.cluster import CONTROLLER, Cluster, ClusterError, Node, Ports
+from demo.cluster import CONTROLLER, Cluster, ClusterError
+from demo.temporary import temporary_cluster
 
 ROUNDS = 30
 READS = 200
 AT_ONCE = 8
-NODES = tuple(Node(name, f"127.0.0.{31 + number}") for number, name in enumerate(("alpha", "bravo", "charlie")))
-PORTS = Ports(rest=23370, enrolment=23371, satellite=23366)
 
 
 class Row(NamedTuple):
@@ -115,22 +112,12 @@ class Bench:
 
 
 def main() -> int:
-    directory = Path(tempfile.mkdtemp(prefix="orlop-bench-", dir="/var/tmp"))
-    cluster = Cluster(directory, NODES, PORTS)
-    obstacles = machine.obstacles(directory, cluster.addresses())
-    if obstacles:
-        directory.rmdir()
-        print("The cluster to measure can't run here.", *obstacles, sep="\n", file=sys.stderr)
-        return 1
     try:
-        cluster.assemble()
-        Bench(cluster).run()
+        with temporary_cluster() as cluster:
+            Bench(cluster).run()
     except ClusterError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    finally:
-        for problem in cluster.end():
-            print(problem, file=sys.stderr)
     return 0
 
 

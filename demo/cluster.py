@@ -113,24 +113,25 @@ class Cluster:
             *("--state-directory", str(self.state(name))),
         )
 
-    def join(self, name: str, show: Callable[[str], str]) -> None:
+    def join(self, name: str, show: Callable[..., str]) -> None:
         """Make a node part of the cluster as its administrator would; `show` runs a command and returns its output."""
-        printed = show(f"orlop node join-command {name}")
-        command = next(line.strip() for line in printed.splitlines() if line.strip().startswith("orlop-satellite join"))
+        printed = [line.strip() for line in show(f"orlop node join-command {name}").splitlines()]
+        command = next(line for line in printed if line.startswith("orlop-satellite join"))
         self.state(name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        show(f"{command} --state-directory {self.state(name)}")
+        token = next(line.removeprefix("token: ") for line in printed if line.startswith("token: "))
+        show(f"{command} --state-directory {self.state(name)}", stdin=f"{token}\n")
 
-    def assemble(self) -> None:
-        """Start everything; afterwards all nodes are online and have a pool named pool1."""
+    def assemble(self, pools: bool = True) -> None:
+        """Start everything; afterwards all nodes are online and, if wanted, have a pool named pool1."""
         self.open()
         self.start_controller()
         self.wait_for_controller()
         for node in self.nodes:
             self.orlop(f"node create {node.name} {node.address} --port {self.ports.satellite}")
-            self.join(node.name, lambda line: self.orlop(line.removeprefix("orlop ")))
+            self.join(node.name, self.run)
             self.start_satellite(node.name)
         self.wait_online()
-        for node in self.nodes:
+        for node in self.nodes if pools else ():
             self.orlop(f"storage-pool create file-thin {node.name} pool1 {self.pool(node.name)}")
 
     def start(self, name: str) -> None:
@@ -195,12 +196,12 @@ class Cluster:
         ours = {"ORLOP_CONTROLLERS": self.url, "COLUMNS": "110", "NO_COLOR": "1"}
         return {**os.environ, "PATH": path, **ours}
 
-    def command(self, *argv: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *argv: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command with the programs of this clone, in a session of its own; its output comes back."""
         return subprocess.run(
             argv,
             env=self.environment(),
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -208,12 +209,16 @@ class Cluster:
             timeout=300,
         )
 
+    def run(self, line: str, stdin: str = "") -> str:
+        """Output of a command; raises `ClusterError` if it fails."""
+        done = self.command(*shlex.split(line), stdin=stdin)
+        if done.returncode:
+            raise ClusterError(f"'{line}' ended with {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
     def orlop(self, line: str) -> str:
         """Output of `orlop` with these arguments; raises `ClusterError` if it fails."""
-        done = self.command("orlop", *shlex.split(line))
-        if done.returncode:
-            raise ClusterError(f"orlop {line} ended with {done.returncode}:\n{done.stdout}")
-        return done.stdout
+        return self.run(f"orlop {line}")
 
     def get(self, path: str) -> Any:
         """Answer of the REST API, from JSON."""

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +17,6 @@ PACKAGES = {  # program -> Debian package
     "mount": "mount",
     "umount": "mount",
     "fallocate": "util-linux",
-    "mkfs.ext4": "e2fsprogs",
-    "resize2fs": "e2fsprogs",
 }
 SPACE = 2 << 30  # bytes
 LOOP_DEVICES = 10  # two volumes, twice, and again as the restored resource; two to spare
@@ -100,11 +98,14 @@ def _holders(socket_name: str) -> Iterator[str]:
             continue  # it ended or closed the socket meanwhile
 
 
-def obstacles(directory: Path, ports: list[tuple[str, int]]) -> list[str]:
-    """Why a cluster can't run here, one sentence each, with what to do. Needs an existing directory."""
+def obstacles(directory: Path, ports: list[tuple[str, int]], packages: Mapping[str, str] = PACKAGES) -> list[str]:
+    """Why a cluster can't run here, one sentence each, with what to do. Needs an existing directory.
+
+    `packages` names the programs that have to be there, each with its Debian package.
+    """
     if os.geteuid() != 0:
         return ["Loop devices and mounts need root: run it as root, for example with sudo."]
-    lacking = sorted({PACKAGES[name] for name in PACKAGES if not shutil.which(name)})
+    lacking = sorted({package for name, package in packages.items() if not shutil.which(name)})
     if lacking:
         return [f"Programs are missing: apt-get install {' '.join(lacking)}"]
     found = [

@@ -9,6 +9,7 @@ import shlex
 import time
 from pathlib import Path
 
+from demo import file_systems
 from demo.cluster import CONTROLLER, Cluster, ClusterError
 
 MIB = 1 << 20
@@ -25,6 +26,7 @@ class Story:
         self.files = cluster.directory / "mnt" / "files"  # where volume 0 of `data` is mounted
         self.copied = cluster.directory / "mnt" / "copy"
         self.images = cluster.directory / "images"  # what the devices have to hold, byte for byte
+        self.file_system = file_systems.growing()
         self.home = ""  # the node that `data` is used on
 
     def tell(self) -> None:
@@ -57,10 +59,10 @@ class Story:
         for line in lines:
             print(f"# {line}", flush=True)
 
-    def do(self, line: str) -> str:
+    def do(self, line: str, stdin: str = "") -> str:
         """Show a command, run it, show its output; the demo ends if it fails."""
         print(f"$ {line}", flush=True)
-        done = self.cluster.command(*shlex.split(line))
+        done = self.cluster.command(*shlex.split(line), stdin=stdin)
         print(done.stdout, end="" if done.stdout.endswith("\n") or not done.stdout else "\n", flush=True)
         if done.returncode:
             raise ClusterError(f"'{line}' ended with {done.returncode}")
@@ -89,7 +91,7 @@ class Story:
             self.cluster.start_satellite(node.name)
         self.cluster.wait_online()
         self.do("orlop node list")
-        self.say("A pool is a folder here: volumes are sparse files on loop devices. LVM and ZFS work alike.")
+        self.say("A pool is a folder here; volumes are sparse files in it, on loop devices.")
         for name in self.names:
             self.do(f"orlop storage-pool create file-thin {name} pool1 {self.cluster.pool(name)}")
         self.do("orlop storage-pool list")
@@ -103,7 +105,7 @@ class Story:
         self.do("orlop resource-group create demo --storage-pool pool1 --place-count 2 --layer-list storage")
         self.do("orlop volume-group create demo")
         self.do("orlop volume-group create demo")
-        self.do("orlop resource-group spawn-resources demo data 64M 32M")
+        self.do(f"orlop resource-group spawn-resources demo data {self.file_system.size} 32M")
         self.do("orlop resource list")
         self.do("orlop volume list")
         placed = [name for name in self.names if self.cluster.volumes("data", name)]
@@ -116,20 +118,24 @@ class Story:
         self.files.mkdir(parents=True)
         self.copied.mkdir()
         self.images.mkdir()
-        self.do(f"mkfs.ext4 -q {files}")
+        self.do(self.file_system.make.format(device=files))
         self.do(f"mount {files} {self.files}")
         self.fill(self.files, seed=1)
         Path(raw).write_bytes(noise(16 * MIB, seed=2))
         self.say(f"40 files with {size(self.files)} bytes on volume 0, 16 MiB without any file system on volume 1.")
         self.tree = tree_hash(self.files)
         self.say(f"sha256 of all files: {self.tree}")
-        self.do(f"umount {self.files}")
+        self.unmount(self.files, "data")
         other = next(name for name in self.names if name != self.home and self.cluster.volumes("data", name))
         here, there = device_hash(files), device_hash(self.device(0, other))
         self.agree(f"the copy on {other} is an unrelated one: it has none of this", here != there)
 
     def snapshot(self) -> None:
         self.chapter("A snapshot, then the data changes")
+        self.say(
+            "Unmounted for it: where the file system below a pool cannot share blocks, a snapshot is a copy, and a",
+            "copy of a volume in use would be a mixture. Orlop refuses that.",
+        )
         self.keep_images("before")
         self.do("orlop snapshot create data before")
         self.do("orlop snapshot list")
@@ -148,23 +154,23 @@ class Story:
         self.do("orlop snapshot resource restore --from-resource data --from-snapshot before --to-resource copy")
         self.do("orlop resource list")
         self.compare("copy", "before")
-        self.do(f"mount {self.device(0, resource='copy')} {self.copied}")
+        self.do(f"mount {self.file_system.mount_copy}{self.device(0, resource='copy')} {self.copied}")
         self.agree(f"sha256 of all files is {self.tree} again", tree_hash(self.copied) == self.tree)
-        self.do(f"umount {self.copied}")
+        self.unmount(self.copied, "copy")
 
     def grow(self) -> None:
         self.chapter("A volume grows while its file system is mounted and in use")
         self.tree = tree_hash(self.files)
         before = os.statvfs(self.files).f_blocks
-        self.do("orlop volume-definition set-size data 0 128M")
-        self.do(f"resize2fs {self.device(0)}")
+        self.do(f"orlop volume-definition set-size data 0 {self.file_system.grown}")
+        self.do(self.file_system.grow.format(device=self.device(0), folder=self.files))
         self.do(f"df -h {self.files}")
-        self.agree("the file system has grown", os.statvfs(self.files).f_blocks > 1.8 * before)
+        self.agree("the file system has grown", os.statvfs(self.files).f_blocks > 1.2 * before)
         self.agree("the data is what it was", tree_hash(self.files) == self.tree)
 
     def roll_back(self) -> None:
         self.chapter("Back to a snapshot")
-        self.do(f"umount {self.files}")
+        self.unmount(self.files, "data")
         self.keep_images("grown")
         self.do("orlop snapshot create data grown")
         self.do(f"mount {self.device(0)} {self.files}")
@@ -172,7 +178,7 @@ class Story:
         for file in self.files.glob("file-*"):
             file.unlink()
         Path(self.device(1)).write_bytes(noise(16 * MIB, seed=5))
-        self.do(f"umount {self.files}")
+        self.unmount(self.files, "data")
         self.do("orlop snapshot rollback data grown")
         self.compare("data", "grown")
         self.do(f"mount {self.device(0)} {self.files}")
@@ -198,7 +204,7 @@ class Story:
 
     def hand_over(self) -> None:
         self.chapter("It is yours now")
-        self.do(f"umount {self.files}")
+        self.unmount(self.files, "data")
         self.do("orlop resource list")
         program = Path(self.cluster.environment()["PATH"].split(":")[0]) / "orlop"
         self.say(
@@ -211,7 +217,7 @@ class Story:
 
     def delete(self) -> None:
         self.chapter("Everything is deleted")
-        self.do(f"umount {self.files}")
+        self.unmount(self.files, "data")
         for snapshot in ("before", "grown"):
             self.do(f"orlop snapshot delete data {snapshot}")
         for resource in ("data", "copy"):
@@ -233,6 +239,16 @@ class Story:
 
     def device(self, number: int, node: str = "", resource: str = "data") -> str:
         return self.cluster.device(resource, node or self.home, number)
+
+    def unmount(self, folder: Path, resource: str) -> None:
+        """A node looks every few seconds for who uses its volumes; until it has, they count as in use."""
+
+        def unused() -> bool:
+            found = self.cluster.get(f"/v1/view/resources?resources={resource}&nodes={self.home}")
+            return not found[0]["state"].get("in_use")
+
+        self.do(f"umount {folder}")
+        self.cluster.wait(f"{resource} is no longer in use", unused)
 
     def fill(self, directory: Path, seed: int, start: int = 0, count: int = 40) -> None:
         """Files of about 500 KB that no other seed makes."""

@@ -6,7 +6,8 @@ from orlop.errors import Fenced, TransportError
 from orlop.model import FileSystem, Presence
 from orlop.testing import SimulatedHost
 from orlop.testing.bench import FENCE, FOLDER, Bench, pool, replace, resource, snapshot, volume
-from orlop.transport.messages import Fence, Update
+from orlop.testing.programs import Program
+from orlop.transport.messages import Fence, Sync, Update
 
 DATA = bytes(range(256)) * 16
 
@@ -160,6 +161,13 @@ def test_an_inactive_volume_is_closed_and_kept() -> None:
     assert said.settled
     assert (said.volumes[0].presence, said.volumes[0].device) == (Presence.HIDDEN, None)
     assert "res_00000" in bench.files()
+
+
+def test_an_inactive_volume_that_is_gone_is_a_problem() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(active=False)))
+    assert "missing" in bench.resources["res"].problem
+    assert not bench.resources["res"].settled
 
 
 def test_a_volume_grows_and_never_shrinks() -> None:
@@ -451,6 +459,45 @@ def test_a_repeated_order_does_not_disturb_the_work() -> None:
     assert "res_00000" in bench.files()
 
 
+def test_a_long_step_does_not_keep_the_rest_unknown() -> None:
+    bench = Bench()
+    wanted = resource(volume(new=True))
+    bench.node.sync(Sync(fence=FENCE, node="node", node_uuid="u", pools=bench.pools, resources=(wanted,)))
+    (job,) = bench.node.look(bench.now)
+    said = bench.node.reports(0)
+    assert said.synced
+    assert [(r.settled, r.problem, bool(r.plan)) for r in said.resources] == [(False, "", True)]
+    bench.node.carry_out(job)
+    bench.settle()
+    assert bench.resources["res"].settled
+
+
+def test_a_sync_in_the_middle_of_a_long_step_ends_after_it() -> None:
+    bench = Bench()
+    bench.sync()
+    wanted = resource(volume(new=True))
+    bench.node.update(Update(fence=FENCE, resources=(wanted,)))
+    (job,) = bench.node.look(bench.now)
+    assert not bench.sync(wanted).synced
+    bench.node.carry_out(job)
+    assert bench.settle().synced
+
+
+def test_what_never_becomes_as_wanted_is_given_up_with_what_is_left() -> None:
+    bench = Bench()
+    bench.host.installed["losetup"] = forgetful(bench.host.installed["losetup"])
+    bench.sync(resource(volume(new=True)))
+    said = bench.resources["res"]
+    assert not said.settled
+    assert "after 6 rounds there is still to do: losetup --find" in said.problem
+    assert said.plan
+
+
+def forgetful(losetup: Program) -> Program:
+    """Says that it attached a device, and did not."""
+    return lambda disk, arguments: "/dev/loop0\n" if arguments[0] == "--find" else losetup(disk, arguments)
+
+
 def test_one_look_serves_all_resources_that_are_due() -> None:
     bench = Bench()
     bench.sync()
@@ -470,3 +517,30 @@ def test_a_pool_gets_its_mark_only_while_new() -> None:
     bench.wait(10)
     assert "does not carry the mark" in bench.reported_pools["pool"].problem
     assert not bench.host.disk.folders[FOLDER]
+
+
+def test_the_folder_of_a_removed_empty_pool_can_be_used_again() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    again = pool(uuid="another", new=True)
+    bench.update(pools=(again,))
+    assert "belongs to another pool" in bench.reported_pools["pool"].problem
+    bench.update(pools=(pool(),))
+    bench.update(resource(volume(wanted=False), revision=2))
+    bench.update(forget=("res",))
+    bench.update(pools=(again,))
+    assert bench.reported_pools["pool"].marked
+    assert "another" in bench.host.disk.get(f"{FOLDER}/.orlop-pool").text
+
+
+def test_a_folder_belongs_to_one_pool_and_to_one_cluster() -> None:
+    bench = Bench(None, pool(new=True))
+    bench.sync()
+    bench.update(pools=(pool(), pool("second", FOLDER, new=True)))
+    assert "belongs to another pool" in bench.reported_pools["second"].problem
+    assert bench.reported_pools["pool"].marked
+    stranger = Bench(bench.host, pool(new=True))
+    bench.host.disk.folders.pop("/var/lib/orlop")
+    stranger.start("run-2")
+    stranger.sync(fence=Fence(cluster="elsewhere", term=1, nonce="nonce"))
+    assert "belongs to another pool or cluster" in stranger.reported_pools["pool"].problem

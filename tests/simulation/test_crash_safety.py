@@ -131,8 +131,10 @@ class Cluster(RuleBasedStateMachine):
         for volume, loop in self.devices(name, node):
             self.tokens += 1
             token = str(self.tokens).encode().ljust(BLOCK, b".")
-            self.cluster.nodes[node].host.disk.write(loop, 0, token)
-            self.content[volume.uuid] = {token}
+            disk = self.cluster.nodes[node].host.disk
+            if disk.free >= BLOCK:
+                disk.write(loop, 0, token)
+                self.content[volume.uuid] = {token}
 
     @rule(name=NAMES, node=NODES)
     def mount(self, name, node):

@@ -199,3 +199,22 @@ def test_only_what_differs_is_written(open_store: Store, put: Put, small_cluster
     assert loaded.props == {"Aux/owner": "somebody else"}
     assert loaded.revision == one.revision + 1
     assert {volume.source for resource in loaded.resources for volume in resource.volumes} == {"mark"}
+
+
+def test_parts_keep_the_order_they_were_given(open_store: Store, put: Put, small_cluster: Cluster) -> None:
+    one = put(open_store, *small_cluster).definitions["one"]
+    turned = msgspec.structs.replace(
+        one,
+        resources=one.resources[::-1],
+        volume_definitions=one.volume_definitions[::-1],
+        operations=(msgspec.structs.replace(one.operations[0], uuid="zzz"), one.operations[0]),
+    )
+    expected = put(open_store, turned).definitions["one"]
+    assert open_store.load().picture.definitions["one"] == expected
+
+
+def test_a_database_without_its_tables_is_an_error_in_words(open_store: Store) -> None:
+    with open_store.engine.begin() as connection:
+        connection.execute(text("DROP TABLE operation"))
+    with pytest.raises(StoreError, match="the database failed"):
+        open_store.load()

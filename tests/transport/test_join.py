@@ -182,6 +182,19 @@ def test_joining_again_is_noticed_and_another_cluster_is_refused(enrolment, keys
     assert [path.name for path in state.iterdir()] == ["identity"]
 
 
+def test_whom_a_node_obeys_is_forgotten_with_its_cluster_and_not_before(enrolment, keys, state, fence, tmp_path):
+    joining(enrolment, keys, state)
+    (state / "fence.json").write_text("term 7")
+    joining(enrolment, keys, state, leave=fence.cluster)
+    assert (state / "fence.json").exists()
+    other_keys = ClusterKeys.open(tmp_path / "other", "other")
+    other = Enrolment(other_keys, tmp_path / "other", port=0)
+    other.start()
+    assert joining(other, other_keys, state, leave=fence.cluster).cluster == "other"
+    other.stop()
+    assert not (state / "fence.json").exists()
+
+
 def test_leaving_what_was_never_joined_is_refused(enrolment, keys, state):
     with pytest.raises(Refused, match="no cluster that it could leave"):
         joining(enrolment, keys, state, leave="x")
@@ -291,7 +304,7 @@ def test_a_node_cannot_pose_as_another(enrolment, keys, state, fence, agent):
     second = joining(enrolment, keys, state, node="n2")
     server = serve(agent, "127.0.0.1", 0, second, tls=second.tls)
     server.start()
-    with closing(over_tls(server, keys, fence)) as channel, pytest.raises(Unauthenticated, match="n1.example"):
+    with closing(over_tls(server, keys, fence)) as channel, pytest.raises(Unauthenticated, match="over TLS"):
         channel.connect()
     server.stop()
 

@@ -103,6 +103,13 @@ def test_after_sigkill_it_starts_again_and_asks_for_a_new_session(satellites, ch
     assert channel.reports(0, 0).run != run
 
 
+@pytest.mark.usefixtures("member")
+def test_no_port_is_taken_over_from_the_environment(satellites, channel):
+    satellites.environment["LISTEN_PID"] = "1"
+    satellites.start()
+    assert channel.connect().name == "n1"
+
+
 def test_a_node_that_has_not_joined_is_told_what_to_do(satellites):
     ended = satellites.run("run", "--state-directory", str(satellites.state))
     assert ended.returncode == 1

@@ -9,7 +9,7 @@ from orlop.errors import TransportError, Unauthenticated
 from orlop.transport import private_files
 from orlop.transport.identity import ClusterKey
 from orlop.transport.messages import Hello, Opening
-from orlop.transport.proof import Counters, controller_proof, pack, satellite_proof, transcript
+from orlop.transport.proof import Counters, SessionKeys, controller_proof, pack, satellite_proof, transcript
 from orlop.transport.sessions import PENDING, PENDING_SECONDS, Sessions
 
 
@@ -53,6 +53,30 @@ def test_the_proof_covers_the_whole_fence(hello, key, change):
 
 def test_the_two_sides_prove_different_things(key):
     assert satellite_proof(key, b"said") != controller_proof(key, b"said")
+
+
+REQUEST = ("session", 1, "GET", "/path", b"body")
+ANSWER = ("session", 1, 200, b"body")
+
+
+@pytest.mark.parametrize("field", range(5))
+def test_a_signature_covers_every_part_of_a_request(key, field):
+    keys = SessionKeys(key, b"said")
+    other = list(REQUEST)
+    other[field] = {0: "other", 1: 2, 2: "POST", 3: "/other", 4: b"other"}[field]
+    assert keys.sign_request(*other) != keys.sign_request(*REQUEST)
+
+
+@pytest.mark.parametrize("field", range(4))
+def test_a_signature_covers_every_part_of_an_answer(key, field):
+    keys = SessionKeys(key, b"said")
+    other = list(ANSWER)
+    other[field] = {0: "other", 1: 2, 2: 409, 3: b"other"}[field]
+    assert keys.sign_answer(*other) != keys.sign_answer(*ANSWER)
+
+
+def test_other_words_give_other_session_keys(key):
+    assert SessionKeys(key, b"said").sign_request(*REQUEST) != SessionKeys(key, b"meant").sign_request(*REQUEST)
 
 
 def opening(hello, welcome, key):

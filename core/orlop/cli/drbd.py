@@ -1,7 +1,7 @@
 """`drbd-options` and its relatives: one option of the command line for every option of DRBD.
 
-The options are data: `drbd_options.txt` has one line each, with section, name and kind. A kind is a list of
-words, `number`, `text`, or `size:` with the unit that DRBD counts in.
+The options are data: `drbd_options.txt` has one line each, with section, name, kind, least and largest value.
+A kind is a list of words, `number`, `text`, or `size:` with the unit that DRBD counts in.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class DrbdOption(NamedTuple):
     section: str
     name: str
     kind: str
+    least: str = ""
+    most: str = ""
 
     @property
     def key(self) -> str:
@@ -47,7 +49,9 @@ class DrbdOption(NamedTuple):
 
     @property
     def help(self) -> str:
-        return f"A size; a bare number counts {self.kind[5:]}." if self.kind.startswith("size:") else ""
+        if self.kind.startswith("size:"):
+            return f"From {self.least} to {self.most} {self.kind[5:]}; also a size with a unit."
+        return f"From {self.least} to {self.most}." if self.kind == "number" else "See drbd.conf(5)."
 
     def type(self) -> Kind | None:
         if self.kind.startswith("size:"):
@@ -79,7 +83,7 @@ class _Amount(Kind):
 @cache
 def table() -> tuple[DrbdOption, ...]:
     lines = Path(__file__).with_name("drbd_options.txt").read_text(encoding="ascii").splitlines()
-    return tuple(DrbdOption(*line.split()[:3]) for line in lines)
+    return tuple(DrbdOption(*line.split()) for line in lines)
 
 
 def options_of(sections: Sequence[str]) -> list[DrbdOption]:

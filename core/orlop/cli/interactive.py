@@ -41,7 +41,7 @@ def run_words(ctx: click.Context, words: list[str]) -> int:
 
     session = Session(ctx.ensure_object(Session).settings)
     try:
-        with click.Context(program.orlop, info_name="", parent=None, obj=session) as inner:
+        with click.Context(program.orlop, info_name="", obj=session, **program.orlop.context_settings) as inner:
             inner.params = ctx.params
             name, command, rest = program.orlop.resolve_command(inner, words)
             assert command is not None  # resolve_command refuses what does not exist

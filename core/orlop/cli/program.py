@@ -13,7 +13,7 @@ from orlop import __version__
 from orlop.cli import exit_codes
 from orlop.cli.grammar import HELP, Menu
 from orlop.cli.groups import GROUPS
-from orlop.cli.session import Session, Settings
+from orlop.cli.session import Session, Settings, Shown
 from orlop.errors import OrlopError
 
 
@@ -24,7 +24,11 @@ class Root(Menu):
         if "--disable-config" not in args:
             from orlop.cli import config
 
-            ctx.default_map = dict(config.read(config.places()))
+            try:
+                ctx.default_map = dict(config.read(config.places()))
+            except config.BadConfiguration:
+                if not ctx.resilient_parsing:  # completion stays silent; the command itself will say it
+                    raise
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -131,10 +135,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         return guarded(lambda: orlop.invoke(ctx), session)
 
 
-def guarded(action: Callable[[], object], session: Session | None = None) -> int:
+def guarded(action: Callable[[], object], session: Session) -> int:
     """Do it; errors become sentences and exit codes."""
-    from orlop.cli.transports import Shown
-
     try:
         action()
     except Shown:
@@ -143,7 +145,8 @@ def guarded(action: Callable[[], object], session: Session | None = None) -> int
         return end.exit_code
     except (click.ClickException, click.Abort, OrlopError, KeyboardInterrupt, EOFError, BrokenPipeError) as error:
         return explain(error, session)
-    return session.exit_code if session else exit_codes.OK
+    session.finish()
+    return session.exit_code
 
 
 def explain(error: BaseException, session: Session | None = None) -> int:
@@ -163,6 +166,7 @@ def explain(error: BaseException, session: Session | None = None) -> int:
 def _problem(error: OrlopError, session: Session) -> int:
     from orlop.cli import output
     from orlop.client import ApiError, TimedOut, UnexpectedReply, Unreachable
+    from orlop.client.address import BadAddress
 
     if isinstance(error, ApiError) and error.entries:
         session.report(error.entries)
@@ -175,6 +179,7 @@ def _problem(error: OrlopError, session: Session) -> int:
         Unreachable: exit_codes.UNREACHABLE,
         TimedOut: exit_codes.TIMED_OUT,
         UnexpectedReply: exit_codes.UNEXPECTED_REPLY,
+        BadAddress: exit_codes.BAD_ARGUMENTS,
     }
     return next((code for kind, code in endings.items() if isinstance(error, kind)), exit_codes.FAILED)
 

@@ -43,6 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings(controllers={self.controllers!r})"
 
 
+class Shown(Exception):  # noqa: N818 - not an error: the request was printed instead of sent
+    """Ends a command whose further course depends on an answer that was not asked for."""
+
+
 class Session:
     """One command's view of the world. `exit_code` is what the program will end with."""
 
@@ -132,6 +136,10 @@ class Session:
 
     def say(self, text: str) -> None:
         click.echo(text)
+
+    def finish(self) -> None:
+        if self.settings.verbose and "wire" in self.__dict__:
+            click.echo(f"answered by {self.wire.answered}", err=True)
 
     def missing(self, what: str) -> None:
         """Something that the command needs does not exist."""

@@ -43,7 +43,7 @@ def volume(row: Volume, resource_flags: Sequence[str]) -> Cell:
         return Cell("DELETING", "red")
     if "INACTIVE" in resource_flags:
         return Cell("INACTIVE", "yellow")
-    state = row.state.disk_state or ("Unknown" if _has_states(row) else "Created")
+    state = row.state.disk_state or "Unknown"  # nothing is reported while the node is away
     if state == "DUnknown":
         state = "Unknown"
     if state == "Diskless":
@@ -52,11 +52,6 @@ def volume(row: Volume, resource_flags: Sequence[str]) -> Cell:
         state = "TieBreaker" if "TIE_BREAKER" in resource_flags else state
     prefix = "Resizing, " if "RESIZE" in row.flags else ""
     return Cell(prefix + state, "green" if state in _GOOD else "red" if state in _BAD else "yellow")
-
-
-def _has_states(row: Volume) -> bool:
-    """Plain storage reports no state of a disk."""
-    return bool(row.layer_data_list) and row.layer_data_list[0].type != "STORAGE"
 
 
 def resource(row: Resource) -> Cell:

@@ -7,18 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from orlop.cli.session import Settings, Shown
 from orlop.client.wire import Reply, Request, Transport
-
-if TYPE_CHECKING:
-    from orlop.cli.session import Settings
-
-
-class Shown(Exception):  # noqa: N818 - not an error: the request was printed instead of sent
-    """Ends a command whose further course depends on an answer that was not asked for."""
 
 
 class Watching:
@@ -61,7 +54,7 @@ class Printing:
         ):
             words += [option, value] if value else []
         click.echo(shlex.join([*words, self._url + request.target]))
-        if not request.changes:
+        if not request.changes or request.data:  # what a next request would be made of is not known
             raise Shown
         return Reply(200, b"[]")
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from orlop.client.answer import Answer, ApiError, Entry, UnexpectedReply
-from orlop.client.values import Event
+from orlop.client.controller_values import Event
 from orlop.client.wire import Query, Reply, Request, Transport
 
 T = TypeVar("T")
@@ -22,7 +22,8 @@ class Caller:
         self, kind: type[T], path: str, query: Query = (), method: str = "GET", body: Any = None, changes: bool = False
     ) -> T:
         """`changes` marks a call that does something although its answer is no envelope."""
-        reply = self.transport.send(Request(method=method, path=path, query=query, body=body, changes=changes))
+        request = Request(method=method, path=path, query=query, body=body, changes=changes, data=True)
+        reply = self.transport.send(request)
         if reply.status >= 300:
             raise ApiError(_entries(reply), reply.status)
         try:

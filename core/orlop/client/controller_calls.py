@@ -6,7 +6,7 @@ from typing import Any
 from orlop.client.answer import Answer
 from orlop.client.bodies import Changes, given
 from orlop.client.caller import Caller
-from orlop.client.values import (
+from orlop.client.controller_values import (
     Count,
     Difference,
     ErrorReport,
@@ -15,9 +15,9 @@ from orlop.client.values import (
     Orphan,
     PropertyInfo,
     SpaceReport,
-    Status,
     Version,
 )
+from orlop.client.values import Status
 from orlop.client.wire import Request, path, query
 
 
@@ -114,15 +114,15 @@ class ControllerCalls(Caller):
     def space_report(self) -> str:
         return self.read(SpaceReport, path("space-report")).report_text
 
-    def orphans(self) -> list[Orphan]:
-        return self.read(list[Orphan], path("orlop", "orphans"))
+    def orphans(self, nodes: Sequence[str] = ()) -> list[Orphan]:
+        return self.read(list[Orphan], path("orlop", "orphans"), query(nodes=list(nodes)))
 
-    def jobs(self) -> list[Job]:
-        return self.read(list[Job], path("orlop", "jobs"))
+    def jobs(self, resources: Sequence[str] = ()) -> list[Job]:
+        return self.read(list[Job], path("orlop", "jobs"), query(resources=list(resources)))
 
     def accept_restore(self) -> Answer:
         """Say that the restored database is right and the satellites are to follow it again."""
         return self.command("POST", path("orlop", "accept-restore"))
 
-    def differences(self) -> list[Difference]:
-        return self.read(list[Difference], path("orlop", "differences"))
+    def differences(self, nodes: Sequence[str] = ()) -> list[Difference]:
+        return self.read(list[Difference], path("orlop", "differences"), query(nodes=list(nodes)))

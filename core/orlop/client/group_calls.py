@@ -6,7 +6,8 @@ from typing import Any
 from orlop.client.answer import Answer
 from orlop.client.bodies import NO_CHANGES, NO_FILTER, Changes, SelectFilter, given
 from orlop.client.caller import Caller
-from orlop.client.values import AllSizeInfo, Count, MaxVolumeSizes, ResourceGroup, SizeInfo, VolumeGroup
+from orlop.client.controller_values import Count
+from orlop.client.values import AllSizeInfo, MaxVolumeSizes, ResourceGroup, SizeInfo, VolumeGroup
 from orlop.client.wire import path, query
 
 _ROOT = "resource-groups"

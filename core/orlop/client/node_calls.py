@@ -6,7 +6,8 @@ from typing import Any
 from orlop.client.answer import Answer
 from orlop.client.bodies import NO_CHANGES, Changes, given
 from orlop.client.caller import Caller
-from orlop.client.values import Count, Event, JoinCommand, NetInterface, Node, NodeConnection, PropertyInfo
+from orlop.client.controller_values import Count, Event, JoinCommand, PropertyInfo
+from orlop.client.values import NetInterface, Node, NodeConnection
 from orlop.client.wire import path, query
 
 

@@ -1,12 +1,12 @@
 """Resources, their volumes and their connections."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from orlop.client.answer import Answer, ApiError
 from orlop.client.bodies import NO_CHANGES, Changes, NewResource, given
 from orlop.client.caller import Caller
-from orlop.client.values import Count, Event, Resource, ResourceConnection, Volume
+from orlop.client.controller_values import Count, Event
+from orlop.client.values import Resource, ResourceConnection, Volume
 from orlop.client.wire import path, query
 
 _ROOT = "resource-definitions"
@@ -98,13 +98,13 @@ class ResourceCalls(Caller):
 
     def resource_connection(self, name: str, node_a: str, node_b: str) -> ResourceConnection:
         where = path(_ROOT, name, "resource-connections", node_a, node_b)
-        either: Any = ResourceConnection | list[ResourceConnection]
-        found: ResourceConnection | list[ResourceConnection] = self.read(either, where)
-        if isinstance(found, list):  # servers differ: some answer a list of one
-            if not found:
-                raise ApiError([], 404)
-            return found[0]
-        return found
+        found = self.read(ResourceConnection | list[ResourceConnection], where)  # type: ignore[arg-type]
+        if not isinstance(found, list):
+            return found
+        if not found:  # servers differ: some answer a list of one
+            raise ApiError([], 404)
+        connection: ResourceConnection = found[0]
+        return connection
 
     def modify_resource_connection(self, name: str, node_a: str, node_b: str, changes: Changes) -> Answer:
         return self.command("PUT", path(_ROOT, name, "resource-connections", node_a, node_b), changes.body())

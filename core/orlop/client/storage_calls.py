@@ -6,14 +6,8 @@ from typing import Any
 from orlop.client.answer import Answer
 from orlop.client.bodies import Changes, SelectFilter, given
 from orlop.client.caller import Caller
-from orlop.client.values import (
-    Count,
-    MaxVolumeSizes,
-    PhysicalStorage,
-    PhysicalStorageNode,
-    StoragePool,
-    StoragePoolDefinition,
-)
+from orlop.client.controller_values import Count
+from orlop.client.values import MaxVolumeSizes, PhysicalStorage, PhysicalStorageNode, StoragePool, StoragePoolDefinition
 from orlop.client.wire import path, query
 
 

@@ -19,13 +19,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Something the controller told."""
 
 
-class Version(Seen, frozen=True, kw_only=True):
-    version: str = ""
-    git_hash: str = ""
-    build_time: str = ""
-    rest_api_version: str = ""
-
-
 class NetInterface(Seen, frozen=True, kw_only=True):
     name: str
     address: str = ""
@@ -327,90 +320,3 @@ class Status(Seen, frozen=True, kw_only=True):
 
 class SyncStatus(Seen, frozen=True, kw_only=True):
     synced_on_all: bool = False
-
-
-class ErrorReport(Seen, frozen=True, kw_only=True):
-    filename: str
-    error_time: int = 0
-    node_name: str = ""
-    text: str = ""
-    module: str = ""
-    version: str = ""
-    exception: str = ""
-    exception_message: str = ""
-    origin_file: str = ""
-    origin_method: str = ""
-    origin_line: int | None = None
-
-    @property
-    def id(self) -> str:
-        return self.filename.removeprefix("ErrorReport-").removesuffix(".log")
-
-
-class KeyValueStore(Seen, frozen=True, kw_only=True):
-    name: str
-    props: Properties = {}
-
-
-class Count(Seen, frozen=True, kw_only=True):
-    count: int
-
-
-class SpaceReport(Seen, frozen=True, kw_only=True, rename={"report_text": "reportText"}):
-    report_text: str = ""
-
-
-class PropertyInfo(Seen, frozen=True, kw_only=True):
-    info: str = ""
-    prop_type: str = ""
-    value: str = ""
-    dflt: str = ""
-    unit: str = ""
-
-
-class ExternalFile(Seen, frozen=True, kw_only=True):
-    path: str
-    content: str = ""  # base64
-
-
-class JoinCommand(Seen, frozen=True, kw_only=True):
-    """The command asks for the token, so that it is never an argument."""
-
-    command: str
-    token: str
-    expires_at: int | None = None
-
-
-class Orphan(Seen, frozen=True, kw_only=True):
-    """A backing object that no definition knows."""
-
-    node: str
-    pool: str = ""
-    name: str = ""
-    uuid: str = ""
-    size_kib: int | None = None
-    reason: str = ""
-
-
-class Job(Seen, frozen=True, kw_only=True):
-    uuid: str
-    kind: str = ""
-    resource: str = ""
-    state: str = ""
-    created_at: int | None = None
-    problem: str = ""
-
-
-class Difference(Seen, frozen=True, kw_only=True):
-    """What a node reports otherwise than a restored database says."""
-
-    node: str
-    resource: str = ""
-    what: str = ""
-
-
-class Event(Seen, frozen=True, kw_only=True):
-    """One server-sent event; `data` is decoded JSON."""
-
-    name: str
-    data: Any = None

@@ -22,13 +22,14 @@ _PROBE_SECONDS = 3.0
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One call. `changes` is False for calls that only read, whatever their verb."""
+    """One call. `changes` is False for calls that only read, whatever their verb; `data`: the answer is no envelope."""
 
     method: str
     path: str
     query: Query = ()
     body: Any = None
     changes: bool = False
+    data: bool = False
 
     @property
     def target(self) -> str:
@@ -157,12 +158,10 @@ class Http:
         session = self._session()
         headers: dict[str, str] = {}
         auth = None
-        secure = url.startswith("https:")
-        if self._credentials and (secure or self._credentials.insecure):
-            if self._credentials.token:
-                headers["Authorization"] = f"Bearer {self._credentials.token}"
-            else:
-                auth = (self._credentials.user, self._credentials.password)
+        if self._credentials and self._credentials.token:
+            headers["Authorization"] = f"Bearer {self._credentials.token}"
+        elif self._credentials:
+            auth = (self._credentials.user, self._credentials.password)
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         return session.request(

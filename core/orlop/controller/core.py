@@ -16,6 +16,7 @@ from orlop.controller.events import Events
 from orlop.controller.picture import Change, Draft, Picture
 from orlop.controller.progress import abandon_snapshots, advance
 from orlop.controller.reported import Reported, Status
+from orlop.controller.store import NotActive, OutcomeUnknown
 from orlop.drivers import Drivers
 from orlop.errors import Refused, TransportError
 from orlop.hooks import Hooks
@@ -147,7 +148,9 @@ class Core:
         clock: Clock,
         waiter: Waiter,
         blocked: frozenset[str] = frozenset(),
+        fail: Callable[[str], None] = lambda reason: None,
     ) -> None:
+        """`fail` ends the process: called when it cannot be known any more what the database holds."""
         self.picture = picture
         self.reported = Reported()
         self.drivers = drivers
@@ -162,6 +165,7 @@ class Core:
         self.accept_restore: Callable[[], None] | None = None
         self._fence = fence
         self._store = store
+        self._fail = fail
         self._waiter = waiter
         self._writer = threading.RLock()
         self._unsettled: set[str] = set()
@@ -195,10 +199,18 @@ class Core:
             if not changes:
                 return
             draft.sequence += 1
-            self._store.commit(changes, draft.sequence)
+            self._write(changes, draft.sequence)
             before, self.picture = self.picture, draft.freeze()
             self._publish(before, changes)
         self._waiter.notify()
+
+    def _write(self, changes: list[Change], sequence: int) -> None:
+        try:
+            self._store.commit(changes, sequence)
+        except (NotActive, OutcomeUnknown) as error:
+            self.suspend(str(error))
+            self._fail(str(error))
+            raise
 
     def _publish(self, before: Picture, changes: list[Change]) -> None:
         for change in changes:
@@ -346,7 +358,7 @@ class Core:
             self._fence = fence
             draft = Draft(self.picture)
             draft.sequence = sequence
-            self._store.commit([], sequence)
+            self._write([], sequence)
             self.picture = draft.freeze()
 
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:

@@ -55,7 +55,8 @@ class Link:
     @property
     def pending(self) -> bool:
         """Whether `push` has something to do."""
-        return self.connected and (not self._synced or bool(self._dirty) or self._pools_dirty)
+        due = not self._synced or bool(self._dirty) or self._pools_dirty
+        return self.connected and due and not self._core.suspended
 
     def changed(self, resource: str) -> None:
         with self._lock:

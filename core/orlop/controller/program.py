@@ -1,89 +1,79 @@
-"""`orlop-controller`: run the controller, or look after its database."""
+"""The program `orlop-controller`. What is needed for one command only is imported by that command."""
 
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import socket
-import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
 
-from orlop import __version__
+import orlop
 from orlop.controller.store.command import database
-from orlop.errors import OrlopError
+from orlop.errors import Refused
+from orlop.programs import CONTEXT, LEVELS, Program, config_option, notify, start_log
+
+log = logging.getLogger(__name__)
 
 CONFIGURATION = Path("/etc/orlop/controller.toml")
-STATE_DIRECTORY = "/var/lib/orlop/controller"
-
-
-def configured(context: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Values of the configuration file are the defaults of the options; a name nobody knows is an error."""
-    path = path or (CONFIGURATION if CONFIGURATION.exists() else None)
-    if path is None:
-        return
-    try:
-        values: dict[str, Any] = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise click.BadParameter(f"{path} cannot be read: {error}") from error
-    known = {parameter.name for parameter in context.command.params}
-    names = {name.replace("-", "_"): value for name, value in values.items()}
-    unknown = names.keys() - known
-    if unknown:
-        raise click.BadParameter(f"{path}: there is no option {', '.join(sorted(unknown))}")
-    context.default_map = names
-
-
-@click.group(
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ORLOP_CONTROLLER"},
+STATE_DIRECTORY = Path("/var/lib/orlop/controller")
+VARIABLE = "ORLOP_CONTROLLER"
+SETTINGS = frozenset(
+    {
+        "database",
+        "state_directory",
+        "address",
+        "port",
+        "enrolment_address",
+        "enrolment_port",
+        "advertise",
+        "log_level",
+    }
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=configured,
-    is_eager=True,
-    expose_value=False,
-    help=f"TOML file with values for these options, without the dashes. Default: {CONFIGURATION}, if it exists.",
-)
+
+
+def defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """The options are those of the group itself, so the file's settings are, too."""
+    return settings
+
+
+@click.group(cls=Program, invoke_without_command=True, context_settings=CONTEXT | {"auto_envvar_prefix": VARIABLE})
+@config_option(CONFIGURATION, f"{VARIABLE}_CONFIG", SETTINGS, defaults)
 @click.option(
     "--database",
-    "database_url",
     metavar="URL",
-    help="sqlite:////PATH, postgresql+psycopg://... or mysql+pymysql://... Default: orlop.db in the state directory.",
+    envvar="ORLOP_DATABASE_URL",
+    show_envvar=True,
+    help="sqlite:////PATH, postgresql+psycopg://USER@HOST/NAME or mysql+pymysql://USER@HOST/NAME. A URL with a "
+    "password belongs into the environment.  [default: orlop.db in the state directory]",
 )
 @click.option(
     "--state-directory",
     type=click.Path(path_type=Path, file_okay=False),
     default=STATE_DIRECTORY,
     show_default=True,
-    help="Keys, tokens, error reports, and the database if no other is named.",
+    help="Cluster key, certificates, join tokens, error reports, and the database if no other is named.",
 )
 @click.option("--address", default="127.0.0.1", show_default=True, help="Where the REST API listens.")
-@click.option("--port", default=3370, show_default=True, help="Port of the REST API.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3370, show_default=True, help="Port of the REST API.")
 @click.option("--enrolment-address", default="127.0.0.1", show_default=True, help="Where new nodes join, over TLS.")
-@click.option("--enrolment-port", default=3371, show_default=True, help="Port where new nodes join.")
+@click.option(
+    "--enrolment-port", type=click.IntRange(0, 65535), default=3371, show_default=True, help="Port where nodes join."
+)
 @click.option(
     "--advertise",
     metavar="ADDRESS",
-    help="Address that the join command names, if nodes reach the "
-    "enrolment port by another one than --enrolment-address.",
+    help="What the join command names, where nodes reach the enrolment port by another address.",
 )
 @click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-    default="info",
-    show_default=True,
+    "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="How much to write to stderr."
 )
-@click.version_option(__version__, prog_name="orlop-controller")
+@click.version_option(orlop.__version__, prog_name="orlop-controller", message="%(prog)s %(version)s")
 @click.pass_context
-def main(
-    context: click.Context,
-    database_url: str | None,
+def cli(
+    ctx: click.Context,
+    database: str | None,
     state_directory: Path,
     address: str,
     port: int,
@@ -92,67 +82,74 @@ def main(
     advertise: str | None,
     log_level: str,
 ) -> None:
-    """Run the Orlop controller: it holds what is wanted, serves the REST API and drives the satellites.
+    """The Orlop controller: holds what is wanted in the cluster, serves the REST API and drives the satellites.
 
-    Without options it keeps everything in /var/lib/orlop/controller and listens on loopback only. Every option can
-    also be given in the environment as ORLOP_CONTROLLER_<NAME>, or in the configuration file.
+    Without options it keeps everything in /var/lib/orlop/controller and listens on loopback only. At its first start
+    it makes the database, the cluster key and the authority that signs the certificates of nodes. A backup needs
+    the database and the state directory. SIGTERM ends it cleanly.
 
-    At the first start the controller makes the database, the cluster key and its certificate authority; a backup
-    needs the state directory and the database together. SIGTERM ends it cleanly.
+    An option wins over its environment variable (ORLOP_CONTROLLER_PORT for --port), that over the configuration
+    file:
+
+    \b
+        # /etc/orlop/controller.toml
+        address = "192.168.0.10"
+        enrolment-address = "192.168.0.10"
+
+    Several controllers may run on one PostgreSQL or MariaDB database: one is active, the others stand by.
 
     \b
     Examples:
-      orlop-controller
-      orlop-controller --address 192.168.0.1 --enrolment-address 192.168.0.1
-      orlop-controller --database postgresql+psycopg://orlop@db/orlop
-      orlop-controller database check
+        orlop-controller
+        orlop-controller --address 192.168.0.10 --enrolment-address 192.168.0.10
+        ORLOP_DATABASE_URL=postgresql+psycopg://orlop:...@db/orlop orlop-controller
+        orlop-controller database check
     """
-    url = database_url or f"sqlite:///{state_directory.absolute()}/orlop.db"
-    if context.invoked_subcommand is not None:
-        context.obj = url
+    if ctx.invoked_subcommand is not None:
         return
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    from orlop.controller.service import Service, Settings
+    start_log(log_level)
+    refuse_visible_password(ctx, database)
+    from orlop.controller.service import Settings
 
-    settings = Settings(url, state_directory, address, port, enrolment_address, enrolment_port, advertise)
-    signal.signal(signal.SIGTERM, _end)
+    url = database or f"sqlite:///{state_directory.absolute()}/orlop.db"
+    serve(Settings(url, state_directory, address, port, enrolment_address, enrolment_port, advertise))
+
+
+cli.add_command(database)
+
+
+def refuse_visible_password(ctx: click.Context, url: str | None) -> None:
+    from orlop.controller.store.database import parse
+
+    given = ctx.get_parameter_source("database") is click.core.ParameterSource.COMMANDLINE
+    if url and given and parse(url).password is not None:
+        raise Refused(
+            "a password does not belong on the command line, where every user of the machine can read it",
+            correction="Give the URL in the environment variable ORLOP_DATABASE_URL.",
+        )
+
+
+def serve(settings: Any) -> None:
+    """Until SIGTERM or SIGINT; ends with status 1 when the controller must not go on."""
+    from orlop.controller.service import Service
+
+    def end(*_: object) -> None:
+        raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    service = Service(settings)
     try:
-        service = Service(settings)
-    except (OrlopError, OSError) as error:
-        raise click.ClickException(_explained(error)) from error
-    try:
+        service.start()
         notify("READY=1")
-        logging.getLogger("orlop").info("serving on %s port %d", address, port)
+        log.info("the REST API is served on http://%s:%d", settings.address, settings.port)
         service.serve()
-    except KeyboardInterrupt:
-        pass
     finally:
         notify("STOPPING=1")
         service.close()
+    if service.failure:
+        raise Refused(service.failure, correction="Start the controller again; it will load the database anew.")
 
 
-main.add_command(database)
-
-
-def _end(*_: object) -> None:
-    raise SystemExit(0)
-
-
-def _explained(error: Exception) -> str:
-    if isinstance(error, OrlopError):
-        return " ".join(part for part in (error.message, error.cause, error.correction) if part)
-    return f"the controller cannot start: {error}"
-
-
-def notify(state: str) -> None:
-    """Tell systemd (sd_notify(3)) when it started us."""
-    where = os.environ.get("NOTIFY_SOCKET")
-    if where:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.sendto(state.encode(), "\0" + where[1:] if where.startswith("@") else where)
-
-
-if __name__ == "__main__":
-    main()
+def main() -> None:
+    cli(prog_name="orlop-controller")

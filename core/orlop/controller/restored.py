@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from orlop.controller.core import Core
-from orlop.controller.links import ThreadedLinks
-from orlop.controller.store import Store
+from orlop.controller.store import Activation
 from orlop.errors import Refused
 from orlop.transport.messages import Fence
 
 JUMP = 1_000_000_000  # commits; more than a lost history can have had
 
 
-def accept(core: Core, store: Store, links: ThreadedLinks) -> None:
+class Terms(Protocol):
+    """What is needed of the store."""
+
+    def accept_term(self, term: int) -> Activation: ...
+
+
+class Greeter(Protocol):
+    """What is needed of the links."""
+
+    def restart(self) -> None:
+        """Greet every satellite again."""
+        ...
+
+
+def accept(core: Core, store: Terms, links: Greeter) -> None:
     """Go on with this database under a term above every other; satellites obey again. Raises `Refused`."""
     if not core.suspended:
         raise Refused(

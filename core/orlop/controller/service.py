@@ -6,6 +6,9 @@ import contextlib
 import ctypes
 import gc
 import logging
+import os
+import signal
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -22,6 +25,7 @@ from orlop.controller.error_reports import ErrorReports
 from orlop.controller.link import Channel
 from orlop.controller.links import ThreadedLinks
 from orlop.controller.restored import accept
+from orlop.controller.standby import Standby
 from orlop.controller.store import Activation, Store
 from orlop.drivers import Drivers
 from orlop.errors import TransportError
@@ -51,26 +55,31 @@ class Settings(NamedTuple):
 
 
 class Service:
-    """Start, serve until stopped, stop. Everything it opened is closed again, in reverse order."""
+    """`start`, `serve`, `close`. Everything it opened is closed again, in reverse order."""
 
     def __init__(self, settings: Settings) -> None:
-        self._stack = contextlib.ExitStack()
-        with contextlib.ExitStack() as opening:
-            self._open(settings, opening)
-            self._stack = opening.pop_all()
+        self.failure = ""  # why it ended by itself
+        self._settings = settings
+        self._opened = contextlib.ExitStack()
 
-    def _open(self, settings: Settings, opening: contextlib.ExitStack) -> None:
+    def start(self) -> None:
+        """Ready to serve when this returns; with a database server, only after every other controller is gone."""
         few_arenas()
+        settings = self._settings
         settings.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.store = opening.enter_context(Store.open(settings.database))
-        activation = self.store.activate()
-        loaded = self.store.load()
+        store = self._opened.enter_context(Store.open(settings.database))
+        if not settings.database.startswith("sqlite"):
+            standby = Standby(store.lease(), f"{socket.gethostname()} process {os.getpid()}", self.fail)
+            self._opened.callback(standby.stop)
+            standby.wait_for_turn()
+        activation = store.activate()
+        loaded = store.load()
         for problem in loaded.problems:
             log.error("a row makes no sense and was left out: %s", problem)
-        keys = ClusterKeys.open(settings.state_directory, activation.cluster)
+        self._keys = ClusterKeys.open(settings.state_directory, activation.cluster)
         clock = SystemClock()
-        self.core = Core(
-            self.store,
+        core = Core(
+            store,
             loaded.picture,
             fence_of(activation),
             Drivers.installed(),
@@ -78,25 +87,23 @@ class Service:
             clock,
             ConditionWaiter(clock),
             loaded.blocked,
+            self.fail,
         )
-        self.core.abandon_snapshots()
+        core.abandon_snapshots()
         gc.freeze()  # what was loaded stays: collections need not look at it
-        self._keys = keys
-        enrolment = Enrolment(
-            keys,
+        links = ThreadedLinks(core, self.dial)
+        core.links = links
+        core.accept_restore = lambda: accept(core, store, links)
+        core.enrolment = enrolment = Enrolment(
+            self._keys,
             settings.state_directory,
             address=settings.enrolment_address,
             port=settings.enrolment_port,
             advertised=settings.advertised,
         )
-        self.core.enrolment = enrolment
-        links = ThreadedLinks(self.core, self.dial)
-        self.core.links = links
-        self.core.accept_restore = lambda: accept(self.core, self.store, links)
         reports = ErrorReports(settings.state_directory / "error-reports", clock)
-        application = create_application(self.core, reports, threads=THREADS)
         self._server = create_server(
-            application,
+            create_application(core, reports, threads=THREADS),
             host=settings.address,
             port=settings.port,
             threads=THREADS,
@@ -107,11 +114,12 @@ class Service:
             asyncore_use_poll=True,
             ident=None,
         )
-        opening.callback(self._server.close)
+        self._opened.callback(self._server.close)
         enrolment.start()
-        opening.callback(enrolment.stop)
+        self._opened.callback(enrolment.stop)
         links.start()
-        opening.callback(links.stop)
+        self._opened.callback(links.stop)
+        gc.freeze()  # what was loaded stays; collecting garbage need not look at it again and again
 
     def dial(self, node: Node, fence: Fence) -> Channel:
         """The connection to a satellite over the node's active interface; raises `TransportError`."""
@@ -132,11 +140,18 @@ class Service:
         )
 
     def serve(self) -> None:
-        """Until `stop` is called from another thread or a signal handler raises SystemExit."""
-        self._server.run()
+        """Until a signal handler raises SystemExit or `fail` was called."""
+        with contextlib.suppress(SystemExit):
+            self._server.run()
+
+    def fail(self, reason: str) -> None:
+        """The controller must not go on: what it knows may not be what the database holds. Ends the process."""
+        self.failure = self.failure or reason
+        log.critical("ending: %s", reason)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def close(self) -> None:
-        self._stack.close()
+        self._opened.close()
 
 
 def fence_of(activation: Activation) -> Fence:

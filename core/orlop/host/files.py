@@ -5,6 +5,7 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from orlop.codes import Fail
 from orlop.errors import CannotRead, NodeError, WouldDestroy
@@ -12,6 +13,7 @@ from orlop.plugin import CREATED, NEW_FILE, UUID, CreateFile, FileFacts, ResizeF
 
 PREFIX = "user."
 SECRET_MODE = 0o600
+SETTLED = 1_000_000_000  # nanoseconds; far more than a tick of the kernel's clock
 
 
 @contextmanager
@@ -24,29 +26,56 @@ def explained(doing: str) -> Iterator[None]:
         raise NodeError(f"could not {doing}: {error.strerror}", code=code) from error
 
 
-def facts(directory: str) -> Mapping[str, FileFacts] | None:
-    try:
-        with os.scandir(directory) as entries:
-            return {entry.name: seen for entry in entries if (seen := _look(entry)) is not None}
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CannotRead(f"{directory} cannot be read: {error.strerror}") from error
+class Folders:
+    """Reads folders, and the marks of a file again only when its change time moved: a pool may hold thousands."""
+
+    def __init__(self, settled: int = SETTLED) -> None:
+        """A file is remembered when its last change is `settled` nanoseconds ago."""
+        self._settled = settled
+        self._known: dict[str, dict[str, Known]] = {}
+
+    def facts(self, directory: str) -> Mapping[str, FileFacts] | None:
+        known, now = self._known.get(directory, {}), time.time_ns()
+        found: dict[str, Known] = {}
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    if (seen := _look(entry, known.get(entry.name))) is not None:
+                        found[entry.name] = seen
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CannotRead(f"{directory} cannot be read: {error.strerror}") from error
+        # A second change within the clock's last tick would not show.
+        self._known[directory] = {name: seen for name, seen in found.items() if seen.changed < now - self._settled}
+        return {name: seen.facts for name, seen in found.items()}
 
 
-def _look(entry: os.DirEntry[str]) -> FileFacts | None:
+class Known(NamedTuple):
+    device: int
+    inode: int
+    changed: int  # nanoseconds since 1970
+    blocks: int
+    facts: FileFacts
+
+
+def _look(entry: os.DirEntry[str], known: Known | None) -> Known | None:
     """None for what is not a regular file or went away meanwhile."""
     try:
         if not entry.is_file(follow_symlinks=False):
             return None
         status = entry.stat(follow_symlinks=False)
-        return FileFacts(
+        mark = (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_blocks)
+        if known is not None and known[:4] == mark:
+            return known
+        facts = FileFacts(
             size=status.st_size,
             allocated=status.st_blocks * 512,
             attributes=attributes(entry.path),
             inode=status.st_ino,
             device=f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}",
         )
+        return Known(*mark, facts)
     except FileNotFoundError:
         return None
 

@@ -13,6 +13,7 @@ from orlop.plugin import CreateFile, FileFacts, LongCopy, ResizeFile, SetAttribu
 class LocalHost:
     def __init__(self, time_out: float = commands.TIME_OUT) -> None:
         self._commands = commands.Commands(time_out)
+        self._folders = files.Folders()
         self._sharing: dict[int, bool] = {}  # number of a file system -> whether its files can share blocks
 
     def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
@@ -22,7 +23,7 @@ class LocalHost:
         return commands.programs(names)
 
     def files(self, directory: str) -> Mapping[str, FileFacts] | None:
-        return files.facts(directory)
+        return self._folders.facts(directory)
 
     def read(self, path: str) -> str | None:
         return files.read(path)

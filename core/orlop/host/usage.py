@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from orlop.errors import CannotRead, InUse
 
 PROC = Path("/proc")
 BLOCK = Path("/sys/block")
+GLANCE = 3.0  # seconds
 NO_DEVICE = ("socket:", "pipe:", "anon_inode:")
 
 
@@ -25,11 +27,18 @@ def users() -> dict[str, tuple[str, ...]]:
 
 
 def require_unused(device: str) -> None:
-    by = [*users().get(device, ()), *_descriptors(device)]
-    if not by and _held(device):
-        by = ["a part of the kernel"]
-    if by:
-        raise InUse(device, by)
+    """Raises `InUse`. Whoever merely glances at the device (udev, blkid, losetup) is waited for."""
+    until = time.monotonic() + GLANCE
+    while True:
+        lasting = users().get(device, ())
+        by = [*lasting, *_descriptors(device)]
+        if not by and _held(device):
+            by = ["a part of the kernel"]
+        if not by:
+            return
+        if lasting or time.monotonic() > until:
+            raise InUse(device, by)
+        time.sleep(0.05)
 
 
 def _processes() -> Iterator[Path]:

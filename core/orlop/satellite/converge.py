@@ -48,8 +48,9 @@ class Course:
                 log.exception("%s failed unexpectedly", self.wanted.name)
 
     def outcome(self, seen: Observation, users: report.Users | None) -> ReportedResource:
+        """In the middle of an attempt: not settled, no problem, and the plan that is being carried out."""
         problems = {part.key: part.problem for part in self._parts if part.problem} | self._failed
-        for part in self._open():  # the rounds are used up
+        for part in self._open() if self._rounds >= ROUNDS else ():
             left = "; ".join(map(str, part.steps))
             problems[part.key] = str(DidNotConverge(f"after {ROUNDS} rounds there is still to do: {left}"))
         plan_left = tuple(str(step) for part in self._parts for step in part.steps)

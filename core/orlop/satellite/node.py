@@ -38,9 +38,8 @@ def no_secret(name: str) -> bytes:
 class Task:
     """What is wanted of one resource, and when to work on it."""
 
-    def __init__(self, wanted: WantedResource, sequence: int) -> None:
+    def __init__(self, wanted: WantedResource) -> None:
         self.wanted = wanted
-        self.sequence = sequence  # of the controller's commit that it comes from
         self.due = NOW
         self.failures = 0
         self.looked = False  # since the last `Sync`
@@ -76,6 +75,7 @@ class Node:
         self._look_every = look_every
         self._fence = FenceKeeper(host, directory)
         self._obeyed: tuple[int, str] | None = None  # term and nonce of the last `Sync`
+        self._ordered = 0  # commit that the last order was made from
         self._tasks: dict[str, Task] = {}
         self._busy: set[str] = set()
         self._pools: tuple[WantedPool, ...] = ()
@@ -101,13 +101,15 @@ class Node:
         information = self.info()
         with self.changed:
             self._fence.admit(message.fence)
+            if self._late(message.fence):
+                return Accepted(info=information)
             self._obeyed = (message.fence.term, message.fence.nonce)
             self._pools = message.pools
             self._outbox.clear()
             self._outbox.info(information)
             before, self._tasks = self._tasks, {}
             for wanted in message.resources:
-                self._order(wanted, message.fence.sequence, before.get(key(wanted.name)))
+                self._order(wanted, before.get(key(wanted.name)))
             self._look_at = NOW
             self.changed.notify_all()
         return Accepted(info=information)
@@ -117,13 +119,13 @@ class Node:
             self._fence.admit(message.fence)
             if self._obeyed != (message.fence.term, message.fence.nonce):
                 raise TransportError("this node was not told everything yet", correction="Send a Sync first.")
+            if self._late(message.fence):
+                return Accepted()
             for name in message.forget:
                 self._tasks.pop(key(name), None)
                 self._outbox.forget(name)
             for wanted in message.resources:
-                known = self._tasks.get(key(wanted.name))
-                if known is None or message.fence.sequence >= known.sequence:
-                    self._order(wanted, message.fence.sequence, known)
+                self._order(wanted, self._tasks.get(key(wanted.name)))
             if message.pools is not None:
                 self._pools = message.pools
                 self._outbox.keep_pools({pool.name for pool in message.pools})
@@ -141,10 +143,18 @@ class Node:
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return physical.unused(self._host)
 
-    def _order(self, wanted: WantedResource, sequence: int, known: Task | None) -> None:
+    def _late(self, fence: Fence) -> bool:
+        """An order that was overtaken on its way may name what was removed since: it must not be obeyed."""
+        if self._obeyed == (fence.term, fence.nonce) and fence.sequence < self._ordered:
+            log.warning("ignored an order of commit %d: one of commit %d was given", fence.sequence, self._ordered)
+            return True
+        self._ordered = fence.sequence
+        return False
+
+    def _order(self, wanted: WantedResource, known: Task | None) -> None:
         """A repeated order does not disturb the work on it; any other one replaces the task, which cancels it."""
-        task = known if known is not None and known.wanted == wanted else Task(wanted, sequence)
-        task.sequence, task.due, task.failures, task.looked = sequence, NOW, 0, False
+        task = known if known is not None and known.wanted == wanted else Task(wanted)
+        task.due, task.failures, task.looked = NOW, 0, False
         self._tasks[key(wanted.name)] = task
 
     # -- work -------------------------------------------------------------------------------------

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 import orlop
-from orlop.errors import OrlopError, Refused, TransportError
+from orlop.errors import Refused, TransportError
 from orlop.model import key, names
+from orlop.programs import CONTEXT, LEVELS, Program, config_option, notify, start_log
 
 if TYPE_CHECKING:
     from orlop.transport.agent import Agent
@@ -33,7 +32,7 @@ log = logging.getLogger(__name__)
 CONFIGURATION = Path("/etc/orlop/satellite.toml")
 STATE_DIRECTORY = Path("/var/lib/orlop/satellite")
 PLAIN_PORT, TLS_PORT = 3366, 3367
-LEVELS = ("debug", "info", "warning", "error")
+SETTINGS = frozenset({"node", "address", "port", "state_directory", "log_level"})
 CHECK_SECONDS = 5.0  # between looks whether the port is still served
 
 
@@ -58,32 +57,10 @@ def make_agent(name: str, state_directory: Path) -> RunningAgent:
     return ThreadedAgent(node)
 
 
-class Program(click.Group):
-    """Ends with the sentences of an expected error instead of a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except OrlopError as error:
-            raise click.ClickException("\n".join(filter(None, (str(error), error.cause, error.correction)))) from error
-
-
-def configure(ctx: click.Context, _: click.Parameter, file: Path) -> Path:
-    """Take defaults from a TOML file; the usual one may be absent, one that is named may not."""
-    given = ctx.get_parameter_source("config") is not click.core.ParameterSource.DEFAULT
-    if not given and not file.exists():
-        return file
-    try:
-        read = tomllib.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"{file} cannot be read: {error}") from error
-    settings = {name.replace("-", "_"): value for name, value in read.items()}
-    known = {"node", "address", "port", "state_directory", "log_level"}
-    if unknown := sorted(settings.keys() - known):
-        raise click.ClickException(f"{file}: unknown setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
+def defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """What of the configuration file goes to which command."""
     joining = {name: settings[name] for name in ("node", "state_directory", "log_level") if name in settings}
-    ctx.default_map = {"run": settings, "join": joining}
-    return file
+    return {"run": settings, "join": joining}
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
@@ -110,19 +87,9 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Program, context_settings=CONTEXT)
 @click.version_option(orlop.__version__, prog_name="orlop-satellite", message="%(prog)s %(version)s")
-@click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=CONFIGURATION,
-    show_default=True,
-    is_eager=True,
-    callback=configure,
-    expose_value=False,
-    envvar="ORLOP_SATELLITE_CONFIG",
-    help="TOML file with defaults for the options of the commands.",
-)
+@config_option(CONFIGURATION, "ORLOP_SATELLITE_CONFIG", SETTINGS, defaults)
 def cli() -> None:
     """The Orlop node agent: makes this machine hold the volumes that the controller wants here.
 
@@ -235,11 +202,6 @@ def read_token(file: Any) -> str:
     return token.strip()
 
 
-def start_log(level: str) -> None:
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=level.upper(), stream=sys.stderr, format=form)
-
-
 def joined(state_directory: Path, node: str | None) -> Identity:
     """Who this node is; raises `TransportError` when it has not joined a cluster, or under another name."""
     from orlop.transport import identity
@@ -262,7 +224,6 @@ def serve_until_signal(
     factory: MakeAgent, identity: Identity, address: str, port: int | None, state_directory: Path
 ) -> None:
     from orlop.transport.server import serve
-    from orlop.transport.systemd import notify
     from orlop.transport.tls import is_loopback
 
     ended = threading.Event()

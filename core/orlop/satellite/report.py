@@ -20,6 +20,7 @@ from orlop.satellite.observe import Observation
 from orlop.satellite.plan import Key, key_of, levels
 
 Users = Mapping[str, tuple[str, ...]]
+LOST = (Presence.FOREIGN, Presence.MISSING)
 
 
 def resource(
@@ -44,10 +45,14 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
         stack = levels(volume, seen)
         device = stack[-1].device
         driver = seen.driver(volume.pool)
+        lowest = next((at.presence for at in stack if at.presence is not Presence.READY), Presence.READY)
+        presence = _gone_or(volume, lowest)
+        if presence in LOST:  # also where nothing is to be done, because the volume is inactive
+            problem = problem or f"volume {volume.name} is {presence.lower()}"
         return ReportedVolume(
             number=volume.number,
             uuid=volume.uuid,
-            presence=_gone_or(volume, next((at.presence for at in stack if at.presence is not Presence.READY), None)),
+            presence=presence,
             device=device,
             size=stack[-1].layer.size(volume, stack[-1].below),
             allocated=driver.allocated(volume),
@@ -89,11 +94,11 @@ def _snapshot(snapshot: WantedSnapshot, seen: Observation, problem: str) -> Repo
         )
 
 
-def _gone_or(wanted: WantedVolume | WantedSnapshot, presence: Presence | None) -> Presence:
+def _gone_or(wanted: WantedVolume | WantedSnapshot, presence: Presence) -> Presence:
     """Where another object bears the name of one to be removed, that one is gone."""
     if presence is Presence.FOREIGN and not wanted.wanted:
         return Presence.ABSENT
-    return presence or Presence.READY
+    return presence
 
 
 def devices(wanted: WantedResource, seen: Observation) -> frozenset[str]:

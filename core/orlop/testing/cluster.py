@@ -16,6 +16,7 @@ import msgspec
 from orlop.controller.core import Core
 from orlop.controller.link import Link
 from orlop.controller.picture import Change, Draft, Picture
+from orlop.controller.restored import accept
 from orlop.controller.store import Activation
 from orlop.controller.store.defaults import first_changes
 from orlop.drivers import Drivers
@@ -262,6 +263,10 @@ class SimulatedLinks:
     def reconnect(self, node: Node) -> None:
         self.watch(node)
 
+    def restart(self) -> None:
+        for node in self._cluster.core.picture.nodes.values():
+            self.watch(node)
+
     def changed(self, node: str, resource: str) -> None:
         if node in self.links:
             self.links[node].changed(resource)
@@ -282,7 +287,7 @@ class SimulatedLinks:
             if not link.connect():
                 self.retry[name] = now + RECONNECT
             return True
-        if link.pending and not self._cluster.core.suspended:
+        if link.pending:
             if not link.push():
                 self.retry[name] = now + RECONNECT
             return True
@@ -324,6 +329,10 @@ class SimulatedCluster:
         self.core.abandon_snapshots()
         for node in self.core.picture.nodes.values():
             self.links.watch(node)
+
+    def accept_restore(self) -> None:
+        """What `orlop controller accept-restore` does."""
+        accept(self.core, self.store, self.links)
 
     def dial(self, node: Node, fence: Fence) -> SimulatedChannel:
         return SimulatedChannel(self, self.nodes[node.name], fence)

@@ -158,10 +158,6 @@ def _check_mark(bench: Workbench) -> None:
     seen = bench.look()
     assert seen.pool_marked(name), "a new pool gets our mark"
     assert seen.pool_problem(name) == "", seen.pool_problem(name)
-    other = replace(bench.pool, uuid=str(uuid4()), new=True)
-    stranger = bench.driver.observe(bench.host, (other,), bench.cluster)
-    assert stranger.pool_problem(name), "the backing of another pool is refused"
-    assert stranger.mark_pool(other) == [], "and keeps its mark"
     assert seen.capacity(name).total >= seen.capacity(name).free > 0
     assert seen.objects(name) == ()
 
@@ -192,8 +188,16 @@ def _check_identity(bench: Workbench, volume: WantedVolume) -> None:
     assert seen.take_down(replace(stranger, active=False)) == [], "or closed"
     assert seen.device(stranger) is None, "or shown"
     assert not seen.formatted(stranger)
-    others = bench.driver.observe(bench.host, (bench.pool,), str(uuid4()))
-    assert others.pool_problem(bench.pool.name), "another cluster keeps out"
+    _check_strangers(bench)
+
+
+def _check_strangers(bench: Workbench) -> None:
+    """Another pool, or another cluster, finds the place taken."""
+    other = replace(bench.pool, uuid=str(uuid4()), new=True)
+    for pool, cluster in ((other, bench.cluster), (other, str(uuid4())), (bench.pool, str(uuid4()))):
+        seen = bench.driver.observe(bench.host, (pool,), cluster)
+        assert seen.pool_problem(pool.name), "the backing of another pool is refused"
+        assert seen.mark_pool(pool) == [], "and keeps its mark"
 
 
 def _check_grow(bench: Workbench, volume: WantedVolume) -> WantedVolume:

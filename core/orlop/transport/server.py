@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -87,11 +88,14 @@ class Listener:
         self._server.max_request_header_size = LARGEST_HEADER
         self._server.max_request_body_size = LARGEST_BODY
         self._server.shutdown_timeout = 2
+        self._server.expiration_interval = 0.2  # seconds: how long a stop takes to be noticed
         self._server.ssl_adapter = _Tls(tls) if tls else None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Returns when the port is open; raises `TransportError` when it cannot be."""
+        # cheroot would take descriptor 3 for its port, whatever that is: an address that nobody checked, or no socket.
+        os.environ.pop("LISTEN_PID", None)
         ready: Future[None] = Future()
         # The worker threads are daemons because the thread that makes them is one.
         self._thread = threading.Thread(target=self._serve, args=(ready,), name=f"port {self.port}", daemon=True)

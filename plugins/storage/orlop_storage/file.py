@@ -5,7 +5,7 @@ device must be proved unused first and be seen gone before its file is removed.
 """
 
 import json
-import os
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import ClassVar, Self
@@ -53,13 +53,13 @@ class File(Value, frozen=True, kw_only=True):
     @classmethod
     def check_pool(cls, props: Mapping[str, str]) -> Mapping[str, str]:
         path = props.get(FOLDER) or props.get(OLD_FOLDER) or ""
-        if not path.startswith("/") or os.path.normpath(path) in ("/", "//") or not path.isprintable():
+        if not path.startswith("/") or posixpath.normpath(path) in ("/", "//") or not path.isprintable():
             raise BadProperty(
                 f"{FOLDER} must name a folder by its absolute path, not {path!r}",
                 correction="For example /srv/orlop; the folder is made on the node if it does not exist.",
             )
         rest = {name: value for name, value in props.items() if name != OLD_FOLDER}
-        return {**rest, FOLDER: os.path.normpath(path)}
+        return {**rest, FOLDER: posixpath.normpath(path)}
 
     @classmethod
     def granularity(cls, props: Mapping[str, str]) -> int:

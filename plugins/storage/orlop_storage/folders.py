@@ -1,17 +1,18 @@
 """Look at the folders of file pools and at the loop devices on their files."""
 
 import json
-import os
+import posixpath
 from collections.abc import Mapping
 from typing import Any
 
 from orlop.errors import CannotRead, CommandFailed, OrlopError
 from orlop.model import Capacity, WantedPool
 from orlop.model.cluster import Value
-from orlop.plugin import FileFacts, Probe
+from orlop.plugin import UUID, FileFacts, Probe
 
 FOLDER = "StorDriver/StorPoolName"
 MARKER = ".orlop-pool"
+Owner = tuple[str, str]  # uuids of cluster and pool; empty where a marker makes no sense
 LOSETUP = (
     "losetup",
     "--list",
@@ -45,7 +46,7 @@ class Folder(Value, frozen=True, kw_only=True):
     capacity: Capacity | None = None
 
     def at(self, name: str) -> str:
-        return os.path.join(self.path, name)
+        return posixpath.join(self.path, name)
 
     def loops_of(self, name: str) -> list[Loop]:
         """By inode, since the path a loop device remembers may have got a new owner. On file systems whose volumes
@@ -65,14 +66,17 @@ def look(probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Mapping[s
         loops = _loops(probe) if pools else ()
     except (CommandFailed, CannotRead) as error:
         return {pool.name: Folder(path=_path(pool), problem=str(error)) for pool in pools}
-    return {pool.name: _look(probe, pool, cluster, loops) for pool in pools}
+    living = frozenset((cluster, pool.uuid) for pool in pools)
+    return {pool.name: _look(probe, pool, cluster, loops, living) for pool in pools}
 
 
-def _look(probe: Probe, pool: WantedPool, cluster: str, loops: tuple[Loop, ...]) -> Folder:
+def _look(probe: Probe, pool: WantedPool, cluster: str, loops: tuple[Loop, ...], living: frozenset[Owner]) -> Folder:
     path = _path(pool)
     try:
-        mark = probe.read(os.path.join(path, MARKER))
+        mark = _owner(probe.read(posixpath.join(path, MARKER)))
         files = probe.files(path)
+        if pool.new and _left_over(mark, cluster, files or {}, living):
+            mark = None
         if problem := _problem(pool, cluster, path, mark, files is not None):
             return Folder(path=path, problem=problem, exists=files is not None)
         if files is None:
@@ -110,7 +114,17 @@ def _path(pool: WantedPool) -> str:
     return pool.props.get(FOLDER, "")
 
 
-def _problem(pool: WantedPool, cluster: str, path: str, mark: str | None, exists: bool) -> str:
+def _left_over(mark: Owner | None, cluster: str, files: Mapping[str, FileFacts], living: frozenset[Owner]) -> bool:
+    """Whether a mark is of an earlier pool of this cluster that left nothing: only then a new pool may take over."""
+    return (
+        mark is not None
+        and mark[0] == cluster
+        and mark not in living
+        and not any(UUID in seen.attributes for seen in files.values())
+    )
+
+
+def _problem(pool: WantedPool, cluster: str, path: str, mark: Owner | None, exists: bool) -> str:
     if not path:
         return f"pool {pool.name} has no property {FOLDER}"
     if mark is None:
@@ -118,17 +132,19 @@ def _problem(pool: WantedPool, cluster: str, path: str, mark: str | None, exists
             return ""
         what = "does not carry the mark of" if exists else "does not exist: it was the place of"
         return f"folder {path} {what} pool {pool.name}; is its file system mounted?"
-    if _owner(mark) != (cluster, pool.uuid):
+    if mark != (cluster, pool.uuid):
         return f"folder {path} belongs to another pool or cluster: see the file {MARKER} in it"
     return ""
 
 
-def _owner(mark: str) -> tuple[str, str] | None:
+def _owner(mark: str | None) -> Owner | None:
+    if mark is None:
+        return None
     try:
         said = json.loads(mark)
         return str(said["cluster"]), str(said["pool"])
     except (ValueError, KeyError, TypeError):
-        return None
+        return "", ""
 
 
 def _loops(probe: Probe) -> tuple[Loop, ...]:
@@ -149,5 +165,5 @@ def _loop(row: Mapping[str, Any]) -> Loop:
 
 def _size(probe: Probe, device: str) -> int | None:
     """What the kernel offers, which is less than the file between growing the file and telling the device."""
-    sectors = probe.read(f"/sys/block/{os.path.basename(device)}/size")
+    sectors = probe.read(f"/sys/block/{posixpath.basename(device)}/size")
     return int(sectors) * 512 if sectors else None

@@ -12,7 +12,7 @@ from orlop.cli.commands.node import LEVELS
 from orlop.cli.grammar import Menu
 from orlop.cli.placement import placement
 from orlop.cli.properties import add_properties
-from orlop.cli.table import Column, Table, View
+from orlop.cli.table import Cell, Column, Table, View
 
 if TYPE_CHECKING:
     from orlop.cli.session import Session
@@ -77,18 +77,23 @@ def accept_restore(session: Session) -> Answer:
 _DIFFERENCES = Table(
     "differences",
     (
-        Column("Node", lambda row: row.node),
-        Column("Resource", lambda row: row.resource),
-        Column("Difference", lambda row: row.what),
+        Column("Node", lambda row: row.node_name),
+        Column("Resource", lambda row: row.resource_name),
+        Column("VolNr", lambda row: "" if row.volume_number is None else str(row.volume_number), right=True),
+        Column("Snapshot", lambda row: row.snapshot_name),
+        Column("Wanted", lambda row: row.wanted),
+        Column("Found", lambda row: row.found),
+        Column("Problem", lambda row: Cell(row.problem, "red")),
     ),
 )
 
 
 @MENU.verb("differences", example="orlop controller differences")
+@options.on_nodes()
 @options.listing(show_props=None)
-def differences(session: Session, view: View) -> None:
-    """List what nodes report otherwise than a restored database says."""
-    session.show(_DIFFERENCES, session.client.differences(), view)
+def differences(session: Session, nodes: tuple[str, ...] | None, view: View) -> None:
+    """List where what the nodes report is not what is wanted; look here before `accept-restore`."""
+    session.show(_DIFFERENCES, session.client.differences(nodes or ()), view)
 
 
 add_properties(

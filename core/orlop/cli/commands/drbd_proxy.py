@@ -65,13 +65,9 @@ def _add_compression(kind: str, names: tuple[str, ...]) -> None:
         help="Do not compress." if kind == "none" else f"Compress with {kind}.",
     )
     @options.resource()
-    @options.stacked(*(click.option(f"--{name}", f"set_{name}", type=known[name].type()) for name in names))
+    @options.stacked(*(click.option(f"--{name}", type=known[name].type(), help=known[name].help) for name in names))
     def compression(session: Session, resource: str, **chosen: Any) -> Answer:
-        props = {
-            known[name.removeprefix("set_").replace("_", "-")].key: str(value)
-            for name, value in chosen.items()
-            if value is not None
-        }
+        props = {known[name.replace("_", "-")].key: str(value) for name, value in chosen.items() if value is not None}
         return session.client.modify_drbd_proxy(resource, compression=kind, compression_props=props)
 
 

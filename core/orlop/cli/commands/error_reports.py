@@ -14,7 +14,7 @@ from orlop.cli.times import MOMENT
 if TYPE_CHECKING:
     from orlop.cli.session import Session
     from orlop.client import Answer
-    from orlop.client.values import ErrorReport
+    from orlop.client.controller_values import ErrorReport
 
 MENU = Menu("error-reports", help="Reports that controller and satellites write when something goes wrong.")
 _SINCE = click.option("-s", "--since", type=MOMENT, help="Not before: 3d, 1d10h, or a date.")

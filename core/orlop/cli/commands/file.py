@@ -25,7 +25,7 @@ _FILES = Table("files", (Column("Path", lambda row: row.path),))
 @options.listing(groups=False, show_props=None)
 def list_files(session: Session, view: View) -> None:
     """List the files that the controller keeps."""
-    from orlop.client.values import ExternalFile
+    from orlop.client.controller_values import ExternalFile
     from orlop.client.wire import path
 
     session.show(_FILES, session.client.read(list[ExternalFile], path("files")), view)
@@ -35,7 +35,7 @@ def list_files(session: Session, view: View) -> None:
 @_FILE
 def show(session: Session, file: str) -> None:
     """Show what is in a file."""
-    from orlop.client.values import ExternalFile
+    from orlop.client.controller_values import ExternalFile
     from orlop.client.wire import path
 
     found = session.client.read(ExternalFile, path("files", file))

@@ -17,16 +17,17 @@ _JOBS = Table(
     (
         Column("UUID", lambda row: row.uuid),
         Column("Kind", lambda row: row.kind),
-        Column("Resource", lambda row: row.resource),
+        Column("Resource", lambda row: row.resource_name),
         Column("State", lambda row: row.state),
-        Column("CreatedOn", lambda row: times.shown(row.created_at)),
+        Column("CreatedOn", lambda row: times.shown(row.created)),
         Column("Problem", lambda row: Cell(row.problem, "red")),
     ),
 )
 
 
 @MENU.verb("list", "l", example="orlop job list")
+@options.of_resources()
 @options.listing(show_props=None)
-def list_jobs(session: Session, view: View) -> None:
+def list_jobs(session: Session, resources: tuple[str, ...] | None, view: View) -> None:
     """List the work that the controller is doing, and what stands in its way."""
-    session.show(_JOBS, session.client.jobs(), view)
+    session.show(_JOBS, session.client.jobs(resources or ()), view)

@@ -137,9 +137,8 @@ def set_log_level(session: Session, node: str, level: str, library: bool) -> Ans
 @MENU.verb("join-command", example="orlop node join-command delta")
 @options.node()
 def join_command(session: Session, node: str) -> None:
-    """Print the command that makes a machine part of the cluster, and the token that it asks for.
-
-    Run the command there before the token expires. The token works once; treat it like a password."""
+    """Print the command that makes a machine part of the cluster, and the token that it asks for. Run it there
+    before the token expires; the token works once and is a secret."""
     from orlop.cli import times
 
     found = session.client.join_command(node)
@@ -147,7 +146,8 @@ def join_command(session: Session, node: str) -> None:
         session.show_raw()
         return
     session.say(found.command)
-    session.say(f"Token: {found.token}")
+    if found.token:
+        session.say(f"token: {found.token}")
     if found.expires_at:
         click.echo(f"# valid until {times.shown(found.expires_at)}", err=True)
 

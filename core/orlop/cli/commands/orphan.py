@@ -15,18 +15,19 @@ MENU = Menu("orphan", help="Backing objects in the pools that no definition know
 _ORPHANS = Table(
     "orphans",
     (
-        Column("Node", lambda row: row.node),
-        Column("StoragePool", lambda row: row.pool),
+        Column("Node", lambda row: row.node_name),
+        Column("StoragePool", lambda row: row.storage_pool_name),
         Column("Name", lambda row: row.name),
         Column("UUID", lambda row: row.uuid),
         Column("Size", lambda row: sizes.shown(row.size_kib), right=True),
-        Column("Reason", lambda row: row.reason),
+        Column("Cluster", lambda row: row.cluster),
     ),
 )
 
 
 @MENU.verb("list", "l", example="orlop orphan list --groupby Node")
+@options.on_nodes()
 @options.listing(show_props=None)
-def list_orphans(session: Session, view: View) -> None:
+def list_orphans(session: Session, nodes: tuple[str, ...] | None, view: View) -> None:
     """List volumes and snapshots that lie in storage pools and belong to nothing the controller knows."""
-    session.show(_ORPHANS, session.client.orphans(), view)
+    session.show(_ORPHANS, session.client.orphans(nodes or ()), view)

@@ -38,8 +38,8 @@ def viewed(call: Call) -> Document:
     def wanted(piece: Piece) -> bool:
         return (
             (not nodes or piece.at in nodes)
-            and (not pools or not pools.isdisjoint(keys_of(piece.pools)))
-            and (not props or query.matches(piece.resource.props.items()))
+            and (not pools or not pools.isdisjoint(keys_of(piece.made_from.pools)))
+            and (not props or query.matches(piece.made_from.resource.props.items()))
         )
 
     found = fragments.by_node(

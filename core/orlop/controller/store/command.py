@@ -14,7 +14,7 @@ from orlop.controller.store.restore import restore as restore_export
 from orlop.controller.store.store import Store
 from orlop.errors import OrlopError
 
-DEFAULT = "sqlite:////var/lib/orlop/controller.db"
+DEFAULT = "sqlite:////var/lib/orlop/controller/orlop.db"
 
 
 @click.group(name="database")
@@ -25,7 +25,7 @@ def database() -> None:
     snapshots, and all properties. It holds no user data. Where it is kept is told by a URL:
 
     \b
-      sqlite:////var/lib/orlop/controller.db             one file, the default
+      sqlite:////var/lib/orlop/controller/orlop.db           one file, the default
       postgresql+psycopg://orlop@db.example/orlop        a PostgreSQL server
       mysql+pymysql://orlop@db.example/orlop             a MariaDB server
 

@@ -39,9 +39,10 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def connect(url: URL, *, foreign_keys: bool = True, read_only: bool = False) -> Engine:
-    """A SQLite transaction takes the write lock at its start unless it only reads; servers run READ COMMITTED."""
+    """A SQLite transaction takes the write lock at its start; one that only reads sees one moment on every engine."""
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        level = "REPEATABLE READ" if read_only else "READ COMMITTED"
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, isolation_level=level)
     engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")

@@ -30,8 +30,6 @@ class Export(msgspec.Struct, frozen=True):
 def export_data(url: URL) -> dict[str, Any]:
     """The whole database as plain values, from one consistent read."""
     engine = database.connect(url, read_only=True)
-    if database.sqlite_path(url) is None:
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
     try:
         with engine.begin() as connection:
             return msgspec.to_builtins(_read(connection))  # type: ignore[no-any-return]

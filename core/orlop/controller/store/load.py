@@ -143,7 +143,6 @@ def read_picture(connection: Connection) -> Loaded:
     picture = Picture()
     _controller(connection, picture)
     read = {kind: reader.read(shape) for kind, shape in ROOTS.items()}
-    nodes = read[NODE.kind]
     _require(reader, POOL, read, lambda pool: [(NODE, (key(pool.node),))])
     _require(reader, NODE_CONNECTION, read, lambda pair: [(NODE, (key(pair.node_a),)), (NODE, (key(pair.node_b),))])
     _require(reader, DEFINITION, read, _references)
@@ -151,7 +150,6 @@ def read_picture(connection: Connection) -> Loaded:
     for kind, values in read.items():
         single = {identity[0] if len(identity) == 1 else identity: value for identity, value in values.items()}
         setattr(picture, TABLES[kind], single)
-    assert len(picture.nodes) == len(nodes)
     picture.usage = _usage(picture.definitions.values())
     isolated = reader.isolated
     return Loaded(

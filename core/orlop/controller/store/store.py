@@ -3,6 +3,8 @@
 import secrets
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -22,6 +24,15 @@ from orlop.model import Controller
 
 # Sets the columns it is given parameters for. Built once, so that SQLAlchemy finds its compiled forms again.
 MINE = update(controller).where(controller.c.term == bindparam("my_term"), controller.c.nonce == bindparam("my_nonce"))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of the database as sentences."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database failed: {error}", correction="Nothing was changed; try again.") from error
 
 
 class Activation(NamedTuple):
@@ -85,7 +96,7 @@ class Store:
 
     def activate(self) -> Activation:
         """Become the active controller: a higher term, durably. The first time, the built-in objects are made."""
-        with self._writing, self.engine.begin() as connection:
+        with self._writing, _told(), self.engine.begin() as connection:
             row = connection.execute(select(controller).with_for_update()).first()
             nonce = secrets.token_hex(16)
             if row is None:
@@ -106,14 +117,14 @@ class Store:
             now = self._active()
             if term <= now.term:
                 raise StoreError(f"term {term} is not higher than the present one, {now.term}")
-            with self.engine.begin() as connection:
+            with _told(), self.engine.begin() as connection:
                 self._fenced(connection, {"term": term})
             self._activation = now._replace(term=term)
             return self._activation
 
     def load(self) -> Loaded:
         """Everything that is wanted, and what could not be read of it."""
-        with self.engine.connect() as connection:
+        with _told(), self.engine.connect() as connection:
             loaded = read_picture(connection)
         self._damaged = {name: {p.key for p in loaded.problems if p.table == name} for name in EXPENDABLE}
         return loaded

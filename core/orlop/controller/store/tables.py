@@ -88,7 +88,7 @@ def _table(name: str, *parts: Any) -> Table:
 
 
 def _parent(name: str, *columns: str) -> ForeignKeyConstraint:
-    """A foreign key whose columns have the names that they have in the table referred to, or `key` for the last."""
+    """A foreign key to the whole primary key of a table."""
     own = metadata.tables[name].primary_key.columns.keys()
     return ForeignKeyConstraint(columns, [f"{name}.{column}" for column in own])
 

@@ -313,7 +313,8 @@ def delete_volume(core: Core, name: str, number: int) -> Answers:
             definition = replace(definition, volume_definitions=left)
         draft.put(definition)
     answers.success(f"Volume definition {number} of '{definition.name}' deleted.", codes.DELETED)
-    waiting.gone(core, answers, definition.name, used, lambda node: _has_volume(core, definition, node, number))
+    what = f"volume {number} of '{definition.name}'"
+    waiting.gone(core, answers, definition.name, used, lambda n: _has_volume(core, definition, n, number), what)
     return answers
 
 

@@ -236,7 +236,8 @@ def delete(core: Core, name: str, snapshot_name: str, nodes: tuple[str, ...] = (
         current = _find(core, definition, snapshot)
         return current is not None and any(key(p.node) == key(node) for p in current.nodes)
 
-    waiting.gone(core, answers, definition.name, affected, present)
+    what = f"snapshot '{snapshot.name}' of '{definition.name}'"
+    waiting.gone(core, answers, definition.name, affected, present, what)
     return answers
 
 

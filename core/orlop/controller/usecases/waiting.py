@@ -71,8 +71,13 @@ def _entry(core: Core, answers: Answers, node: str, report: ReportedResource | N
         answers.success(f"Node '{node}' {done}.", Node=node)
 
 
-def gone(core: Core, answers: Answers, name: str, nodes: Iterable[str], present: Callable[[str], bool]) -> None:
-    """Like `settled`, for removals: `present(node)` says whether the controller still knows the object there."""
+def gone(
+    core: Core, answers: Answers, name: str, nodes: Iterable[str], present: Callable[[str], bool], what: str = ""
+) -> None:
+    """Like `settled`, for removals: `present(node)` says whether the controller still knows the object there.
+
+    `what` is removed, "'web'" unless it is only a part of the definition `name`.
+    """
 
     def finished() -> bool | None:
         return all(not present(n) or not core.reported.online(n) or failure(n) for n in waiting) or None
@@ -89,7 +94,7 @@ def gone(core: Core, answers: Answers, name: str, nodes: Iterable[str], present:
         core.wait(finished)
     for node in waiting:
         if not present(node):
-            answers.success(f"Node '{node}' removed '{name}'.", Node=node)
+            answers.success(f"Node '{node}' removed {what or repr(name)}.", Node=node)
         else:
             _entry(core, answers, node, core.reported.current(node, name), "removed", "it will be removed there")
 

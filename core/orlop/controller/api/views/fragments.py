@@ -6,7 +6,7 @@ Lists are joined from these pieces: nothing is built or encoded twice, whatever 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -25,25 +25,36 @@ CONNECTED = (Status.ONLINE, Status.CONNECTED)
 class Piece:
     """One resource: what it was made from, and its JSON."""
 
-    __slots__ = ("at", "json", "pools", "report", "resource")
+    __slots__ = ("at", "json", "made_from")
 
     def __init__(self, of: resources.Replica) -> None:
         self.at = key(of.resource.node)
-        self.resource = of.resource
-        self.report = of.report
-        self.pools = of.pools
+        self.made_from = of
         self.json = encode(resources.with_volumes(of))
 
 
 class Kept:
-    """The pieces of one definition, by node. `picture` is the last one they were found to fit."""
+    """The pieces of one definition, by node, and the tables of the picture that they were last found to fit."""
 
-    __slots__ = ("definition", "picture", "pieces")
+    __slots__ = ("definition", "pieces", "tables")
 
-    def __init__(self, definition: model.ResourceDefinition, picture: Picture, pieces: list[Piece]) -> None:
+    def __init__(self, definition: model.ResourceDefinition, tables: Tables, pieces: list[Piece]) -> None:
         self.definition = definition
-        self.picture = picture
+        self.tables = tables
         self.pieces = pieces
+
+
+class Tables(NamedTuple):
+    """What a piece depends on besides its definition and its report. A commit replaces only what it changes."""
+
+    pools: object
+    nodes: object
+    groups: object
+    controller: object
+
+
+def tables_of(picture: Picture) -> Tables:
+    return Tables(picture.pools, picture.nodes, picture.groups, picture.controller)
 
 
 def reports_of(reported: Reported) -> Reports:
@@ -112,13 +123,21 @@ def join(pieces: Iterable[bytes]) -> bytes:
 
 
 def _fits(kept: Kept, picture: Picture, reports: Reports, name: str) -> bool:
-    if kept.picture is not picture:
-        if any(piece.pools != _pools(picture, piece.resource) for piece in kept.pieces):
-            return False
-        kept.picture = picture
+    tables = kept.tables
+    if not (
+        tables.pools is picture.pools
+        and tables.nodes is picture.nodes
+        and tables.groups is picture.groups
+        and tables.controller is picture.controller
+    ):
+        for piece in kept.pieces:
+            before = piece.made_from
+            if before != resources.replica(picture, before.definition, before.resource, before.report):
+                return False
+        kept.tables = tables_of(picture)
     for piece in kept.pieces:
         found = reports.get(piece.at)
-        if (found.get(name) if found else None) is not piece.report:
+        if (found.get(name) if found else None) is not piece.made_from.report:
             return False
     return True
 
@@ -128,10 +147,5 @@ def _make(definition: model.ResourceDefinition, picture: Picture, reports: Repor
     for resource in sorted(definition.resources, key=lambda r: key(r.node)):
         found = reports.get(key(resource.node))
         report = found.get(name) if found else None
-        pieces.append(Piece(resources.Replica(definition, resource, report, _pools(picture, resource))))
-    return Kept(definition, picture, pieces)
-
-
-def _pools(picture: Picture, resource: model.Resource) -> tuple[model.StoragePool | None, ...]:
-    node = key(resource.node)
-    return tuple(picture.pools.get((node, key(v.pool))) for v in resource.volumes)
+        pieces.append(Piece(resources.replica(picture, definition, resource, report)))
+    return Kept(definition, tables_of(picture), pieces)

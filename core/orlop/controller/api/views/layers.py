@@ -20,6 +20,7 @@ class Seen(NamedTuple):
     size: int
     report: ReportedVolume | None
     top: bool
+    state: str | None
 
     @property
     def device(self) -> str | None:
@@ -29,10 +30,6 @@ class Seen(NamedTuple):
     @property
     def allocated(self) -> int | None:
         return self.report.allocated // KIB if self.report and self.report.allocated is not None else None
-
-    @property
-    def state(self) -> str | None:
-        return disk_state(self.volume, self.report)
 
     @property
     def is_open(self) -> bool:
@@ -80,23 +77,24 @@ def _drbd(seen: Seen) -> wire.DrbdVolume:
     )
 
 
+Levels = list[tuple[str, Seen]]  # (layer, what is seen there), top first
 VOLUME: dict[str, Callable[[Seen], object]] = {"STORAGE": _storage, "LUKS": _luks, "NVME": _nvme, "DRBD": _drbd}
 
 
-def levels(volume: model.Volume, report: ReportedVolume | None) -> list[tuple[str, Seen]]:
-    """(layer, what is seen there), top first."""
+def levels(volume: model.Volume, report: ReportedVolume | None) -> Levels:
+    state = disk_state(volume, report)
     return [
-        (level.layer, Seen(volume, level.size, report, top=place == 0)) for place, level in enumerate(volume.levels)
+        (level.layer, Seen(volume, level.size, report, place == 0, state)) for place, level in enumerate(volume.levels)
     ]
 
 
-def volume_layers(found: list[tuple[str, Seen]]) -> tuple[wire.VolumeLayer, ...]:
+def volume_layers(found: Levels) -> tuple[wire.VolumeLayer, ...]:
     return tuple(
         wire.VolumeLayer(type=layer, data=VOLUME[layer](seen) if layer in VOLUME else None) for layer, seen in found
     )
 
 
-def tree(layers: tuple[str, ...], volumes: list[list[tuple[str, Seen]]]) -> wire.ResourceLayer | None:
+def tree(layers: tuple[str, ...], volumes: list[Levels]) -> wire.ResourceLayer | None:
     """The root is the topmost layer; a layer the wire has no payload for bears only its name."""
     below: tuple[wire.ResourceLayer, ...] = ()
     for layer in reversed(layers):

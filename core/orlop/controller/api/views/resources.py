@@ -9,6 +9,7 @@ from orlop.codes import Fail, Subject
 from orlop.controller import wire
 from orlop.controller.answers import Entry
 from orlop.controller.api.views import layers
+from orlop.controller.api.views.effective import Surroundings, properties, surroundings
 from orlop.controller.api.views.entries import problem
 from orlop.controller.api.views.states import DISKLESS, in_use
 from orlop.controller.picture import Picture
@@ -25,22 +26,30 @@ class Replica(NamedTuple):
     resource: model.Resource
     report: ReportedResource | None
     pools: tuple[model.StoragePool | None, ...]  # of each volume
+    around: Surroundings
 
 
 def replica(
     picture: Picture, definition: model.ResourceDefinition, resource: model.Resource, report: ReportedResource | None
 ) -> Replica:
     at = key(resource.node)
-    return Replica(definition, resource, report, tuple(picture.pools.get((at, key(v.pool))) for v in resource.volumes))
+    return Replica(
+        definition,
+        resource,
+        report,
+        tuple(picture.pools.get((at, key(v.pool))) for v in resource.volumes),
+        surroundings(picture, definition, resource),
+    )
 
 
 def resource(of: Replica) -> wire.Resource:
+    """Without volumes."""
     return wire.Resource(
         name=of.definition.name,
         node_name=of.resource.node,
         props=of.resource.props,
         flags=tuple(sorted(of.resource.flags)),
-        layer_object=_tree(of),
+        layer_object=_tree(of, _levels(of)),
         state=_state(of),
         uuid=of.resource.uuid,
         create_timestamp=of.resource.created,
@@ -48,34 +57,41 @@ def resource(of: Replica) -> wire.Resource:
 
 
 def with_volumes(of: Replica) -> wire.ResourceWithVolumes:
+    levels = _levels(of)
     shared = next((pool.shared_space for pool in of.pools if pool and pool.shared_space), None)
     return wire.ResourceWithVolumes(
         name=of.definition.name,
         node_name=of.resource.node,
         props=of.resource.props,
+        effective_props=properties(of.definition, of.resource, of.around),
         flags=tuple(sorted(of.resource.flags)),
-        layer_object=_tree(of),
+        layer_object=_tree(of, levels),
         state=_state(of),
         uuid=of.resource.uuid,
         create_timestamp=of.resource.created,
-        volumes=tuple(volumes(of)),
+        volumes=tuple(_volumes(of, levels)),
         shared_name=shared,
     )
 
 
 def volumes(of: Replica) -> list[wire.Volume]:
+    return _volumes(of, _levels(of))
+
+
+def _levels(of: Replica) -> list[layers.Levels]:
+    """Of each volume."""
+    return [layers.levels(v, reported_volume(of.report, v.uuid)) for v in of.resource.volumes]
+
+
+def _volumes(of: Replica, levels: list[layers.Levels]) -> list[wire.Volume]:
     if not of.resource.volumes and of.resource.diskless:
         return [_diskless(v) for v in of.definition.volume_definitions]
-    return [
-        _volume(of, place, volume, pool)
-        for place, (volume, pool) in enumerate(zip(of.resource.volumes, of.pools, strict=True))
-    ]
+    return [_volume(of, place, levels[place], pool) for place, pool in enumerate(of.pools)]
 
 
-def _volume(of: Replica, place: int, volume: model.Volume, pool: model.StoragePool | None) -> wire.Volume:
-    seen = reported_volume(of.report, volume.uuid)
-    levels = layers.levels(volume, seen)
+def _volume(of: Replica, place: int, levels: layers.Levels, pool: model.StoragePool | None) -> wire.Volume:
     top = levels[0][1]
+    volume, seen = top.volume, top.report
     return wire.Volume(
         volume_number=volume.number,
         storage_pool_name=volume.pool,
@@ -110,11 +126,8 @@ def _reports(of: Replica, own: str, place: int) -> tuple[Entry, ...]:
     return tuple(problem(text, Fail.UNKNOWN_ERROR, Subject.VLM) for text in found)
 
 
-def _tree(of: Replica) -> wire.ResourceLayer | None:
-    return layers.tree(
-        of.resource.layers or of.definition.layers,
-        [layers.levels(v, reported_volume(of.report, v.uuid)) for v in of.resource.volumes],
-    )
+def _tree(of: Replica, levels: list[layers.Levels]) -> wire.ResourceLayer | None:
+    return layers.tree(of.resource.layers or of.definition.layers, levels)
 
 
 def _state(of: Replica) -> wire.ResourceState | None:

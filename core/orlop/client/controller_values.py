@@ -1,0 +1,106 @@
+"""What the controller tells about itself and its work. Sizes are KiB, times milliseconds since 1970."""
+
+from typing import Any
+
+from orlop.client.values import Properties, Seen
+
+
+class Version(Seen, frozen=True, kw_only=True):
+    version: str = ""
+    git_hash: str = ""
+    build_time: str = ""
+    rest_api_version: str = ""
+
+
+class ErrorReport(Seen, frozen=True, kw_only=True):
+    filename: str
+    error_time: int = 0
+    node_name: str = ""
+    text: str = ""
+    module: str = ""
+    version: str = ""
+    exception: str = ""
+    exception_message: str = ""
+    origin_file: str = ""
+    origin_method: str = ""
+    origin_line: int | None = None
+
+    @property
+    def id(self) -> str:
+        return self.filename.removeprefix("ErrorReport-").removesuffix(".log")
+
+
+class KeyValueStore(Seen, frozen=True, kw_only=True):
+    name: str
+    props: Properties = {}
+
+
+class Count(Seen, frozen=True, kw_only=True):
+    count: int
+
+
+class SpaceReport(Seen, frozen=True, kw_only=True, rename={"report_text": "reportText"}):
+    report_text: str = ""
+
+
+class PropertyInfo(Seen, frozen=True, kw_only=True):
+    info: str = ""
+    prop_type: str = ""
+    value: str = ""
+    dflt: str = ""
+    unit: str = ""
+
+
+class ExternalFile(Seen, frozen=True, kw_only=True):
+    path: str
+    content: str = ""  # base64
+
+
+class JoinCommand(Seen, frozen=True, kw_only=True):
+    """The command asks for the token, which works once: a token in an argv could be read by others."""
+
+    command: str
+    token: str = ""
+    expires_at: int | None = None
+
+    def __repr__(self) -> str:
+        return f"JoinCommand(command={self.command!r})"
+
+
+class Orphan(Seen, frozen=True, kw_only=True):
+    """A backing object that no definition knows; `cluster` is the one that made it."""
+
+    node_name: str
+    storage_pool_name: str = ""
+    name: str = ""
+    uuid: str = ""
+    cluster: str = ""
+    size_kib: int | None = None
+
+
+class Job(Seen, frozen=True, kw_only=True):
+    uuid: str
+    kind: str = ""
+    resource_name: str = ""
+    state: str = ""
+    created: int | None = None
+    problem: str = ""
+
+
+class Difference(Seen, frozen=True, kw_only=True):
+    """A volume or snapshot that is not as it is wanted; `wanted` and `found` are words for people."""
+
+    node_name: str
+    resource_name: str = ""
+    volume_number: int | None = None
+    snapshot_name: str = ""
+    wanted: str = ""
+    found: str = ""
+    problem: str = ""
+
+
+class Event(Seen, frozen=True, kw_only=True):
+    """One server-sent event; `data` is decoded JSON."""
+
+    name: str
+    data: Any = None
