@@ -117,8 +117,8 @@ def figures(directory: Path, scale: Scale, seconds: float) -> Iterator[Figure]:
         yield from _reads(bench, "")
         yield from _memory(bench)
         bench.satellites.tell(f"hang {scale.nodes // 3}")
-        yield from _reads(bench, ", a third of the satellites hang")
         yield from _waiting(bench)
+        yield from _reads(bench, ", a third of the satellites hang")
         bench.satellites.tell("hang 0")
 
 
@@ -149,11 +149,11 @@ def _spawning(bench: Simulated) -> Iterator[Figure]:
     (result,) = done
     if result.failures:
         print(f"  {len(result.failures)} requests failed, for example: {result.failures[0]}")
-    yield Figure("resources spawned by 8 clients", result.count / result.seconds, "/s", 100, at_least=True)
+    yield Figure("resources spawned by 8 clients", result.requests / result.seconds, "/s", 100, at_least=True)
     if result.times:
         yield timing("  one of them, median", result.times)
-        yield Figure("  controller, processor", (after[0] - before[0]) / result.count * 1000, "ms each")
-        yield Figure("  simulated nodes, processor", (after[1] - before[1]) / result.count * 1000, "ms each")
+        yield Figure("  controller, processor", (after[0] - before[0]) / result.requests * 1000, "ms each")
+        yield Figure("  simulated nodes, processor", (after[1] - before[1]) / result.requests * 1000, "ms each")
 
 
 def _memory(bench: Simulated) -> Iterator[Figure]:
@@ -162,7 +162,7 @@ def _memory(bench: Simulated) -> Iterator[Figure]:
         bench.client.timed(EVERY)
     with bench.load(8, "list", done):
         pass
-    yield Figure(f"controller memory after {LISTS + done[0].count} lists", bench.controller.memory, "MiB", 400)
+    yield Figure(f"controller memory after {LISTS + done[0].requests} lists", bench.controller.memory, "MiB", 400)
 
 
 def _waiting(bench: Simulated) -> Iterator[Figure]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 from orlop.codes import Fail
@@ -73,8 +74,9 @@ def place(
             continue
         found.append(candidate)
         largest = max(largest, candidate.free)
-    for candidate in sorted(found, key=lambda c: (-(c.free / largest + weight(size, c.pool)), _names(c))):
-        best.setdefault(key(candidate.node.name), candidate)
+    ranked = [(-(c.free / largest + weight(size, c.pool)), *_names(c), c) for c in found]
+    for _, node, _, candidate in sorted(ranked, key=itemgetter(0, 1, 2)):
+        best.setdefault(node, candidate)
     chosen = _spread(list(best.values()), wanted, rule, _existing_nodes(cluster.picture, existing))
     if chosen is None:
         raise NotEnoughNodes(wanted, size, _explain(cluster, rule, existing, reasons, best))
@@ -157,6 +159,8 @@ def _neighbours(picture: Picture, node: Node, rule: SelectFilter) -> str | None:
 
 def _fixed_values(node: Node, rule: SelectFilter) -> str | None:
     """Rules that name a value (`key=value`) and need no look at other replicas."""
+    if not rule.replicas_on_same and not rule.replicas_on_different:
+        return None
     for name, _, value in (text.partition("=") for text in rule.replicas_on_same):
         if name not in node.props:
             return f"it lacks the property {name}"

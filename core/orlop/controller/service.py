@@ -162,4 +162,4 @@ def few_arenas() -> None:
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
     threading.stack_size(512 * 1024)
-    sys.setswitchinterval(0.001)  # a small answer must not wait 5 ms for each of many busy threads
+    sys.setswitchinterval(0.0003)  # seconds; a small answer must not wait 5 ms for each of many busy threads
