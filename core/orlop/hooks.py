@@ -31,10 +31,14 @@ class Hooks:
         return hooks
 
     def vetoes(self, size: int, pool: StoragePool) -> list[str]:
+        if not self._manager.hook.orlop_veto_placement.get_hookimpls():
+            return []  # placement asks about every pool of the cluster
         answers = self._manager.hook.orlop_veto_placement(size=size, pool=pool)
         return [reason for reason in answers if reason]
 
     def weight(self, size: int, pool: StoragePool) -> float:
+        if not self._manager.hook.orlop_weigh_placement.get_hookimpls():
+            return 0.0
         return float(sum(w for w in self._manager.hook.orlop_weigh_placement(size=size, pool=pool) if w))
 
     def step_started(self, resource: str, step: Step) -> None:

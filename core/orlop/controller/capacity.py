@@ -9,20 +9,23 @@ from orlop.model import ReportedPool, StoragePool, key
 THIN_RATIO = 20.0
 KEYS = ("MaxFreeCapacityOversubscriptionRatio", "MaxTotalCapacityOversubscriptionRatio")
 GENERAL = "MaxOversubscriptionRatio"
+NAMES = (GENERAL, *KEYS)
 
 
 def ratios(picture: Picture, pool: StoragePool) -> tuple[float, float, float]:
     """(general, free, total) over-subscription ratios of a thin pool, looked up pool, pool definition, controller."""
     definition = picture.pool_definitions.get(key(pool.name))
+    inherited = definition.props if definition else {}
+    # Placement asks for every pool of the cluster, and hardly any says a word about it.
+    if not any(name in props for props in (pool.props, inherited, picture.controller.props) for name in NAMES):
+        return THIN_RATIO, THIN_RATIO, THIN_RATIO
     objects = {
         Kind.STORAGE_POOL: Source(pool.name, pool.props),
-        Kind.STORAGE_POOL_DEFINITION: Source(pool.name, definition.props if definition else {}),
+        Kind.STORAGE_POOL_DEFINITION: Source(pool.name, inherited),
         Kind.CONTROLLER: Source("", picture.controller.props),
     }
 
     def value(name: str, otherwise: float) -> float:
-        if not any(name in source.props for source in objects.values()):
-            return otherwise
         found = effective(name, objects)
         return float(found.value) if found else otherwise
 

@@ -58,31 +58,38 @@ class Waiter(Protocol):
 
 
 class ConditionWaiter:
-    """For threads."""
+    """For threads. Whoever changed something asks for all that wait, and wakes only those whose time has come: to wake
+    them all at every change would cost more than the change."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._changed = threading.Condition()
-        self._version = 0
+        self._waiting: dict[threading.Event, Callable[[], object]] = {}
 
     def wait(self, done: Callable[[], Result | None], seconds: float) -> Result | None:
         deadline = self._clock.monotonic() + seconds
-        while True:
-            with self._changed:
-                version = self._version
-            result = done()
-            if result is not None:
-                return result
-            with self._changed:
-                while self._version == version:
-                    left = deadline - self._clock.monotonic()
-                    if left <= 0 or not self._changed.wait(left):
-                        return done()
+        wake = threading.Event()
+        self._waiting[wake] = done
+        try:
+            while (result := done()) is None:
+                if not wake.wait(deadline - self._clock.monotonic()):
+                    return done()
+                wake.clear()
+            return result
+        finally:
+            del self._waiting[wake]
 
     def notify(self) -> None:
-        with self._changed:
-            self._version += 1
-            self._changed.notify_all()
+        for wake, done in list(self._waiting.items()):
+            if not wake.is_set() and _perhaps(done):
+                wake.set()
+
+
+def _perhaps(done: Callable[[], object]) -> bool:
+    """Whether there is a result, or an error that whoever waits has to meet."""
+    try:
+        return done() is not None
+    except Exception:  # noqa: BLE001 - it belongs to the thread that waits, which asks again
+        return True
 
 
 class Links(Protocol):

@@ -1,8 +1,9 @@
 """The external programs of a simulated node: they answer as the recorded ones do (`tests/recorded`)."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import msgspec
 
 from orlop.errors import CommandFailed
 from orlop.testing.disk import HOLDER, Disk
@@ -93,7 +94,7 @@ def getent(disk: Disk, arguments: tuple[str, ...]) -> str:
 
 
 def _json(key: str, rows: list[dict[str, Any]]) -> str:
-    return json.dumps({key: rows}, indent=3) + "\n"
+    return msgspec.json.format(msgspec.json.encode({key: rows}), indent=3).decode() + "\n"
 
 
 UTIL_LINUX: Mapping[str, Program] = {

@@ -28,6 +28,8 @@ Objects = Mapping[Kind, Source]
 
 def effective(key: str, objects: Objects) -> Effective | None:
     """The first object in the order of the key that has it; None where none has."""
+    if not any(key in source.props for source in objects.values()):
+        return None  # by far the most frequent answer
     order = [Kind(short) for short in best_match(rules().precedence, key)]
     found = [
         Effective(objects[kind].props[key], kind, objects[kind].name)

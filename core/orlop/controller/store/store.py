@@ -22,6 +22,9 @@ from orlop.controller.store.shapes import SHAPES, Difference, Identity, Shape, d
 from orlop.controller.store.tables import controller
 from orlop.model import Controller
 
+# Sets the columns it is given parameters for. Built once, so that SQLAlchemy finds its compiled forms again.
+MINE = update(controller).where(controller.c.term == bindparam("my_term"), controller.c.nonce == bindparam("my_nonce"))
+
 
 @contextmanager
 def _told() -> Iterator[None]:
@@ -192,8 +195,8 @@ class Store:
     def _fenced(self, connection: Connection, values: dict[str, Any]) -> None:
         """Locks the controller's row for the transaction, or raises because another controller changed it."""
         now = self._active()
-        mine = controller.c.term == now.term, controller.c.nonce == now.nonce
-        if connection.execute(update(controller).where(*mine).values(values)).rowcount != 1:
+        mine = {"my_term": now.term, "my_nonce": now.nonce}
+        if connection.execute(MINE, values | mine).rowcount != 1:
             raise _taken_over(now)
 
     def _active(self) -> Activation:
