@@ -232,6 +232,15 @@ def test_unused_devices_are_listed(linstor: Linstor) -> None:
     assert linstor.physical_storage_list().physical_devices == []
 
 
+def test_devices_of_a_node_that_is_away_cannot_be_listed(controller: Controller) -> None:
+    controller.cluster.nodes["charlie"].stop()
+    controller.pass_time(30)
+    answer = controller.request("GET", "/v1/physical-storage/charlie")
+    assert (answer.status, answer.codes) == (500, [995])
+    assert controller.request("GET", "/v1/physical-storage").body == []
+    assert controller.request("GET", "/v1/error-reports").body == []
+
+
 def test_stores_of_keys_have_names_spaces_and_ends(controller: Controller) -> None:
     store = KV("settings", uri=controller.uri, namespace="/vm/1")
     store["name"] = "web"
