@@ -14,7 +14,7 @@ help:
 	@echo 'make test        the tests; what needs root or a missing program is skipped and named'
 	@echo 'make lint        style and types'
 	@echo 'make format      bring the style in order'
-	@echo 'make bench       measure the parts, and a real cluster (root), and print the tables'
+	@echo 'make bench       measure on simulated nodes and, as root, on a real cluster; print the tables'
 	@echo 'make clean       remove .venv and what tools have cached'
 
 $(READY):
@@ -42,8 +42,8 @@ format: $(READY_DEV)
 	.venv/bin/ruff format
 
 bench: $(READY)
-	@for file in benchmarks/*.py; do echo "# $$file"; .venv/bin/python $$file || exit 1; done
-	@.venv/bin/python -m demo.bench
+	.venv/bin/python -m benchmarks
+	@if [ "$$(id -u)" = 0 ]; then .venv/bin/python -m demo.bench; else echo 'Only root can measure a real cluster.'; fi
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
