@@ -143,6 +143,20 @@ def test_a_volume_in_use_is_not_deleted(cluster, spawn):
     assert not cluster.core.picture.definition("web").deleting
 
 
+def test_a_volume_that_was_just_closed_is_deleted_at_once(cluster, spawn):
+    """The report that it is in use is some seconds old; the satellite looks again before anybody is refused."""
+    spawn(count=1)
+    node = cluster.core.picture.definition("web").resources[0].node
+    disk = cluster.nodes[node].host.disk
+    opened = device(cluster, node)
+    disk.use(opened, "/mnt")
+    cluster.run(30.0)
+    assert cluster.core.reported.current(node, "web").volumes[0].in_use
+    disk.release(opened)
+    assert not definitions.delete(cluster.core, "web").failed
+    assert files(cluster, node) == []
+
+
 def test_a_volume_that_comes_into_use_meanwhile_keeps_its_data(cluster, spawn):
     """The controller did not know it yet; the satellite looks again right before it detaches."""
     spawn(count=1)

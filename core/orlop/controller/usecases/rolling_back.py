@@ -21,6 +21,7 @@ replace = msgspec.structs.replace
 def rollback(core: Core, name: str, snapshot_name_: str, request: wire.SnapshotRollback) -> Answers:
     """Every replica goes back to the snapshot: closed and proven unused first, then replaced."""
     answers = Answers(codes.MODIFY, Subject.SNAPSHOT, RscDfn=name, Snapshot=snapshot_name_)
+    guards.look_again(core, name)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         snapshot = usable(definition, snapshot_name_)
