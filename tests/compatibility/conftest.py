@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from linstor import Linstor
+
 from tests.compatibility.controller import Controller
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import linstor
 import pytest
 from linstor import Linstor, Resource, ResourceData
+
 from tests.compatibility.controller import Controller
 
 VOLUME = "CV_8f5b9c1e-6a43-4f57-9d52-0e2f5f3b1c11"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.compatibility.controller import Controller
 
 RD = "/v1/resource-definitions"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from linstor import KV, Linstor, LinstorApiCallError, Resource, ResourceData, Volume
+
 from tests.compatibility.controller import Controller
 
 NOT_PART_OF_THIS_VERSION = 234
