@@ -107,6 +107,9 @@ COMMANDS: list[tuple[str, str, Any, int]] = [
     ("DELETE", f"{RD}/copy", None, 200),
     ("DELETE", f"{RD}/made/resources/alpha?keep_tiebreaker=True", None, 200),
     ("DELETE", f"{RD}/made/volume-definitions/0", None, 200),
+    ("DELETE", f"{RD}/made/resources?delete_empty_resource_definition=false", None, 200),
+    ("PUT", "/v1/resource-definitions/web/resources/alpha/toggle-disk/diskful/pool1", None, 200),
+    ("POST", f"{RD}/web/resources/alpha/unmake-available", None, 200),
     ("DELETE", f"{RD}/made", None, 200),
     ("POST", f"{RG}/group/spawn", {"resource_definition_name": "made", "volume_sizes": [4096]}, 201),
     ("DELETE", f"{RD}/made", None, 200),
@@ -230,6 +233,24 @@ def test_numbers_as_texts_nulls_and_lower_case_are_taken(controller: Controller)
     assert len(controller.request("GET", f"{RD}/spelled/resources").body) == 2
     assert controller.request("DELETE", f"{RD}/spelled").status == 200
     assert controller.request("DELETE", f"{RG}/spelled").status == 200
+
+
+def test_an_empty_list_clears_a_filter_and_null_leaves_it(controller: Controller) -> None:
+    made = {"place_count": 1, "storage_pool_list": ["pool1"], "replicas_on_same": ["Aux/site"]}
+    assert controller.request("POST", RG, {"name": "filter", "select_filter": made}).status == 201
+    for change in ({"replicas_on_same": [], "storage_pool_list": None}, {}, None):
+        assert controller.request("PUT", f"{RG}/filter", {"select_filter": change}).status == 200
+    left = controller.request("GET", f"{RG}/filter").body["select_filter"]
+    assert left == {"place_count": 1, "storage_pool": "pool1", "storage_pool_list": ["pool1"]}
+    assert controller.request("DELETE", f"{RG}/filter").status == 200
+
+
+def test_the_older_spelling_of_a_folder_is_understood(controller: Controller) -> None:
+    path = "/v1/nodes/charlie/storage-pools"
+    body = {"storage_pool_name": "older", "provider_kind": "FILE", "props": {"StorDriver/FileDir": "/srv/older"}}
+    assert controller.request("POST", path, body).status == 201
+    assert controller.request("GET", f"{path}/older").body["props"] == {"StorDriver/StorPoolName": "/srv/older"}
+    assert controller.request("DELETE", f"{path}/older").status == 200
 
 
 def test_values_of_properties_may_be_numbers_and_booleans(controller: Controller) -> None:

@@ -19,7 +19,7 @@ def devices(core: Core, node_name: str) -> list[wire.PhysicalStorageNode]:
         answered = core.physical_storage(node.name)
     except TransportError as error:
         raise Refused(
-            f"Node '{node.name}' cannot be asked for its devices.",
+            f"Node '{node.name}' is not connected: its devices cannot be listed.",
             cause=error.message,
             correction=f"Start the satellite on '{node.name}'.",
             code=Fail.NOT_CONNECTED,
