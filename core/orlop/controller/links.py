@@ -72,8 +72,10 @@ class Worker:
             self._wake.clear()
 
     def _connect(self) -> bool:
+        if not self.link.connect():  # outside the turn: a satellite that hangs must not keep others from theirs
+            return False
         with self._syncs:
-            if not self.link.connect() or not self.link.push():
+            if not self.link.push():
                 return False
         self._reconnected.set()
         return True

@@ -118,6 +118,7 @@ class Service:
         links.start()
         self._opened.callback(links.stop)
         gc.freeze()  # what was loaded stays; collecting garbage need not look at it again and again
+        gc.set_threshold(20_000)  # a request makes thousands of values and leaves hardly any cycle behind
 
     def dial(self, node: Node, fence: Fence) -> Channel:
         """The connection to a satellite over the node's active interface; raises `TransportError`."""
