@@ -32,10 +32,11 @@ def test_a_draft_is_removed_before_its_volume_counts_as_gone(bench: Bench, gone:
         Sync(fence=FENCE, node="node", node_uuid="node-uuid", pools=bench.pools, resources=(resource(gone),))
     )
     while bench.node.due() <= bench.now:
-        bench.node.work(bench.now)
-        report = bench.node.reports(0)
-        for each in report.resources:
+        jobs = bench.node.look(bench.now)
+        for each in bench.node.reports(0).resources:
             left = NEW_FILE + gone.uuid in bench.host.disk.folders[FOLDER]
             said += [(part.presence, left) for part in (*each.volumes, *each.snapshots)]
+        for job in jobs:
+            bench.node.carry_out(job)
     assert (Presence.ABSENT, True) not in said
     assert said[-1] == (Presence.ABSENT, False)
