@@ -9,12 +9,18 @@ from pathlib import Path
 
 import click
 
-from benchmarks import simulated, table
+from benchmarks import real, satellite, simulated, store, table, view
 from benchmarks.seed import Scale
 from benchmarks.table import Figure
 
 Benchmark = Callable[[Path, Scale, float], Iterator[Figure]]
-BENCHMARKS: dict[str, Benchmark] = {"simulated": simulated.figures}
+BENCHMARKS: dict[str, Benchmark] = {
+    "store": store.figures,
+    "view": view.figures,
+    "satellite": satellite.figures,
+    "real": real.figures,
+    "simulated": simulated.figures,
+}
 
 
 def run(names: list[str], scale: Scale, seconds: float, parent: Path | None = None) -> Iterator[Figure]:
@@ -36,7 +42,15 @@ def run(names: list[str], scale: Scale, seconds: float, parent: Path | None = No
     help="Where databases and logs are put; on the kind of disk the controller would have.",
 )
 def main(names: tuple[str, ...], nodes: int, resources: int, seconds: float, directory: Path) -> None:
-    """Measure Orlop and print what is wanted and what was found. Ends with 1 if a figure was missed."""
+    """Measure Orlop and print what is wanted and what was found. Ends with 1 if a figure was missed.
+
+    \b
+    store      commits and the load of the database
+    view       lists of resources, inside the server
+    satellite  the memory of a satellite with nothing to do
+    real       real files and loop devices on this machine (root)
+    simulated  the real controller with simulated nodes in a second process, clients in a third
+    """
     fine = table.show(run(list(names or BENCHMARKS), Scale(nodes, resources), seconds, directory))
     sys.exit(0 if fine else 1)
 

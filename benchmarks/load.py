@@ -19,7 +19,7 @@ from benchmarks.seed import GROUP
 class Done(NamedTuple):
     """What all clients did; times in seconds."""
 
-    count: int
+    requests: int
     seconds: float
     times: list[float]
     failures: list[str]

@@ -164,6 +164,26 @@ class Client:
         self._connection.close()
 
 
+class Echo:
+    """Round trips to a process that does nothing else: how late this machine makes anybody at the moment."""
+
+    def __init__(self, log: Path) -> None:
+        self._program = Running([sys.executable, "-m", "benchmarks.echo"], log)
+        self._socket = socket.create_connection(("127.0.0.1", int(self._program.line())))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def timed(self) -> float:
+        """Seconds."""
+        began = time.perf_counter()
+        self._socket.sendall(b".")
+        self._socket.recv(16)
+        return time.perf_counter() - began
+
+    def end(self) -> None:
+        self._socket.close()
+        self._program.end()
+
+
 def wait_for(what: str, done: Any, program: Running, seconds: float = PATIENCE, pause: float = 0.01) -> None:
     """Until `done()` is true; a connection that is refused counts as not yet."""
     until = time.monotonic() + seconds

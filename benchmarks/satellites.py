@@ -45,7 +45,7 @@ class Satellite:
     def __init__(self, node: Node, who: Identity) -> None:
         self.node = node
         self.hanging = False
-        self._application = Unhurried(node, who)  # type: ignore[arg-type]  # the loop is the only thread
+        self._application = Unhurried(node, who)
         self._polls: dict[Reply, tuple[dict[str, Any], int]] = {}
         self._held: list[tuple[dict[str, Any], Reply]] = []
         self._timer: asyncio.TimerHandle | None = None

@@ -138,8 +138,8 @@ def first_orders(of: Picture, cluster: str) -> Iterator[tuple[str, Sync]]:
     """What brings each simulated node to the state that the database tells of; of a term before any other."""
     wanted: dict[str, list[ResourceDefinition]] = {name: [] for name in of.nodes}
     for each in of.definitions.values():
-        for node in orders.nodes_of(each):
-            wanted[node].append(each)
+        for place in orders.nodes_of(each):
+            wanted[place].append(each)
     for name, node in of.nodes.items():
         resources = (orders.wanted_resource(of, each, name) for each in wanted[name])
         yield (

@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import processes, seed
 from benchmarks.load import Done
-from benchmarks.processes import Client, Ports, Running
+from benchmarks.processes import Client, Echo, Ports, Running
 from benchmarks.seed import Scale
 from benchmarks.table import Figure, p99, timing
 from orlop.controller.cluster_key import ClusterKeys
@@ -21,6 +22,19 @@ EVERY = "/v1/view/resources"
 PAUSE = 0.005  # seconds between two reads of one resource
 STARTS = 3
 LISTS = 50
+INDENT = "    "
+
+
+class Reads(NamedTuple):
+    """Seconds of each read, and of a bare echo right after it."""
+
+    times: list[float]
+    echoes: list[float]
+
+    def figures(self, name: str, wanted: float) -> Iterator[Figure]:
+        yield p99(f"{name}, p99", self.times, wanted)
+        yield timing(f"{INDENT}median", self.times)
+        yield p99(f"{INDENT}a bare echo on this machine meanwhile, p99", self.echoes)
 
 
 class Simulated:
@@ -47,6 +61,8 @@ class Simulated:
             opening.callback(self.controller.end)
             self.client = Client(self.ports.rest)
             opening.callback(self.client.close)
+            self.echo = Echo(self.directory / "echo.log")
+            opening.callback(self.echo.end)
             self.wait_online()
             self._stack = opening.pop_all()
         return self
@@ -90,35 +106,37 @@ class Simulated:
             yield
             done.append(Done(**json.loads(program.line())))
 
-    def read_one(self, seconds: float) -> list[float]:
-        times = []
+    def read(self, seconds: float, path: str = "") -> Reads:
+        """Read one resource after the other, or always the same path."""
+        times: list[float] = []
+        echoes: list[float] = []
         until = time.perf_counter() + seconds
         number = 0
         while time.perf_counter() < until:
             number = (number + 7) % self.scale.resources
-            times.append(self.client.timed(f"{EVERY}?resources={seed.resource_name(number)}"))
+            times.append(self.client.timed(path or f"{EVERY}?resources={seed.resource_name(number)}"))
+            echoes.append(self.echo.timed())
             time.sleep(PAUSE)
-        return times
+        return Reads(times, echoes)
 
-    def during(self, clients: int, kind: str) -> tuple[list[float], Done]:
-        """Times of reading one resource while others are at work."""
+    def during(self, clients: int, kind: str, path: str = "") -> Reads:
+        """Reads while others are at work."""
         done: list[Done] = []
         with self.load(clients, kind, done):
-            times = self.read_one(self.seconds * 0.8)
-        return times, done[0]
+            return self.read(self.seconds * 0.8, path)
 
 
 def figures(directory: Path, scale: Scale, seconds: float) -> Iterator[Figure]:
     with Simulated(directory, scale, seconds) as bench:
         yield Figure("controller start to serving", statistics.median(bench.starts), "s", 5)
         yield from _lists(bench)
-        yield p99("one resource, p99", bench.read_one(seconds / 2), 10)
+        yield from bench.read(seconds / 2).figures("one resource", 10)
         yield from _spawning(bench)
         yield from _reads(bench, "")
         yield from _memory(bench)
         bench.satellites.tell(f"hang {scale.nodes // 3}")
-        yield from _reads(bench, ", a third of the satellites hang")
         yield from _waiting(bench)
+        yield from _reads(bench, ", a third of satellites hanging")
         bench.satellites.tell("hang 0")
 
 
@@ -129,12 +147,10 @@ def _lists(bench: Simulated) -> Iterator[Figure]:
 
 
 def _reads(bench: Simulated, when: str) -> Iterator[Figure]:
-    times, _ = bench.during(20, "spawn")
-    yield p99(f"one resource, p99, while 20 clients create{when}", times, 10)
-    times, done = bench.during(1, "list")
-    yield p99(f"one resource, p99, while another lists all{when}", times, 60)
-    done_creating: list[Done] = []
-    with bench.load(20, "spawn", done_creating):
+    yield from bench.during(20, "spawn").figures(f"one resource while 20 clients create{when}", 10)
+    yield from bench.during(1, "list").figures(f"one resource while another lists all{when}", 60)
+    done: list[Done] = []
+    with bench.load(20, "spawn", done):
         time.sleep(bench.seconds * 0.1)
         lists = [bench.client.timed(EVERY) for _ in range(5)]
     yield timing(f"list of all while 20 clients create{when}", lists, 300)
@@ -149,11 +165,11 @@ def _spawning(bench: Simulated) -> Iterator[Figure]:
     (result,) = done
     if result.failures:
         print(f"  {len(result.failures)} requests failed, for example: {result.failures[0]}")
-    yield Figure("resources spawned by 8 clients", result.count / result.seconds, "/s", 100, at_least=True)
+    yield Figure("resources spawned by 8 clients", result.requests / result.seconds, "/s", 100, at_least=True)
     if result.times:
-        yield timing("  one of them, median", result.times)
-        yield Figure("  controller, processor", (after[0] - before[0]) / result.count * 1000, "ms each")
-        yield Figure("  simulated nodes, processor", (after[1] - before[1]) / result.count * 1000, "ms each")
+        yield timing(f"{INDENT}one of them, median", result.times)
+        yield Figure(f"{INDENT}controller, processor", (after[0] - before[0]) / result.requests * 1000, "ms each")
+        yield Figure(f"{INDENT}simulated nodes, processor", (after[1] - before[1]) / result.requests * 1000, "ms each")
 
 
 def _memory(bench: Simulated) -> Iterator[Figure]:
@@ -162,17 +178,11 @@ def _memory(bench: Simulated) -> Iterator[Figure]:
         bench.client.timed(EVERY)
     with bench.load(8, "list", done):
         pass
-    yield Figure(f"controller memory after {LISTS + done[0].count} lists", bench.controller.memory, "MiB", 400)
+    yield Figure(f"controller memory after {LISTS + done[0].requests} lists", bench.controller.memory, "MiB", 400)
 
 
 def _waiting(bench: Simulated) -> Iterator[Figure]:
     """Resources on satellites that hang: their requests wait."""
-    done: list[Done] = []
-    with bench.load(16, "spawn", done):
-        times = []
-        until = time.perf_counter() + bench.seconds * 0.8
-        while time.perf_counter() < until:
-            times.append(bench.client.timed("/health"))
-            time.sleep(PAUSE)
-    yield p99("/health, p99, while 16 requests wait", times, 10)
-    yield Figure("/health, worst, while 16 requests wait", max(times) * 1000, "ms", 1000)
+    reads = bench.during(16, "spawn", "/health")
+    yield from reads.figures("/health while 16 requests wait", 10)
+    yield Figure(f"{INDENT}worst", max(reads.times) * 1000, "ms")

@@ -9,7 +9,7 @@ from orlop.model import ReportedPool, StoragePool, key
 THIN_RATIO = 20.0
 KEYS = ("MaxFreeCapacityOversubscriptionRatio", "MaxTotalCapacityOversubscriptionRatio")
 GENERAL = "MaxOversubscriptionRatio"
-NAMES = (GENERAL, *KEYS)
+NAMES = frozenset((GENERAL, *KEYS))
 
 
 def ratios(picture: Picture, pool: StoragePool) -> tuple[float, float, float]:
@@ -17,7 +17,7 @@ def ratios(picture: Picture, pool: StoragePool) -> tuple[float, float, float]:
     definition = picture.pool_definitions.get(key(pool.name))
     inherited = definition.props if definition else {}
     # Placement asks for every pool of the cluster, and hardly any says a word about it.
-    if not any(name in props for props in (pool.props, inherited, picture.controller.props) for name in NAMES):
+    if all(NAMES.isdisjoint(props) for props in (pool.props, inherited, picture.controller.props)):
         return THIN_RATIO, THIN_RATIO, THIN_RATIO
     objects = {
         Kind.STORAGE_POOL: Source(pool.name, pool.props),

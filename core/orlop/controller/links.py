@@ -17,7 +17,7 @@ from orlop.transport.messages import Fence, PhysicalDevice
 log = logging.getLogger(__name__)
 
 RECONNECT = 2.0  # seconds between attempts to reach a node that is away, with jitter
-POLL = 20.0  # seconds a poll waits at the satellite
+POLL = 5.0  # seconds a poll waits at the satellite: one that hangs is known to be away soon after
 SYNCS = 16  # full syncs at a time
 
 
@@ -72,8 +72,10 @@ class Worker:
             self._wake.clear()
 
     def _connect(self) -> bool:
+        if not self.link.connect():  # outside the turn: a satellite that hangs must not keep others from theirs
+            return False
         with self._syncs:
-            if not self.link.connect() or not self.link.push():
+            if not self.link.push():
                 return False
         self._reconnected.set()
         return True

@@ -6,13 +6,14 @@ Every candidate that is turned down keeps its reason, and the error prints them,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 from orlop.codes import Fail
 from orlop.controller.capacity import usable_free
 from orlop.controller.picture import Picture
-from orlop.controller.reported import Reported
+from orlop.controller.reported import Reported, Status
 from orlop.drivers import STORAGE, Drivers
 from orlop.errors import Refused, UnknownDriver
 from orlop.model import Node, ResourceDefinition, SelectFilter, StoragePool, key
@@ -73,8 +74,9 @@ def place(
             continue
         found.append(candidate)
         largest = max(largest, candidate.free)
-    for candidate in sorted(found, key=lambda c: (-(c.free / largest + weight(size, c.pool)), _names(c))):
-        best.setdefault(key(candidate.node.name), candidate)
+    ranked = [(-(c.free / largest + weight(size, c.pool)), *_names(c), c) for c in found]
+    for _, node, _, candidate in sorted(ranked, key=itemgetter(0, 1, 2)):
+        best.setdefault(node, candidate)
     chosen = _spread(list(best.values()), wanted, rule, _existing_nodes(cluster.picture, existing))
     if chosen is None:
         raise NotEnoughNodes(wanted, size, _explain(cluster, rule, existing, reasons, best))
@@ -100,7 +102,7 @@ def candidates(
             why = "not one of the wanted storage pools"
         elif rule.providers and pool.provider not in rule.providers:
             why = f"its provider is {pool.provider}"
-        elif pool.props.get("AutoplaceTarget", "true").lower() == "false":
+        elif _is_no_target(pool.props):
             why = "AutoplaceTarget is false"
         else:
             free, why = _space(cluster, pool, size)
@@ -131,17 +133,21 @@ def _node_problem(
         return f"it is marked {', '.join(sorted(flags))}"
     if rule.node_names and key(node.name) not in {key(name) for name in rule.node_names}:
         return "not one of the wanted nodes"
-    if node.props.get("AutoplaceTarget", "true").lower() == "false":
+    if _is_no_target(node.props):
         return "AutoplaceTarget is false"
     if existing and any(key(r.node) == key(node.name) for r in existing.resources):
         return f"it already has {existing.name}"
-    if not cluster.reported.online(node.name):
+    report = cluster.reported.nodes.get(key(node.name))
+    if report is None or report.status is not Status.ONLINE:
         return "it is offline"
-    info = cluster.reported.node(node.name).info
-    missing = [s for s in info.layers if s.name in layers and not s.usable] if info else []
+    missing = [s for s in report.info.layers if s.name in layers and not s.usable] if report.info else []
     if missing:
         return "; ".join(f"layer {s.name}: {', '.join(s.reasons)}" for s in missing)
     return _neighbours(cluster.picture, node, rule) or _fixed_values(node, rule)
+
+
+def _is_no_target(props: Mapping[str, str]) -> bool:
+    return "AutoplaceTarget" in props and props["AutoplaceTarget"].lower() == "false"
 
 
 def _neighbours(picture: Picture, node: Node, rule: SelectFilter) -> str | None:
@@ -157,6 +163,8 @@ def _neighbours(picture: Picture, node: Node, rule: SelectFilter) -> str | None:
 
 def _fixed_values(node: Node, rule: SelectFilter) -> str | None:
     """Rules that name a value (`key=value`) and need no look at other replicas."""
+    if not rule.replicas_on_same and not rule.replicas_on_different:
+        return None
     for name, _, value in (text.partition("=") for text in rule.replicas_on_same):
         if name not in node.props:
             return f"it lacks the property {name}"

@@ -118,6 +118,7 @@ class Service:
         links.start()
         self._opened.callback(links.stop)
         gc.freeze()  # what was loaded stays; collecting garbage need not look at it again and again
+        gc.set_threshold(20_000)  # a request makes thousands of values and leaves hardly any cycle behind
 
     def dial(self, node: Node, fence: Fence) -> Channel:
         """The connection to a satellite over the node's active interface; raises `TransportError`."""
@@ -162,4 +163,4 @@ def few_arenas() -> None:
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
     threading.stack_size(512 * 1024)
-    sys.setswitchinterval(0.001)  # a small answer must not wait 5 ms for each of many busy threads
+    sys.setswitchinterval(0.0003)  # seconds; a small answer must not wait 5 ms for each of many busy threads

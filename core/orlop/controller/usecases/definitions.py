@@ -143,6 +143,7 @@ def delete(core: Core, name: str) -> Answers:
     if core.picture.definition(name) is None:
         answers.warning(f"Resource definition '{name}' not found.", Warn.NOT_FOUND)
         return answers
+    guards.look_again(core, name)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         _deletable(core, definition)
@@ -314,6 +315,7 @@ def delete_volume(core: Core, name: str, number: int) -> Answers:
     if all(v.number != number for v in found.volume_definitions):
         answers.warning(f"Volume definition {number} of '{name}' not found.", Warn.NOT_FOUND)
         return answers
+    guards.look_again(core, name)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         volume = lookup.volume_definition(definition, number)

@@ -96,6 +96,7 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
     if found is None or all(key(r.node) != key(node) for r in found.resources):
         answers.warning(f"Resource '{name}' on node '{node}' not found.", Warn.NOT_FOUND)
         return answers
+    guards.look_again(core, name, node)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         resource = lookup.resource(definition, node)
@@ -128,6 +129,7 @@ def delete_all(core: Core, name: str, delete_definition: bool) -> Answers:
     if delete_definition:
         return definitions.delete(core, name)
     answers = Answers(codes.DELETE, Subject.RSC, RscDfn=name)
+    guards.look_again(core, name)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         guards.no_operation(definition)
@@ -168,6 +170,8 @@ def deactivate(core: Core, name: str, node: str) -> Answers:
 
 def _switch(core: Core, name: str, node: str, active: bool) -> Answers:
     word = "activated" if active else "deactivated"
+    if not active:
+        guards.look_again(core, name, node)
     answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
