@@ -125,7 +125,7 @@ class Story:
         self.say(f"40 files with {size(self.files)} bytes on volume 0, 16 MiB without any file system on volume 1.")
         self.tree = tree_hash(self.files)
         self.say(f"sha256 of all files: {self.tree}")
-        self.unmount(self.files, "data")
+        self.unmount(self.files)
         other = next(name for name in self.names if name != self.home and self.cluster.volumes("data", name))
         here, there = device_hash(files), device_hash(self.device(0, other))
         self.agree(f"the copy on {other} is an unrelated one: it has none of this", here != there)
@@ -156,7 +156,7 @@ class Story:
         self.compare("copy", "before")
         self.do(f"mount {self.file_system.mount_copy}{self.device(0, resource='copy')} {self.copied}")
         self.agree(f"sha256 of all files is {self.tree} again", tree_hash(self.copied) == self.tree)
-        self.unmount(self.copied, "copy")
+        self.unmount(self.copied)
 
     def grow(self) -> None:
         self.chapter("A volume grows while its file system is mounted and in use")
@@ -170,7 +170,7 @@ class Story:
 
     def roll_back(self) -> None:
         self.chapter("Back to a snapshot")
-        self.unmount(self.files, "data")
+        self.unmount(self.files)
         self.keep_images("grown")
         self.do("orlop snapshot create data grown")
         self.do(f"mount {self.device(0)} {self.files}")
@@ -178,7 +178,7 @@ class Story:
         for file in self.files.glob("file-*"):
             file.unlink()
         Path(self.device(1)).write_bytes(noise(16 * MIB, seed=5))
-        self.unmount(self.files, "data")
+        self.unmount(self.files)
         self.do("orlop snapshot rollback data grown")
         self.compare("data", "grown")
         self.do(f"mount {self.device(0)} {self.files}")
@@ -204,7 +204,7 @@ class Story:
 
     def hand_over(self) -> None:
         self.chapter("It is yours now")
-        self.unmount(self.files, "data")
+        self.unmount(self.files)
         self.do("orlop resource list")
         program = Path(self.cluster.environment()["PATH"].split(":")[0]) / "orlop"
         self.say(
@@ -217,7 +217,7 @@ class Story:
 
     def delete(self) -> None:
         self.chapter("Everything is deleted")
-        self.unmount(self.files, "data")
+        self.unmount(self.files)
         for snapshot in ("before", "grown"):
             self.do(f"orlop snapshot delete data {snapshot}")
         for resource in ("data", "copy"):
@@ -240,15 +240,8 @@ class Story:
     def device(self, number: int, node: str = "", resource: str = "data") -> str:
         return self.cluster.device(resource, node or self.home, number)
 
-    def unmount(self, folder: Path, resource: str) -> None:
-        """A node looks every few seconds for who uses its volumes; until it has, they count as in use."""
-
-        def unused() -> bool:
-            found = self.cluster.get(f"/v1/view/resources?resources={resource}&nodes={self.home}")
-            return not found[0]["state"].get("in_use")
-
+    def unmount(self, folder: Path) -> None:
         self.do(f"umount {folder}")
-        self.cluster.wait(f"{resource} is no longer in use", unused)
 
     def fill(self, directory: Path, seed: int, start: int = 0, count: int = 40) -> None:
         """Files of about 500 KB that no other seed makes."""

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from tests.api.cluster import Cluster
 
 from orlop.controller.api import create_application
 from orlop.controller.error_reports import ErrorReports
+from tests.api.cluster import Cluster
 
 MISSING = pytest.StashKey[int]()
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from tests.api.cluster import Cluster
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
 from orlop.controller.error_reports import ErrorReports
+from tests.api.cluster import Cluster
 
 PARSE_ERROR = -3458764513820540931
 

@@ -1,5 +1,6 @@
 """The OpenAPI document, and random requests made from it."""
 
+import gzip
 import json
 from typing import Any
 
@@ -7,14 +8,14 @@ import pytest
 import schemathesis
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings, strategies
-from tests.api.cluster import Cluster
-from tests.api.test_views import deployed, with_node
 
 from orlop.codes import Fail
 from orlop.controller.api import create_application
 from orlop.controller.api.table import every_route
 from orlop.controller.error_reports import ErrorReports
 from orlop.model import ResourceDefinition
+from tests.api.cluster import Cluster
+from tests.api.test_views import deployed, with_node
 
 STREAMS = "text/event-stream"
 NOTHING = ResourceDefinition(name="none", uuid="none", group="none", layers=())
@@ -88,11 +89,13 @@ def test_random_requests_never_meet_a_fault(schema: Any, random_cluster: Cluster
         if known:
             case.path_parameters = {name: KNOWN.get(name, "x") for name in case.path_parameters or {}}
         answer = case.call()
-        assert b"Traceback" not in answer.content
+        content = gzip.decompress(answer.content) if answer.content[:2] == b"\x1f\x8b" else answer.content
+        assert b"Traceback" not in content
         if answer.status_code >= 400:
-            for entry in json.loads(answer.content):
+            entries = json.loads(content)
+            assert any(entry["ret_code"] < 0 for entry in entries)
+            for entry in entries:
                 assert isinstance(entry["message"], str)
                 assert entry["ret_code"] & 0x7FFF != Fail.IMPL_ERROR, entry
-            assert json.loads(answer.content)[0]["ret_code"] < 0 or len(json.loads(answer.content)) > 1
 
     answered()

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+
+from orlop.codes import Fail
 from tests.api.cluster import Cluster
 from tests.api.test_conventions import code, entries
 from tests.api.test_views import deployed
-
-from orlop.codes import Fail
 
 GROUP = "/v1/resource-groups/fast"
 FILTER = {

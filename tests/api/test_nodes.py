@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from tests.api.cluster import Cluster
-from tests.api.test_conventions import code, entries, node
-from tests.api.test_views import deployed, put
 
 from orlop import codes
 from orlop.codes import Fail, Warn
 from orlop.model import NodeSnapshot, Resource, ResourceDefinition, Snapshot, SnapshotVolume, SnapshotVolumeDefinition
+from tests.api.cluster import Cluster
+from tests.api.test_conventions import code, entries, node
+from tests.api.test_views import deployed, put
 
 
 def interfaces(api: FlaskClient, name: str = "alpha") -> dict[str, dict[str, Any]]:
@@ -101,6 +101,7 @@ def test_exactly_one_interface_is_active(api: FlaskClient) -> None:
     assert code(entries(refused)[0]) == Fail.MISSING_STLT_CONN
     body = {"name": "other", "address": "10.0.0.1", "satellite_port": "3366", "is_active": True}
     api.post("/v1/nodes/alpha/net-interfaces", json=body)
+    api.put("/v1/nodes/alpha/net-interfaces/default", json={"is_active": False})
     assert {n: i.get("is_active", False) for n, i in interfaces(api).items()} == {"default": False, "other": True}
     assert api.delete("/v1/nodes/alpha/net-interfaces/other").status_code == 200
     assert interfaces(api)["default"]["is_active"] is True

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from tests.api.cluster import Cluster
-from tests.api.test_conventions import code, entries, node
-from tests.api.test_views import deployed
 
 from orlop.codes import Fail, Warn
 from orlop.model import GIB
 from orlop.transport.messages import PhysicalDevice
+from tests.api.cluster import Cluster
+from tests.api.test_conventions import code, entries, node
+from tests.api.test_views import deployed
 
 POOLS = "/v1/nodes/alpha/storage-pools"
 FOLDER = {"StorDriver/StorPoolName": "/srv/orlop"}
@@ -129,6 +129,7 @@ def test_an_unused_pool_with_another_backing_is_another_pool(api: FlaskClient, c
     after = cluster.core.picture.pools["alpha", "pool"]
     assert after.new
     assert after.uuid != before.uuid
+    assert "free_capacity" not in api.get(f"{POOLS}/pool").get_json()  # what is known is about the former one
 
 
 def test_pool_definitions_come_and_go(api: FlaskClient) -> None:

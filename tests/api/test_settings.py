@@ -5,12 +5,12 @@ import re
 
 import pytest
 from flask.testing import FlaskClient
-from tests.api.cluster import Cluster
-from tests.api.test_conventions import code, entries
-from tests.api.test_views import deployed
 
 from orlop.codes import Fail, Warn
 from orlop.controller.error_reports import ErrorReports
+from tests.api.cluster import Cluster
+from tests.api.test_conventions import code, entries
+from tests.api.test_views import deployed
 
 
 def test_the_version_has_what_clients_read_blindly(api: FlaskClient) -> None:

@@ -8,14 +8,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
-from tests.api.cluster import Cluster
-from tests.api.test_conventions import entries, node
-from tests.api.test_views import deployed, seen
 from werkzeug.test import TestResponse
 
 from orlop.controller.api.limits import Busy, Limits
 from orlop.controller.events import DEEPEST
 from orlop.model import Presence
+from tests.api.cluster import Cluster
+from tests.api.test_conventions import entries, node
+from tests.api.test_views import deployed, seen
 
 
 def listen(api: FlaskClient, path: str) -> tuple[TestResponse, Iterator[bytes]]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from flask.testing import FlaskClient
 from msgspec.structs import replace
-from tests.api.cluster import Cluster
 
 from orlop.controller import orders
 from orlop.model import (
@@ -25,6 +24,7 @@ from orlop.model import (
     VolumeDefinition,
 )
 from orlop.transport.messages import Report
+from tests.api.cluster import Cluster
 
 
 def put(cluster: Cluster, *values: Any) -> None:

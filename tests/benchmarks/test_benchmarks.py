@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from benchmarks.__main__ import run
 from benchmarks.seed import Scale
 from benchmarks.table import Figure

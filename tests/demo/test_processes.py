@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,10 @@ def record(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def program(record: Path, tmp_path: Path) -> Iterator[Program]:
-    started = processes.start([sys.executable, "-c", SLEEPER, f"{tmp_path}/sleeper"], record, tmp_path / "log")
+    log = tmp_path / "log"
+    started = processes.start([sys.executable, "-c", SLEEPER, f"{tmp_path}/sleeper"], record, log)
+    while started.alive and "up" not in log.read_text():
+        time.sleep(0.01)
     yield started
     started.kill()
 

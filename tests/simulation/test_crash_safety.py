@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from orlop.controller import wire
-from orlop.controller.usecases import definitions, resources, snapshots, spawning
+from orlop.controller.usecases import definitions, resources, restoring, rolling_back, snapshots, spawning
 from orlop.errors import OrlopError
 from orlop.model import KIB, Presence, key
-from orlop.testing.cluster import POOL, ControllerCrash, SimulatedCluster
+from orlop.testing.cluster import POOL, SimulatedCluster
+from orlop.testing.commits import ControllerCrash
 from orlop.testing.disk import BLOCK
 
 SEQUENCES = int(os.environ.get("ORLOP_TEST_SEQUENCES", "500"))
@@ -117,12 +118,12 @@ class Cluster(RuleBasedStateMachine):
         if self.cluster.core.picture.definition(into) is None:
             definition = wire.ResourceDefinition(name=into)
             self.ask(definitions.create, wire.ResourceDefinitionCreate(resource_definition=definition))
-            self.ask(snapshots.restore_volume_definitions, name, snapshot, body)
-        self.ask(snapshots.restore_resource, name, snapshot, body)
+            self.ask(restoring.restore_volume_definitions, name, snapshot, body)
+        self.ask(restoring.restore_resource, name, snapshot, body)
 
     @rule(name=NAMES, snapshot=SNAPSHOTS)
     def roll_back(self, name, snapshot):
-        self.ask(snapshots.rollback, name, snapshot, wire.SnapshotRollback())
+        self.ask(rolling_back.rollback, name, snapshot, wire.SnapshotRollback())
 
     # -- users ----------------------------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ import pytest
 from orlop.codes import ERROR, WARNING, Fail, Warn
 from orlop.controller import wire
 from orlop.controller.reported import Status
-from orlop.controller.usecases import definitions, nodes, pools, resources, snapshots, spawning
+from orlop.controller.usecases import definitions, nodes, pools, resources, restoring, rolling_back, snapshots, spawning
 from orlop.errors import Refused
 from orlop.model import GIB, Presence, key
-from orlop.testing.cluster import POOL, ControllerCrash
+from orlop.testing.cluster import POOL
+from orlop.testing.commits import ControllerCrash
 from orlop.testing.disk import BLOCK
 
 TOKEN = b"data".ljust(BLOCK, b".")
@@ -142,6 +143,20 @@ def test_a_volume_in_use_is_not_deleted(cluster, spawn):
     assert not cluster.core.picture.definition("web").deleting
 
 
+def test_a_volume_that_was_just_closed_is_deleted_at_once(cluster, spawn):
+    """The report that it is in use is some seconds old; the satellite looks again before anybody is refused."""
+    spawn(count=1)
+    node = cluster.core.picture.definition("web").resources[0].node
+    disk = cluster.nodes[node].host.disk
+    opened = device(cluster, node)
+    disk.use(opened, "/mnt")
+    cluster.run(30.0)
+    assert cluster.core.reported.current(node, "web").volumes[0].in_use
+    disk.release(opened)
+    assert not definitions.delete(cluster.core, "web").failed
+    assert files(cluster, node) == []
+
+
 def test_a_volume_that_comes_into_use_meanwhile_keeps_its_data(cluster, spawn):
     """The controller did not know it yet; the satellite looks again right before it detaches."""
     spawn(count=1)
@@ -202,7 +217,7 @@ def test_a_rollback_brings_the_data_back_and_nothing_else_is_lost(cluster, spawn
     disk.write(device(cluster, node), 0, TOKEN)
     snapshots.create(cluster.core, "web", wire.Snapshot(name="snap1"))
     disk.write(device(cluster, node), 0, b"other".ljust(BLOCK, b"."))
-    assert not snapshots.rollback(cluster.core, "web", "snap1", wire.SnapshotRollback()).failed
+    assert not rolling_back.rollback(cluster.core, "web", "snap1", wire.SnapshotRollback()).failed
     assert disk.read(device(cluster, node), 0, BLOCK) == TOKEN
 
 
@@ -213,7 +228,7 @@ def test_a_rollback_in_use_changes_nothing(cluster, spawn):
     snapshots.create(cluster.core, "web", wire.Snapshot(name="snap1"))
     disk.write(device(cluster, node), 0, TOKEN)
     disk.use(device(cluster, node), "qemu")  # the controller does not know it yet
-    answers = snapshots.rollback(cluster.core, "web", "snap1", wire.SnapshotRollback())
+    answers = rolling_back.rollback(cluster.core, "web", "snap1", wire.SnapshotRollback())
     assert answers.failed
     cluster.run(60.0)
     assert disk.read(device(cluster, node), 0, BLOCK) == TOKEN
@@ -226,7 +241,7 @@ def test_a_rollback_goes_on_after_the_controller_died(cluster, spawn):
     snapshots.create(cluster.core, "web", wire.Snapshot(name="snap1"))
     cluster.store.crash_at(2, written=True)  # the step from closing to replacing
     with pytest.raises(ControllerCrash):
-        snapshots.rollback(cluster.core, "web", "snap1", wire.SnapshotRollback())
+        rolling_back.rollback(cluster.core, "web", "snap1", wire.SnapshotRollback())
     assert cluster.store.committed.definition("web").operations[0].state == "replacing"
     cluster.start_controller()
     cluster.run(60.0)
@@ -246,8 +261,8 @@ def test_a_new_resource_restored_from_a_snapshot_holds_its_data(cluster, spawn):
     target = wire.ResourceDefinition(name="copy")
     definitions.create(cluster.core, wire.ResourceDefinitionCreate(resource_definition=target))
     body = wire.SnapshotRestore(to_resource="copy")
-    snapshots.restore_volume_definitions(cluster.core, "web", "snap1", body)
-    assert not snapshots.restore_resource(cluster.core, "web", "snap1", body).failed
+    restoring.restore_volume_definitions(cluster.core, "web", "snap1", body)
+    assert not restoring.restore_resource(cluster.core, "web", "snap1", body).failed
     assert disk.read(device(cluster, node, "copy_00000"), 0, BLOCK) == TOKEN
 
 

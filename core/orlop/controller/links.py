@@ -17,7 +17,7 @@ from orlop.transport.messages import Fence, PhysicalDevice
 log = logging.getLogger(__name__)
 
 RECONNECT = 2.0  # seconds between attempts to reach a node that is away, with jitter
-POLL = 20.0  # seconds a poll waits at the satellite
+POLL = 5.0  # seconds a poll waits at the satellite: one that hangs is known to be away soon after
 SYNCS = 16  # full syncs at a time
 
 

@@ -36,7 +36,7 @@ from orlop.transport.messages import Fence
 
 log = logging.getLogger(__name__)
 
-THREADS = 64  # of the REST server; waiting requests and event streams take at most half of them
+THREADS = 128  # of the REST server; waiting requests and event streams take at most half of them
 SATELLITE_PORTS = {"PLAIN": 3366, "SSL": 3367}
 M_ARENA_MAX = -8  # mallopt(3)
 ARENAS = 2
@@ -109,7 +109,6 @@ class Service:
             connection_limit=2000,
             channel_timeout=300,
             clear_untrusted_proxy_headers=True,
-            send_bytes=1,  # event streams must not be held back until a buffer is full
             asyncore_use_poll=True,
             ident=None,
         )

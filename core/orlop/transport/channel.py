@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 3.0
 ORDER_SECONDS = 30.0
-GRACE_SECONDS = 10.0  # on top of what a long poll may wait
+GRACE_SECONDS = 5.0  # on top of what a long poll may wait
 LARGEST_ANSWER = 256 << 20
 T = TypeVar("T")
 

@@ -17,15 +17,17 @@ from orlop.controller.api import envelope
 from orlop.controller.api.identity import authenticate
 from orlop.controller.api.limits import LARGEST_BODY, Limits
 from orlop.controller.api.paths import SLASH, Paths
-from orlop.controller.api.requests import Call, Query, parse
+from orlop.controller.api.requests import BadRequest, Call, Query, parse
 from orlop.controller.api.routes import Route
 from orlop.controller.api.site import Site
 from orlop.controller.api.table import every_route
 from orlop.controller.core import Core
 from orlop.controller.error_reports import ErrorReports
-from orlop.errors import OrlopError, Refused
+from orlop.errors import OrlopError, Refused, UnknownDriver
 
 log = logging.getLogger(__name__)
+# What the client got wrong is told to the client; a report would help nobody.
+OF_THE_CLIENT = (Refused, BadRequest, UnknownDriver)
 Wsgi = Callable[..., Iterable[bytes]]
 
 CORS = {
@@ -108,7 +110,7 @@ def _serve(core: Core, site: Site, route: Route, arguments: dict[str, Any]) -> R
     except OrlopError as error:
         if error.code in route.absent:
             return envelope.respond(envelope.nothing_to_delete(error, route.about, references), route.status)
-        report = "" if isinstance(error, Refused) else site.reports.write(error, _place())
+        report = "" if isinstance(error, OF_THE_CLIENT) else site.reports.write(error, _place())
         return envelope.refusal(error, route.operation, route.about, references, report)
     except HTTPException:
         raise

@@ -8,7 +8,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
 from orlop.controller.api.routes import PAGED, Routes
 from orlop.controller.api.views import groups as view
-from orlop.controller.usecases import groups, lookup, spawning
+from orlop.controller.usecases import free_space, groups, lookup, spawning
 
 route = Routes("resource groups", Subject.RSC_GRP)
 LIST = "/v1/resource-groups"
@@ -91,13 +91,13 @@ def adjust_all(call: Call) -> Answers:
 
 @route("GET", f"{ONE}/query-max-volume-size", answer=wire.MaxVolumeSizes)
 def max_volume_sizes_of(call: Call, resource_group: str) -> wire.MaxVolumeSizes:
-    return spawning.max_volume_sizes(call.core, None, resource_group)
+    return free_space.max_volume_sizes(call.core, None, resource_group)
 
 
 @route("OPTIONS", "/v1/query-max-volume-size", body=wire.AutoSelectFilter, answer=wire.MaxVolumeSizes)
 def max_volume_sizes(call: Call) -> wire.MaxVolumeSizes:
     """The verb is OPTIONS, with a body."""
-    return spawning.max_volume_sizes(call.core, call.body, None)
+    return free_space.max_volume_sizes(call.core, call.body, None)
 
 
 @route(
@@ -108,7 +108,7 @@ def max_volume_sizes(call: Call) -> wire.MaxVolumeSizes:
     waits=False,
 )
 def size_info(call: Call, resource_group: str) -> wire.QuerySizeInfoResponse:
-    return spawning.query_size_info(call.core, resource_group, call.body)
+    return free_space.query_size_info(call.core, resource_group, call.body)
 
 
 @route(
@@ -119,4 +119,4 @@ def size_info(call: Call, resource_group: str) -> wire.QuerySizeInfoResponse:
     waits=False,
 )
 def all_size_info(call: Call) -> wire.QueryAllSizeInfoResponse:
-    return spawning.query_all_size_info(call.core, call.body)
+    return free_space.query_all_size_info(call.core, call.body)

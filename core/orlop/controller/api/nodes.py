@@ -101,7 +101,11 @@ def delete_interface(call: Call, node: str, netinterface: str) -> Answers:
 
 @route("GET", "/v1/node-connections", answer=tuple[wire.NodeConnection, ...], query={"node_a": str, "node_b": str})
 def connections(call: Call) -> list[wire.NodeConnection]:
-    wanted = {key(name) for name in (call.query.text("node_a"), call.query.text("node_b")) if name}
+    """Of two named nodes always one, python-linstor takes the first; else those that have properties."""
+    names = [name for name in (call.query.text("node_a"), call.query.text("node_b")) if name]
+    if len(names) == 2:
+        return [view.connection(node_connections.find(call.core.picture, *names))]
+    wanted = {key(name) for name in names}
     found = sorted(call.core.picture.node_connections.items())
     return [view.connection(connection) for pair, connection in found if wanted <= set(pair)]
 

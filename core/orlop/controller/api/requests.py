@@ -96,9 +96,22 @@ def parse(data: bytes, kind: Any) -> Any:
         raise BadRequest(str(error)) from None
 
 
+def _texts(props: dict[str, Any]) -> dict[str, Any]:
+    """Values of properties are texts; clients send them as numbers and booleans too."""
+    texts = {name: value for name, value in props.items() if value is not None}
+    for name, value in texts.items():
+        if isinstance(value, bool | int | float):
+            texts[name] = msgspec.json.encode(value).decode()
+    return texts
+
+
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
+        return {
+            name: _texts(member) if isinstance(member, dict) and name.endswith("props") else _without_nulls(member)
+            for name, member in value.items()
+            if member is not None
+        }
     if isinstance(value, list):
         return [_without_nulls(member) for member in value if member is not None]
     return value

@@ -8,7 +8,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
 from orlop.controller.api.routes import PAGED, Routes
 from orlop.controller.api.views import snapshots as view
-from orlop.controller.usecases import lookup, snapshots
+from orlop.controller.usecases import lookup, restoring, rolling_back, snapshots
 
 route = Routes("snapshots", Subject.SNAPSHOT)
 DEFINITION = "/v1/resource-definitions/{resource}"
@@ -61,14 +61,14 @@ def delete(call: Call, resource: str, snapshot: str) -> Answers:
 
 @route("POST", f"{DEFINITION}/snapshot-restore-resource/{{snapshot}}", body=wire.SnapshotRestore)
 def restore_resource(call: Call, resource: str, snapshot: str) -> Answers:
-    return snapshots.restore_resource(call.core, resource, snapshot, call.body)
+    return restoring.restore_resource(call.core, resource, snapshot, call.body)
 
 
 @route("POST", f"{DEFINITION}/snapshot-restore-volume-definition/{{snapshot}}", body=wire.SnapshotRestore)
 def restore_volume_definitions(call: Call, resource: str, snapshot: str) -> Answers:
-    return snapshots.restore_volume_definitions(call.core, resource, snapshot, call.body)
+    return restoring.restore_volume_definitions(call.core, resource, snapshot, call.body)
 
 
 @route("POST", f"{DEFINITION}/snapshot-rollback/{{snapshot}}", body=wire.SnapshotRollback)
 def rollback(call: Call, resource: str, snapshot: str) -> Answers:
-    return snapshots.rollback(call.core, resource, snapshot, call.body)
+    return rolling_back.rollback(call.core, resource, snapshot, call.body)

@@ -14,6 +14,7 @@ from orlop.controller.api import (
     monitoring,
     nodes,
     pools,
+    remotes,
     resources,
     settings,
     snapshots,
@@ -35,6 +36,7 @@ SERVED = (
     statistics.route,
     events.route,
     monitoring.route,
+    remotes.route,
     extensions.route,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import msgspec
 
@@ -142,6 +143,7 @@ def delete(core: Core, name: str) -> Answers:
     if core.picture.definition(name) is None:
         answers.warning(f"Resource definition '{name}' not found.", Warn.NOT_FOUND)
         return answers
+    guards.look_again(core, name)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         _deletable(core, definition)
@@ -195,6 +197,7 @@ def with_volume(core: Core, definition: ResourceDefinition, body: wire.VolumeDef
             correction="Leave out the number to get the lowest free one.",
             code=Fail.EXISTS_VLM_DFN,
         )
+    refuse_encryption(definition, body.flags)
     volume = VolumeDefinition(
         number=number,
         uuid=core.new_uuid(),
@@ -206,12 +209,25 @@ def with_volume(core: Core, definition: ResourceDefinition, body: wire.VolumeDef
     return replace(definition, volume_definitions=tuple(volumes))
 
 
+def refuse_encryption(definition: ResourceDefinition, asked: Collection[str]) -> None:
+    """Raises when encryption is asked for (by a flag, or by passphrases) that the stack does not give."""
+    flags = {flag.upper() for flag in asked}
+    if "ENCRYPTED" in flags and "LUKS" not in definition.layers:
+        raise Refused(
+            f"A volume of '{definition.name}' cannot be encrypted: the layer stack is {', '.join(definition.layers)}.",
+            cause="Volumes are encrypted by the layer LUKS.",
+            correction="Leave the encryption out, or use a definition with LUKS in its layer stack.",
+            code=Fail.INVLD_LAYER_STACK,
+        )
+
+
 def create_volume(core: Core, name: str, request: wire.VolumeDefinitionCreate) -> Answers:
     answers = Answers(codes.CREATE, Subject.VLM_DFN, RscDfn=name)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
         guards.no_operation(definition)
+        refuse_encryption(definition, ("ENCRYPTED",) if request.passphrase else ())
         before = {v.number for v in definition.volume_definitions}
         definition = with_volume(core, definition, request.volume_definition)
         number = next(v.number for v in definition.volume_definitions if v.number not in before)
@@ -231,6 +247,7 @@ def modify_volume(core: Core, name: str, number: int, request: wire.VolumeDefini
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
         volume = lookup.volume_definition(definition, number)
+        refuse_encryption(definition, request.flags)
         props = changed(answers, Kind.VOLUME_DEFINITION, volume.props, request)
         volume = replace(volume, props=props, flags=_flags(volume.flags, request.flags))
         definition = _with_volume_definition(definition, volume)
@@ -298,6 +315,7 @@ def delete_volume(core: Core, name: str, number: int) -> Answers:
     if all(v.number != number for v in found.volume_definitions):
         answers.warning(f"Volume definition {number} of '{name}' not found.", Warn.NOT_FOUND)
         return answers
+    guards.look_again(core, name)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         volume = lookup.volume_definition(definition, number)

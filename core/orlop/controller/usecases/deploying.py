@@ -11,7 +11,7 @@ from orlop.controller import stacks
 from orlop.controller.capacity import usable_free
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
-from orlop.controller.properties import Kind, Source, effective
+from orlop.controller.properties import Effective, Kind, Source, effective
 from orlop.controller.usecases import guards
 from orlop.drivers import STORAGE
 from orlop.errors import NotFound, Refused
@@ -122,18 +122,7 @@ def _levels(
 
 def pool_for(picture: Picture, definition: ResourceDefinition, made: Resource, of: VolumeDefinition) -> StoragePool:
     """`semantics.md` section 3.2: R, VD, RD, RG, N, then the pools of existing peers, then the default."""
-    group = picture.group(definition.group)
-    node = picture.node(made.node)
-    found = effective(
-        POOL,
-        {
-            Kind.RESOURCE: Source(made.node, made.props),
-            Kind.VOLUME_DEFINITION: Source(str(of.number), of.props),
-            Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
-            Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
-            Kind.NODE: Source(made.node, node.props if node else {}),
-        },
-    )
+    found = _configured_pool(picture, definition, made.node, made.props, of)
     name = found.value if found else _peer_pool(picture, definition, made.node, of.number) or DEFAULT_POOL
     pool = picture.pool(made.node, name)
     if pool is None:
@@ -150,6 +139,29 @@ def pool_for(picture: Picture, definition: ResourceDefinition, made: Resource, o
             code=Fail.INVLD_STOR_POOL_NAME,
         )
     return pool
+
+
+def has_configured_pool(picture: Picture, definition: ResourceDefinition, node: Node) -> bool:
+    """Whether a property names the pool of some volume on a node; else a pool has to be chosen."""
+    return any(_configured_pool(picture, definition, node.name, {}, of) for of in definition.volume_definitions)
+
+
+def _configured_pool(
+    picture: Picture, definition: ResourceDefinition, at: str, props: Mapping[str, str], of: VolumeDefinition
+) -> Effective | None:
+    """`props` are those of the resource."""
+    group = picture.group(definition.group)
+    node = picture.node(at)
+    return effective(
+        POOL,
+        {
+            Kind.RESOURCE: Source(at, props),
+            Kind.VOLUME_DEFINITION: Source(str(of.number), of.props),
+            Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
+            Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
+            Kind.NODE: Source(at, node.props if node else {}),
+        },
+    )
 
 
 def _peer_pool(picture: Picture, definition: ResourceDefinition, node: str, number: int) -> str | None:

@@ -15,7 +15,7 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import lookup
+from orlop.controller.usecases import lookup, spawning
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import ResourceGroup, SelectFilter, VolumeGroup, key, names
@@ -86,8 +86,6 @@ def modify(core: Core, name: str, body: wire.ResourceGroupModify) -> Answers:
         )
         draft.put(after)
     if body.select_filter and body.select_filter.place_count is not UNSET and _used(core, group.name):
-        from orlop.controller.usecases import spawning
-
         answers.extend(spawning.adjust(core, group.name, wire.ResourceGroupAdjust()))
     return answers
 

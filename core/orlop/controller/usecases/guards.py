@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from orlop.codes import Fail
 from orlop.controller.core import Core
 from orlop.errors import Refused
-from orlop.model import Resource, ResourceDefinition
+from orlop.model import Resource, ResourceDefinition, key
+
+LOOK = 3.0  # seconds a satellite gets to see that a device was closed
 
 
 def users(core: Core, definition: ResourceDefinition, resources: Iterable[Resource]) -> list[str]:
@@ -19,6 +21,22 @@ def users(core: Core, definition: ResourceDefinition, resources: Iterable[Resour
         if report and any(v.in_use for v in report.volumes if v.uuid in uuids):
             found.append(resource.node)
     return found
+
+
+def look_again(core: Core, name: str, node: str | None = None) -> None:
+    """Before a refusal for use: a device that was just closed may still be reported as open. Waits without a lock."""
+
+    def busy() -> list[str]:
+        definition = core.picture.definition(name)
+        resources = definition.resources if definition else ()
+        chosen = [r for r in resources if node is None or key(r.node) == key(node)]
+        return users(core, definition, chosen) if definition else []
+
+    nodes = busy()
+    if nodes and core.links is not None:
+        for one in nodes:
+            core.links.pools_changed(key(one))  # an order about pools has the satellite look at everything
+        core.wait(lambda: not busy() or None, LOOK)
 
 
 def unused(core: Core, definition: ResourceDefinition, resources: Iterable[Resource], what: str) -> None:

@@ -9,6 +9,7 @@ from orlop.codes import Fail, Subject
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
+from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind
 from orlop.controller.usecases import lookup
 from orlop.controller.usecases.property_changes import changed
@@ -16,23 +17,30 @@ from orlop.errors import Refused
 from orlop.model import NodeConnection, key
 
 
+def find(picture: Picture, node_a: str, node_b: str) -> NodeConnection:
+    """The connection of two nodes; one without properties, and without a uuid, if none is kept."""
+    first, second = sorted((lookup.node(picture, node_a).name, lookup.node(picture, node_b).name), key=key)
+    if first == second:
+        raise Refused(
+            f"Node '{first}' has no connection to itself.",
+            correction="Name two nodes.",
+            code=Fail.INVLD_NODE_NAME,
+        )
+    kept = picture.node_connections.get((key(first), key(second)))
+    return kept or NodeConnection(node_a=first, node_b=second, uuid="")
+
+
 def modify(core: Core, node_a: str, node_b: str, body: wire.NodeConnectionModify) -> Answers:
     """A connection exists as long as it has a property."""
     with core.change() as draft:
-        first, second = sorted((lookup.node(draft, node_a).name, lookup.node(draft, node_b).name), key=key)
-        if first == second:
-            raise Refused(
-                f"Node '{first}' has no connection to itself.",
-                correction="Name two nodes.",
-                code=Fail.INVLD_NODE_NAME,
-            )
+        before = find(draft, node_a, node_b)
+        connection = before if before.uuid else replace(before, uuid=core.new_uuid())
+        first, second = connection.node_a, connection.node_b
         answers = Answers(codes.MODIFY, Subject.NODE_CONN, FirstNode=first, SecondNode=second)
         answers.success(f"Connection between nodes '{first}' and '{second}' is modified.", codes.MODIFIED)
-        before = draft.node_connections.get((key(first), key(second)))
-        connection = before or NodeConnection(node_a=first, node_b=second, uuid=core.new_uuid())
         after = replace(connection, props=changed(answers, Kind.NODE_CONNECTION, connection.props, body))
         if after.props:
             draft.put(after)
-        elif before:
+        elif before.uuid:
             draft.remove(before)
     return answers

@@ -13,8 +13,17 @@ from orlop.transport.messages import PhysicalDevice
 
 
 def devices(core: Core, node_name: str) -> list[wire.PhysicalStorageNode]:
-    """Of one node; raises `TransportError` while it is away."""
+    """Of one node; refused while it is away."""
     node = lookup.node(core.picture, node_name)
+    try:
+        answered = core.physical_storage(node.name)
+    except TransportError as error:
+        raise Refused(
+            f"Node '{node.name}' is not connected: its devices cannot be listed.",
+            cause=error.message,
+            correction=f"Start the satellite on '{node.name}'.",
+            code=Fail.NOT_CONNECTED,
+        ) from error
     return [
         wire.PhysicalStorageNode(
             size=d.size,
@@ -24,7 +33,7 @@ def devices(core: Core, node_name: str) -> list[wire.PhysicalStorageNode]:
             serial=d.serial or None,
             wwn=d.wwn or None,
         )
-        for d in sorted(core.physical_storage(node.name), key=lambda d: d.device)
+        for d in sorted(answered, key=lambda d: d.device)
     ]
 
 

@@ -14,7 +14,7 @@ from orlop.controller.properties import Kind
 from orlop.controller.usecases import definitions, deploying, guards, lookup, spawning, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
-from orlop.model import Resource, ResourceConnection, ResourceDefinition, key
+from orlop.model import Resource, ResourceConnection, ResourceDefinition, SelectFilter, key
 
 replace = msgspec.structs.replace
 DISKLESS_FLAGS = frozenset({"DISKLESS", "DRBD_DISKLESS", "NVME_INITIATOR", "EBS_INITIATOR"})
@@ -96,6 +96,7 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
     if found is None or all(key(r.node) != key(node) for r in found.resources):
         answers.warning(f"Resource '{name}' on node '{node}' not found.", Warn.NOT_FOUND)
         return answers
+    guards.look_again(core, name, node)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         resource = lookup.resource(definition, node)
@@ -128,6 +129,7 @@ def delete_all(core: Core, name: str, delete_definition: bool) -> Answers:
     if delete_definition:
         return definitions.delete(core, name)
     answers = Answers(codes.DELETE, Subject.RSC, RscDfn=name)
+    guards.look_again(core, name)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         guards.no_operation(definition)
@@ -168,6 +170,8 @@ def deactivate(core: Core, name: str, node: str) -> Answers:
 
 def _switch(core: Core, name: str, node: str, active: bool) -> Answers:
     word = "activated" if active else "deactivated"
+    if not active:
+        guards.look_again(core, name, node)
     answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
@@ -215,8 +219,15 @@ def make_available(core: Core, name: str, node: str, request: wire.ResourceMakeA
             correction=f"Use it on {others[0]}, or create an unrelated copy with 'orlop resource create'.",
             code=Fail.INVLD_LAYER_STACK,
         )
-    body = wire.ResourceCreate(resource=wire.Resource(node_name=target.name), layer_list=tuple(request.layer_list))
-    return create(core, name, (body,))
+    if deploying.has_configured_pool(core.picture, found, target):
+        body = wire.ResourceCreate(resource=wire.Resource(node_name=target.name), layer_list=tuple(request.layer_list))
+        return create(core, name, (body,))
+    here = SelectFilter(
+        node_names=(target.name,), additional_place_count=1, layers=tuple(layer.upper() for layer in request.layer_list)
+    )
+    definition, made = spawning.autoplace(core, answers, found.name, here)
+    waiting.deployed(core, answers, definition, made)
+    return answers
 
 
 def unmake_available(core: Core, name: str, node: str) -> Answers:
@@ -272,7 +283,7 @@ def modify_connection(
     answers = Answers(codes.MODIFY, Subject.RSC_CONN, RscDfn=name, FirstNode=node_a, SecondNode=node_b)
     with core.change() as draft:
         definition = lookup.definition(draft, name)
-        first, second = (lookup.node(draft, n).name for n in sorted((node_a, node_b), key=key))
+        first, second = (lookup.resource(definition, n).node for n in sorted((node_a, node_b), key=key))
         if first == second:
             raise Refused("A connection is between two different nodes.", code=Fail.INVLD_NODE_NAME)
         present = next((c for c in definition.connections if {c.node_a, c.node_b} == {first, second}), None)

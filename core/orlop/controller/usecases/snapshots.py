@@ -1,4 +1,4 @@
-"""Snapshots: take, delete, restore, roll back."""
+"""Snapshots: take, change, delete."""
 
 from __future__ import annotations
 
@@ -6,30 +6,27 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import stacks, wire
+from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
 from orlop.controller.progress import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import deploying, guards, lookup, waiting
+from orlop.controller.usecases import guards, lookup, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.drivers import STORAGE
-from orlop.errors import NotFound, Refused
+from orlop.errors import Refused
 from orlop.model import (
     NodeSnapshot,
-    Operation,
     Resource,
     ResourceDefinition,
     Snapshot,
     SnapshotVolume,
     SnapshotVolumeDefinition,
     Volume,
-    VolumeDefinition,
     key,
     names,
 )
-from orlop.model.node import snapshot_name
 
 replace = msgspec.structs.replace
 ENDED = frozenset({SUCCESSFUL, FAILED, DISCONNECTED})
@@ -263,10 +260,7 @@ def _not_a_source(draft: Draft, definition: ResourceDefinition, snapshot: Snapsh
             )
 
 
-# -- restore --------------------------------------------------------------------------------------------------
-
-
-def _usable(definition: ResourceDefinition, name: str) -> Snapshot:
+def usable(definition: ResourceDefinition, name: str) -> Snapshot:
     snapshot = lookup.snapshot(definition, name)
     if SUCCESSFUL not in snapshot.flags or "DELETE" in snapshot.flags:
         raise Refused(
@@ -276,214 +270,3 @@ def _usable(definition: ResourceDefinition, name: str) -> Snapshot:
             code=Fail.INVLD_SNAPSHOT_NAME,
         )
     return snapshot
-
-
-def restore_volume_definitions(core: Core, name: str, snapshot_name: str, request: wire.SnapshotRestore) -> Answers:
-    """Volume definitions of the snapshot for an existing definition that has none."""
-    answers = Answers(codes.CREATE, Subject.VLM_DFN, RscDfn=request.to_resource)
-    with core.change() as draft:
-        snapshot = _usable(lookup.definition(draft, name), snapshot_name)
-        target = lookup.definition(draft, request.to_resource)
-        guards.not_deleting(target)
-        if target.volume_definitions or target.resources:
-            raise Refused(
-                f"Resource definition '{target.name}' has volumes or resources already.",
-                correction="Restore into a new, empty resource definition.",
-                code=Fail.EXISTS_VLM_DFN,
-            )
-        volumes = tuple(
-            VolumeDefinition(number=v.number, uuid=core.new_uuid(), size=v.size, flags=v.flags, props=v.props)
-            for v in snapshot.volume_definitions
-        )
-        draft.put(replace(target, volume_definitions=volumes))
-    answers.success(
-        f"{len(volumes)} volume definitions of snapshot '{snapshot.name}' restored to '{target.name}'.",
-        codes.CREATED,
-    )
-    return answers
-
-
-def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.SnapshotRestore) -> Answers:
-    """New resources filled from the snapshot, on all its nodes or on some."""
-    answers = Answers(codes.CREATE, Subject.RSC, RscDfn=request.to_resource, Snapshot=snapshot_name)
-    with core.change() as draft:
-        source = lookup.definition(draft, name)
-        snapshot = _usable(source, snapshot_name)
-        target = lookup.definition(draft, request.to_resource)
-        _restorable(source, snapshot, target)
-        resources = tuple(
-            _restored(core, draft, source, snapshot, target, part, request) for part in _parts(snapshot, request.nodes)
-        )
-        # What the snapshot kept of its definition comes back; what the target was given since wins.
-        props = {**snapshot.resource_definition_props, **target.props}
-        target = replace(target, resources=resources, props=props)
-        draft.put(target)
-    nodes = [r.node for r in resources]
-    answers.success(
-        f"Snapshot '{snapshot.name}' of '{source.name}' is restored to '{target.name}' on {', '.join(nodes)}.",
-        codes.CREATED,
-    )
-    waiting.settled(core, answers, target.name, nodes, f"restored '{target.name}'", "it will be restored")
-    return answers
-
-
-def _parts(snapshot: Snapshot, asked: tuple[str, ...]) -> list[NodeSnapshot]:
-    parts = {key(p.node): p for p in snapshot.nodes if "DELETE" not in p.flags}
-    missing = [n for n in asked if key(n) not in parts]
-    if missing:
-        raise NotFound(
-            f"Snapshot '{snapshot.name}' is not on {', '.join(missing)}.",
-            correction=f"It is on {', '.join(p.node for p in parts.values())}.",
-            code=Fail.NOT_FOUND_SNAPSHOT,
-        )
-    return [parts[key(n)] for n in dict.fromkeys(asked)] if asked else list(parts.values())
-
-
-def _restorable(source: ResourceDefinition, snapshot: Snapshot, target: ResourceDefinition) -> None:
-    guards.not_deleting(target)
-    guards.no_operation(source)
-    if target.resources:
-        raise Refused(
-            f"Resource definition '{target.name}' has resources already.",
-            correction="Restore into a new definition, or roll back instead.",
-            code=Fail.EXISTS_RSC,
-        )
-    sizes = {v.number: v.size for v in target.volume_definitions}
-    for volume in snapshot.volume_definitions:
-        if sizes.get(volume.number, 0) < volume.size:
-            raise Refused(
-                f"Resource definition '{target.name}' has no volume {volume.number} of at least "
-                f"{volume.size // 1024} KiB.",
-                correction="Restore the volume definitions first: orlop snapshot volume-definition restore.",
-                code=Fail.INVLD_VLM_SIZES,
-            )
-    extra = sizes.keys() - {v.number for v in snapshot.volume_definitions}
-    if extra:
-        raise Refused(
-            f"Snapshot '{snapshot.name}' has no volume {', '.join(map(str, sorted(extra)))}.",
-            correction=f"Remove it from '{target.name}' and add it after the restore.",
-            code=Fail.INVLD_VLM_COUNT,
-        )
-    if target.layers != snapshot.layers:
-        raise Refused(
-            f"The layer stack of '{target.name}' is {', '.join(target.layers)}; the snapshot's is "
-            f"{', '.join(snapshot.layers)}.",
-            correction="Create the target with the stack of the snapshot.",
-            code=Fail.INVLD_LAYER_STACK,
-        )
-
-
-def _restored(
-    core: Core,
-    draft: Draft,
-    source: ResourceDefinition,
-    snapshot: Snapshot,
-    target: ResourceDefinition,
-    part: NodeSnapshot,
-    request: wire.SnapshotRestore,
-) -> Resource:
-    node = lookup.node(draft, part.node)
-    deploying.check_node(core, target, node, target.layers)
-    resource = Resource(node=node.name, uuid=core.new_uuid(), created=core.clock.milliseconds())
-    volumes = []
-    for taken in part.volumes:
-        renamed = {key(old): new for old, new in request.stor_pool_rename.items()}.get(key(taken.pool), taken.pool)
-        if key(renamed) != key(taken.pool):
-            raise Refused(
-                f"Volume {taken.number} of snapshot '{snapshot.name}' is in pool '{taken.pool}' on '{part.node}' and "
-                f"cannot be restored into '{renamed}'.",
-                cause="A snapshot is restored within its own pool.",
-                correction="Restore without renaming the pool.",
-                code=Fail.INVLD_STOR_POOL_NAME,
-            )
-        of = stacks.volume_definition_of(target, taken.number)
-        assert of is not None
-        pool = lookup.pool(draft, part.node, taken.pool)
-        volume = deploying.new_volume(core, draft, target, resource, of, pool)
-        volumes.append(
-            replace(
-                volume,
-                source=taken.uuid,
-                source_name=snapshot_name(source.name, taken.number, snapshot.name),
-            )
-        )
-    pools = {v.pool for v in volumes}
-    props = {deploying.POOL: pools.pop()} if len(pools) == 1 else {}
-    return replace(resource, volumes=tuple(volumes), props=props)
-
-
-# -- rollback -------------------------------------------------------------------------------------------------
-
-
-def rollback(core: Core, name: str, snapshot_name_: str, request: wire.SnapshotRollback) -> Answers:
-    """Every replica goes back to the snapshot: closed and proven unused first, then replaced."""
-    answers = Answers(codes.MODIFY, Subject.SNAPSHOT, RscDfn=name, Snapshot=snapshot_name_)
-    with core.change() as draft:
-        definition = lookup.definition(draft, name)
-        snapshot = _usable(definition, snapshot_name_)
-        _can_roll_back(core, definition, snapshot)
-        operation = Operation(
-            uuid=core.new_uuid(),
-            kind="rollback",
-            state="closing",
-            created=core.clock.milliseconds(),
-            arguments={
-                "snapshot": snapshot.uuid,
-                "incarnations": {v.uuid: core.new_uuid() for r in definition.resources for v in r.volumes},
-                "names": {
-                    str(v.number): snapshot_name(definition.name, v.number, snapshot.name)
-                    for v in snapshot.volume_definitions
-                },
-            },
-        )
-        draft.put(replace(definition, operations=(operation,)))
-
-    def ended() -> Operation | bool | None:
-        current = core.picture.definition(name)
-        found = next((o for o in current.operations if o.uuid == operation.uuid), None) if current else None
-        if found is None:
-            return False
-        return found if found.state in ("done", "failed") else None
-
-    outcome = core.wait(ended)
-    if isinstance(outcome, Operation) and outcome.state == "done":
-        answers.success(f"'{definition.name}' is rolled back to snapshot '{snapshot.name}'.", codes.MODIFIED)
-        for resource in definition.resources:
-            answers.success(f"Node '{resource.node}' rolled back.", Node=resource.node)
-    elif outcome is None:
-        answers.warning(
-            f"Rolling '{definition.name}' back is not done yet; the work goes on.",
-            Warn.STLT_NOT_UPDATED,
-            correction="See 'orlop job list'.",
-        )
-    else:
-        problem = outcome.problem if isinstance(outcome, Operation) else "the resource definition vanished"
-        answers.error(
-            f"'{definition.name}' was not rolled back: {problem}",
-            waiting.failure_code(problem),
-            details="Nothing was changed on any node.",
-        )
-    return answers
-
-
-def _can_roll_back(core: Core, definition: ResourceDefinition, snapshot: Snapshot) -> None:
-    guards.not_deleting(definition)
-    guards.no_operation(definition)
-    guards.connected(core, [r.node for r in definition.resources], "A rollback")
-    guards.unused(core, definition, definition.resources, "Rolling back")
-    there = {(key(p.node), v.number) for p in snapshot.nodes if "DELETE" not in p.flags for v in p.volumes}
-    lacking = sorted({r.node for r in definition.resources for v in r.volumes if (key(r.node), v.number) not in there})
-    if lacking:
-        raise Refused(
-            f"Snapshot '{snapshot.name}' does not hold every volume of '{definition.name}' on {', '.join(lacking)}.",
-            cause="A resource or volume was added after the snapshot was taken.",
-            correction="Delete the resource there first, or restore the snapshot into a new definition.",
-            code=Fail.NOT_FOUND_SNAPSHOT,
-        )
-    for resource in definition.resources:
-        if resource.flags & {"DELETE", "INACTIVE"} or any(v.new or "DELETE" in v.flags for v in resource.volumes):
-            raise Refused(
-                f"'{definition.name}' on node '{resource.node}' is being created, removed or inactive.",
-                correction="Wait, or activate it, then try again.",
-                code=Fail.INVLD_RSC_STATE,
-            )
