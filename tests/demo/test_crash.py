@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import random
 import threading
 import time
-import urllib.error
 import urllib.request
 from typing import Any
 
@@ -63,7 +63,7 @@ def call(cluster: Cluster, method: str, path: str, body: dict[str, Any] | None =
     try:
         with urllib.request.urlopen(request, timeout=seconds) as answer:
             return bool(answer.read())
-    except (urllib.error.URLError, OSError):
+    except (OSError, http.client.HTTPException):  # refused, not answered, cut off
         return False
 
 

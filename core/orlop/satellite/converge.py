@@ -54,7 +54,8 @@ class Course:
             left = "; ".join(map(str, part.steps))
             problems[part.key] = str(DidNotConverge(f"after {ROUNDS} rounds there is still to do: {left}"))
         plan_left = tuple(str(step) for part in self._parts for step in part.steps)
-        return report.resource(self.wanted, seen, users, problems, plan_left)
+        unfinished = frozenset(part.key for part in self._parts if part.steps)
+        return report.resource(self.wanted, seen, users, problems, plan_left, unfinished)
 
     def opened(self, seen: Observation) -> frozenset[str]:
         """Devices that this attempt brought up: nobody can have used them before."""

@@ -1,6 +1,9 @@
 """What a node says about a resource: a pure function of what is wanted, what was seen and what went wrong."""
 
 from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
 
 from orlop.errors import OrlopError
 from orlop.model import (
@@ -20,14 +23,25 @@ from orlop.satellite.observe import Observation
 from orlop.satellite.plan import Key, key_of, levels
 
 Users = Mapping[str, tuple[str, ...]]
+Said = TypeVar("Said", ReportedVolume, ReportedSnapshot)
 LOST = (Presence.FOREIGN, Presence.MISSING)
 
 
 def resource(
-    wanted: WantedResource, seen: Observation, users: Users | None, problems: Mapping[Key, str], plan: tuple[str, ...]
+    wanted: WantedResource,
+    seen: Observation,
+    users: Users | None,
+    problems: Mapping[Key, str],
+    plan: tuple[str, ...],
+    unfinished: frozenset[Key] = frozenset(),
 ) -> ReportedResource:
-    volumes = tuple(_volume(v, seen, users, problems.get(key_of(v), "")) for v in wanted.volumes)
-    snapshots = tuple(_snapshot(s, seen, problems.get(key_of(s), "")) for s in wanted.snapshots)
+    """`unfinished` are the volumes and snapshots that steps are left for: none to be removed is gone yet."""
+    volumes = tuple(
+        _not_gone(v, _volume(v, seen, users, problems.get(key_of(v), "")), unfinished) for v in wanted.volumes
+    )
+    snapshots = tuple(
+        _not_gone(s, _snapshot(s, seen, problems.get(key_of(s), "")), unfinished) for s in wanted.snapshots
+    )
     said = [p for p in (*(v.problem for v in volumes), *(s.problem for s in snapshots)) if p]
     return ReportedResource(
         name=wanted.name,
@@ -64,6 +78,13 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
         return ReportedVolume(
             number=volume.number, uuid=volume.uuid, presence=Presence.HIDDEN, problem=problem or str(error)
         )
+
+
+def _not_gone(wanted: WantedVolume | WantedSnapshot, said: Said, unfinished: frozenset[Key]) -> Said:
+    """The controller forgets what it hears is gone, and with it what is left to do: a draft that a crash left."""
+    if not wanted.wanted and key_of(wanted) in unfinished and said.presence is Presence.ABSENT:
+        return msgspec.structs.replace(said, presence=Presence.HIDDEN)
+    return said
 
 
 def _in_use(device: str | None, users: Users | None) -> bool | None:
