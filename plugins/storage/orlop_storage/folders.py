@@ -5,6 +5,8 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from orlop.errors import CannotRead, CommandFailed, OrlopError
 from orlop.model import Capacity, WantedPool
 from orlop.model.cluster import Value
@@ -40,7 +42,7 @@ class Folder(Value, frozen=True, kw_only=True):
     exists: bool = False
     marked: bool = False
     files: Mapping[str, FileFacts] = {}
-    loops: tuple[Loop, ...] = ()
+    loops: Mapping[int, list[Loop]] = {}  # by inode of the file
     sizes: Mapping[str, int] = {}  # bytes by loop device
     reflink: bool = False
     capacity: Capacity | None = None
@@ -55,9 +57,7 @@ class Folder(Value, frozen=True, kw_only=True):
         if seen is None:
             return []
         return [
-            loop
-            for loop in self.loops
-            if loop.inode == seen.inode and (loop.holder == seen.device or loop.file == self.at(name))
+            loop for loop in self.loops.get(seen.inode, ()) if loop.holder == seen.device or loop.file == self.at(name)
         ]
 
 
@@ -96,8 +96,13 @@ def _look(probe: Probe, pool: WantedPool, cluster: str, loops: tuple[Loop, ...],
 
 def _with_loops(probe: Probe, folder: Folder, loops: tuple[Loop, ...]) -> Folder:
     inodes = {seen.inode for seen in folder.files.values()}
-    own = tuple(loop for loop in loops if loop.inode in inodes)
-    sizes = {loop.device: size for loop in own if (size := _size(probe, loop.device)) is not None}
+    own: dict[int, list[Loop]] = {}
+    sizes = {}
+    for loop in loops:
+        if loop.inode in inodes:
+            own.setdefault(loop.inode, []).append(loop)
+            if (size := _size(probe, loop.device)) is not None:
+                sizes[loop.device] = size
     return Folder(
         path=folder.path,
         exists=True,
@@ -150,7 +155,7 @@ def _owner(mark: str | None) -> Owner | None:
 def _loops(probe: Probe) -> tuple[Loop, ...]:
     text = probe.run(LOSETUP)
     # Before util-linux 2.37 nothing at all was printed when there was no loop device.
-    return tuple(_loop(row) for row in json.loads(text)["loopdevices"]) if text.strip() else ()
+    return tuple(_loop(row) for row in msgspec.json.decode(text)["loopdevices"]) if text.strip() else ()
 
 
 def _loop(row: Mapping[str, Any]) -> Loop:
