@@ -1,6 +1,7 @@
 """What an administrator meets: nodes away, full pools, foreign files, old databases, two controllers."""
 
 import pytest
+from msgspec.structs import replace
 
 from orlop.codes import ERROR, WARNING, Fail, Warn
 from orlop.controller import wire
@@ -250,6 +251,36 @@ def test_a_rollback_goes_on_after_the_controller_died(cluster, spawn):
     for resource in definition.resources:
         disk = cluster.nodes[resource.node].host.disk
         assert disk.read(device(cluster, resource.node), 0, BLOCK) == TOKEN
+
+
+@pytest.mark.parametrize("state", ["closing", "replacing"])
+def test_what_is_being_rolled_back_can_be_deleted(cluster, spawn, state):
+    """One node dies in the middle; the deletion completes on both, whatever incarnation they hold."""
+    spawn(count=2)
+    snapshots.create(cluster.core, "web", wire.Snapshot(name="snap1"))
+    cluster.store.crash_at(1 if state == "closing" else 2, written=True)
+    with pytest.raises(ControllerCrash):
+        rolling_back.rollback(cluster.core, "web", "snap1", wire.SnapshotRollback())
+    assert cluster.store.committed.definition("web").operations[0].state == state
+    away = cluster.store.committed.definition("web").resources[0].node
+    cluster.nodes[away].stop()
+    cluster.start_controller()
+    cluster.run(30.0)
+    with cluster.core.change() as draft:
+        definition = draft.definition("web")
+        draft.put(
+            replace(
+                definition,
+                flags=definition.flags | {"DELETE"},
+                resources=tuple(replace(r, flags=r.flags | {"DELETE"}) for r in definition.resources),
+                snapshots=tuple(replace(s, flags=s.flags | {"DELETE"}) for s in definition.snapshots),
+            )
+        )
+    cluster.run(30.0)
+    cluster.nodes[away].start()
+    cluster.run(60.0)
+    assert cluster.core.picture.definition("web") is None
+    assert all(files(cluster, node) == [] for node in cluster.nodes)
 
 
 def test_a_new_resource_restored_from_a_snapshot_holds_its_data(cluster, spawn):

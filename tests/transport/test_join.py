@@ -349,3 +349,11 @@ def test_a_certificate_for_another_key_is_not_accepted(keys):
         check_issued(certificate, keys.authority, mine)
     with pytest.raises(Unauthenticated, match="not of the cluster's authority"):
         check_issued(key_pem(mine), keys.authority, mine)
+
+
+def test_a_cluster_with_nodes_gets_no_new_keys(tmp_path: Path) -> None:
+    with pytest.raises(TransportError, match="are not in"):
+        ClusterKeys.open(tmp_path / "controller", "cluster", may_make=False)
+    assert not (tmp_path / "controller").exists()
+    made = ClusterKeys.open(tmp_path / "controller", "cluster")
+    assert ClusterKeys.open(tmp_path / "controller", "cluster", may_make=False).fingerprint == made.fingerprint

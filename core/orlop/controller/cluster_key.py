@@ -46,9 +46,18 @@ class ClusterKeys:
         self._authority_key = directory / AUTHORITY_KEY
 
     @classmethod
-    def open(cls, state_directory: Path, cluster: str) -> "ClusterKeys":
-        """Raises `TransportError` when the keys are another cluster's, damaged or open to others than root."""
+    def open(cls, state_directory: Path, cluster: str, may_make: bool = True) -> "ClusterKeys":
+        """Raises `TransportError` when the keys are another cluster's, damaged or open to others than root.
+
+        `may_make` is false for a cluster that has nodes: they would not obey new keys.
+        """
         found = identity.load(state_directory)
+        if found is None and not may_make:
+            raise TransportError(
+                f"the keys of cluster {cluster} are not in {state_directory / identity.DIRECTORY}",
+                cause="The database has nodes, and they obey only who holds the key that they were given.",
+                correction="Copy the state directory from the controller that ran before, or from its backup.",
+            )
         if found is None:
             identity.store(state_directory, _make(cluster))
             found = identity.load(state_directory)

@@ -214,6 +214,8 @@ def _rollback(definition: ResourceDefinition, operation: Operation, reports: Rep
     a node that cannot replace is tried until it can.
     """
     if operation.state == "closing":
+        if definition.deleting or any(r.deleting for r in definition.resources):
+            return _with(definition, replace(operation, state="failed", problem="the resource is being deleted"))
         problems = {
             r.node: report.problem
             for r in definition.resources

@@ -76,7 +76,7 @@ class Service:
         loaded = store.load()
         for problem in loaded.problems:
             log.error("a row makes no sense and was left out: %s", problem)
-        self._keys = ClusterKeys.open(settings.state_directory, activation.cluster)
+        self._keys = ClusterKeys.open(settings.state_directory, activation.cluster, may_make=not loaded.picture.nodes)
         clock = SystemClock()
         core = Core(
             store,

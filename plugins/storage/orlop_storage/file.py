@@ -114,7 +114,7 @@ class File(Value, frozen=True, kw_only=True):
         seen = self._folder(volume.pool).files.get(volume.name)
         if seen is None:
             return Presence.ABSENT if volume.new or not volume.wanted else Presence.MISSING
-        if self._is(seen, volume.uuid):
+        if self._belongs(volume, seen):
             return Presence.READY if self.device(volume) else Presence.HIDDEN
         return Presence.ABSENT if self._replaceable(volume, seen) else Presence.FOREIGN
 
@@ -147,7 +147,7 @@ class File(Value, frozen=True, kw_only=True):
             return self._detach(folder, volume.name)
         if volume.wanted and volume.active:
             return []
-        if seen is None or not self._is(seen, volume.uuid):
+        if seen is None or not self._belongs(volume, seen):
             return [] if volume.wanted else self._remove_draft(folder, volume.uuid)
         if detach := self._detach(folder, volume.name):
             return detach
@@ -263,6 +263,12 @@ class File(Value, frozen=True, kw_only=True):
 
     def _is(self, seen: FileFacts, uuid: str) -> bool:
         return seen.attributes.get(UUID) == uuid and seen.attributes.get(CLUSTER) == self.cluster
+
+    def _belongs(self, volume: WantedVolume, seen: FileFacts) -> bool:
+        """A volume that is removed before a rollback got to it is still the incarnation of before."""
+        if not volume.wanted and volume.replaces is not None and self._is(seen, volume.replaces):
+            return True
+        return self._is(seen, volume.uuid)
 
     def _replaceable(self, volume: WantedVolume, seen: FileFacts) -> bool:
         return (
