@@ -162,7 +162,11 @@ def _await_backing(core: Core, node: Node, pool: StoragePool, answers: Answers) 
 
     def looked() -> ReportedPool | None:
         seen = core.reported.pool(node.name, pool.name)
-        return seen if seen and seen.uuid == pool.uuid and (seen.problem or seen.marked) else None
+        if seen is None or seen.uuid != pool.uuid:
+            return None
+        kept = core.picture.pool(node.name, pool.name)
+        noted = kept is None or kept.uuid != pool.uuid or not kept.new  # nobody is answered before it is durable
+        return seen if seen.problem or (seen.marked and noted) else None
 
     seen = core.wait(looked, VERIFY)
     if seen is None:
