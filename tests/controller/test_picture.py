@@ -2,7 +2,7 @@
 
 import msgspec
 
-from orlop.controller.orders import nodes_of, same_order, wanted_resource
+from orlop.controller.orders import asks_for_more, nodes_of, same_order, wanted_resource
 from orlop.controller.picture import Draft, Usage
 from orlop.model import GIB, NodeSnapshot, Operation, Snapshot, SnapshotVolume, VolumeDefinition
 from tests.controller.conftest import definition, node, resource, volume
@@ -110,6 +110,16 @@ def test_a_file_system_of_the_volume_definition_wins(picture):
     nearer = VolumeDefinition(number=0, uuid="vd", size=GIB, props={"FileSystem/Type": "xfs"})
     wanted = msgspec.structs.replace(wanted, volume_definitions=(nearer,))
     assert order(picture, wanted).volumes[0].file_system.kind == "xfs"
+
+
+def test_that_a_volume_is_not_new_any_more_asks_for_nothing(picture):
+    new = order(picture, definition(resource("alpha", volume(new=True, source="s", source_name="x"))))
+    made = order(picture, definition(resource("alpha", volume())))
+    gone = order(picture, definition(resource("alpha", volume(), flags=["DELETE"])))
+    assert not same_order(new, made)
+    assert not asks_for_more(new, made)
+    assert asks_for_more(made, gone)
+    assert asks_for_more(None, made)
 
 
 def test_orders_differ_by_what_they_want_not_by_their_revision(picture):

@@ -234,7 +234,7 @@ class Core:
                 self.reported.node(node).required.pop(change.key[0], None)
             if orders.same_order(then, now):
                 continue
-            if now is not None:
+            if now is not None and orders.asks_for_more(then, now):
                 self.reported.node(node).required[change.key[0]] = now.revision
             if self.links:
                 self.links.changed(node, change.key[0])
@@ -283,6 +283,10 @@ class Core:
                 with self._unsettled_lock:
                     self._unsettled |= drained
                 raise
+
+    def pending(self, name: str) -> bool:
+        """Whether the current reports about a definition lead to a change that is not committed yet."""
+        return self._next(self.picture, key(name)) is not None
 
     def _advance(self, draft: Draft, names: set[str]) -> None:
         for name in names:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+import msgspec
+
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.model import (
@@ -62,6 +64,21 @@ def same_order(one: WantedResource | None, other: WantedResource | None) -> bool
     if one is None or other is None:
         return one is other
     return one.volumes == other.volumes and one.snapshots == other.snapshots
+
+
+def asks_for_more(then: WantedResource | None, now: WantedResource | None) -> bool:
+    """Whether a node has to act on an order to fulfil it. That something is not `new` any more takes no act."""
+    return _acts(then) != _acts(now)
+
+
+def _acts(order: WantedResource | None) -> tuple[object, object] | None:
+    if order is None:
+        return None
+    volumes = [
+        msgspec.structs.replace(v, new=False, source=None, source_name="", replaces=None, file_system=None)
+        for v in order.volumes
+    ]
+    return volumes, [msgspec.structs.replace(s, new=False) for s in order.snapshots]
 
 
 def _volume(picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume) -> WantedVolume:

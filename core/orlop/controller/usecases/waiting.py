@@ -34,7 +34,7 @@ def settled(core: Core, answers: Answers, name: str, nodes: Iterable[str], done:
             not core.reported.online(node) or (report is not None and (report.settled or report.problem))
             for node, report in found.items()
         )
-        return found if finished else None
+        return found if finished and not core.pending(name) else None
 
     waiting = sorted(set(nodes), key=key)
     for node in [n for n in waiting if not core.reported.online(n)]:
