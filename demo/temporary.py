@@ -13,15 +13,24 @@ from demo.cluster import Cluster, ClusterError, Node, Ports
 
 # Not where temporary files usually are: that may be a tmpfs, which keeps no extended attributes on older kernels.
 PARENT = Path("/var/tmp")
-PORTS = Ports(rest=13370, enrolment=13371, satellite=13366)
+FIRST = 13370
 NODES = tuple(Node(name, f"127.0.0.{21 + number}") for number, name in enumerate(("alpha", "bravo", "charlie")))
+
+
+def free_ports() -> Ports:
+    """Others may be testing on this machine at the same time."""
+    for rest in range(FIRST, FIRST + 1000, 10):
+        ports = Ports(rest=rest, enrolment=rest + 1, satellite=rest - 4)
+        if not any(machine.port_user(address, port) for address, port in Cluster(PARENT, NODES, ports).addresses()):
+            return ports
+    raise ClusterError(f"no free ports for a cluster between {FIRST} and {FIRST + 1000}")
 
 
 @contextmanager
 def temporary_cluster(pools: bool = True) -> Iterator[Cluster]:
     """Three nodes online, each with a pool `pool1` unless `pools` is false. Nothing of it may be left at the end."""
     directory = Path(tempfile.mkdtemp(prefix="orlop-cluster-", dir=PARENT))
-    cluster = Cluster(directory, NODES, PORTS)
+    cluster = Cluster(directory, NODES, free_ports())
     obstacles = machine.obstacles(directory, cluster.addresses())
     if obstacles:
         directory.rmdir()
