@@ -86,7 +86,7 @@ class Satellites:
             raise TransportError(f"node {node} is not connected")
         return self.devices.get(key(node), ())
 
-    def changed(self, node: str, resource: str) -> None:
+    def changed(self, node: str, resource: str, urgent: bool) -> None:
         if node in self.idle or not self.core.reported.online(node):
             return
         threading.Thread(target=self.report, args=(node, resource), daemon=True).start()

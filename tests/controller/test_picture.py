@@ -120,6 +120,7 @@ def test_that_a_volume_is_not_new_any_more_asks_for_nothing(picture):
     assert not asks_for_more(new, made)
     assert asks_for_more(made, gone)
     assert asks_for_more(None, made)
+    assert not asks_for_more(gone, None)
 
 
 def test_orders_differ_by_what_they_want_not_by_their_revision(picture):

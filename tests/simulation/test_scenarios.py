@@ -119,6 +119,19 @@ def test_a_volume_that_vanished_is_missing_and_not_made_again(cluster, spawn):
     assert files(cluster, node) == []
 
 
+def test_what_vanishes_right_after_its_creation_is_not_made_again(cluster, spawn):
+    """The satellite itself remembers what it reported complete; it need not hear from the controller again."""
+    cluster.mute = True  # no order that can wait is sent
+    spawn(count=1)
+    node = cluster.core.picture.definition("web").resources[0].node
+    disk = cluster.nodes[node].host.disk
+    disk.detach(device(cluster, node))
+    disk.drop(f"{POOL}/web_00000")
+    cluster.run(60.0)
+    assert cluster.core.reported.current(node, "web").volumes[0].presence is Presence.MISSING
+    assert files(cluster, node) == []
+
+
 def test_a_foreign_file_of_the_same_name_is_refused_and_left_alone(cluster, create):
     disk = cluster.nodes["alpha"].host.disk
     disk.put(f"{POOL}/web_00000", disk.new_file(4096, 4096))

@@ -103,8 +103,8 @@ class Links(Protocol):
         """The node is gone."""
         ...
 
-    def changed(self, node: str, resource: str) -> None:
-        """The node's share of a resource changed (keys)."""
+    def changed(self, node: str, resource: str, urgent: bool) -> None:
+        """The node's share of a resource changed (keys); it is told at once or, not `urgent`, with the next order."""
         ...
 
     def pools_changed(self, node: str) -> None: ...
@@ -234,10 +234,11 @@ class Core:
                 self.reported.node(node).required.pop(change.key[0], None)
             if orders.same_order(then, now):
                 continue
-            if now is not None and orders.asks_for_more(then, now):
+            urgent = orders.asks_for_more(then, now)
+            if now is not None and urgent:
                 self.reported.node(node).required[change.key[0]] = now.revision
             if self.links:
-                self.links.changed(node, change.key[0])
+                self.links.changed(node, change.key[0], urgent)
 
     def _publish_node(self, change: Change) -> None:
         old, new = change.before, change.after

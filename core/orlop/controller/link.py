@@ -42,6 +42,7 @@ class Link:
         self._channel: Channel | None = None
         self._lock = threading.Lock()
         self._dirty: set[str] = set()
+        self._urgent = False
         self._pools_dirty = False
         self._synced = False  # the satellite has the whole picture
         self._run = ""
@@ -54,13 +55,19 @@ class Link:
 
     @property
     def pending(self) -> bool:
-        """Whether `push` has something to do."""
-        due = not self._synced or bool(self._dirty) or self._pools_dirty
+        """Whether `push` has something to do that cannot wait."""
+        due = not self._synced or self._urgent or self._pools_dirty
         return self.connected and due and not self._core.suspended
 
-    def changed(self, resource: str) -> None:
+    @property
+    def lagging(self) -> bool:
+        """Whether the satellite does not know everything yet, though it need not act on it."""
+        return self.connected and bool(self._dirty) and not self._core.suspended
+
+    def changed(self, resource: str, urgent: bool = True) -> None:
         with self._lock:
             self._dirty.add(resource)
+            self._urgent = self._urgent or urgent
 
     def pools_changed(self) -> None:
         with self._lock:
@@ -91,7 +98,7 @@ class Link:
         if self._core.suspended:
             return True
         with self._lock:
-            dirty, self._dirty = self._dirty, set()
+            dirty, self._dirty, self._urgent = self._dirty, set(), False
             pools, self._pools_dirty = self._pools_dirty, False
             whole = not self._synced
         try:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 RECONNECT = 2.0  # seconds between attempts to reach a node that is away, with jitter
 POLL = 5.0  # seconds a poll waits at the satellite: one that hangs is known to be away soon after
+LAG = 5.0  # seconds after which a satellite is told what it need not act on, if no order came first
 SYNCS = 16  # full syncs at a time
 
 
@@ -68,7 +69,8 @@ class Worker:
             if self.link.pending:
                 self.link.push()
                 continue
-            self._wake.wait(5.0)
+            if not self._wake.wait(LAG) and self.link.lagging:
+                self.link.push()
             self._wake.clear()
 
     def _connect(self) -> bool:
@@ -135,11 +137,12 @@ class ThreadedLinks:
         for node in self._core.picture.nodes.values():
             self.watch(node)
 
-    def changed(self, node: str, resource: str) -> None:
+    def changed(self, node: str, resource: str, urgent: bool) -> None:
         worker = self._workers.get(node)
         if worker is not None:
-            worker.link.changed(resource)
-            worker.wake()
+            worker.link.changed(resource, urgent)
+            if urgent:
+                worker.wake()
 
     def pools_changed(self, node: str) -> None:
         worker = self._workers.get(node)

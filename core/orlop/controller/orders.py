@@ -67,8 +67,8 @@ def same_order(one: WantedResource | None, other: WantedResource | None) -> bool
 
 
 def asks_for_more(then: WantedResource | None, now: WantedResource | None) -> bool:
-    """Whether a node has to act on an order to fulfil it. That something is not `new` any more takes no act."""
-    return _acts(then) != _acts(now)
+    """Whether a node has to act on an order to fulfil it: not if something only is not `new` or not known any more."""
+    return now is not None and _acts(then) != _acts(now)
 
 
 def _acts(order: WantedResource | None) -> tuple[object, object] | None:

@@ -204,9 +204,9 @@ class SimulatedLinks:
         for node in self._cluster.core.picture.nodes.values():
             self.watch(node)
 
-    def changed(self, node: str, resource: str) -> None:
+    def changed(self, node: str, resource: str, urgent: bool) -> None:
         if node in self.links:
-            self.links[node].changed(resource)
+            self.links[node].changed(resource, urgent)
 
     def pools_changed(self, node: str) -> None:
         if node in self.links:
@@ -224,7 +224,8 @@ class SimulatedLinks:
             if not link.connect():
                 self.retry[name] = now + RECONNECT
             return True
-        if link.pending:
+        lagging = link.lagging and not self._cluster.mute and self._cluster.random.random() < 0.2
+        if link.pending or lagging:
             if not link.push():
                 self.retry[name] = now + RECONNECT
             return True
@@ -247,6 +248,7 @@ class SimulatedCluster:
         self.hooks = Hooks()
         self.store = MemoryStore()
         self.lost_answers = 0  # so many answers to orders get lost
+        self.mute = False  # orders that can wait are not sent
         self.sent: list[tuple[str, Update]] = []
         self.progress = 0
         self.nodes = {name: SimulatedNode(self, name, reflink) for name in names}
