@@ -26,6 +26,7 @@ from orlop.transport.messages import Fence, PhysicalDevice, Report
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
+TURNS = 2  # commands that compute at the same time
 WAIT = 120.0  # seconds a request waits for satellites before it answers that the work goes on
 
 
@@ -170,6 +171,8 @@ class Core:
         self._writer = threading.RLock()
         self._unsettled: set[str] = set()
         self._unsettled_lock = threading.Lock()
+        self._turns = threading.Semaphore(TURNS)
+        self._mine = threading.local()
 
     @property
     def fence(self) -> Fence:
@@ -372,8 +375,24 @@ class Core:
             raise TransportError(f"node {node} is not connected")
         return self.links.physical_storage(node)
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Taken by a command while it computes, not while it waits: many at once would only keep reads waiting."""
+        with self._turns:
+            self._mine.held = True
+            try:
+                yield
+            finally:
+                self._mine.held = False
+
     # -- waiting ----------------------------------------------------------------------------------------------
 
     def wait(self, done: Callable[[], Result | None], seconds: float = WAIT) -> Result | None:
         """Wait without any lock until `done` has a result; None when the time is over."""
-        return self._waiter.wait(done, seconds)
+        if not getattr(self._mine, "held", False):
+            return self._waiter.wait(done, seconds)
+        self._turns.release()
+        try:
+            return self._waiter.wait(done, seconds)
+        finally:
+            self._turns.acquire()

@@ -102,7 +102,7 @@ def _serve(core: Core, site: Site, route: Route, arguments: dict[str, Any]) -> R
         body = parse(request.get_data(cache=False), route.body) if route.body is not None else None
         call = Call(core, site, Query(request.args), g.identity, body)
         if route.waits:
-            with site.limits.command():
+            with site.limits.command(), core.turn():
                 result = route.handler(call, **arguments)
         else:
             result = route.handler(call, **arguments)
