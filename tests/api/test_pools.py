@@ -80,6 +80,9 @@ def test_an_unknown_provider_is_refused_with_what_is_installed(api: FlaskClient)
         (body(name="p"), Fail.INVLD_STOR_POOL_NAME),
         (body(props={}), Fail.INVLD_PROP),
         (body(props=FOLDER | {"Nope": "1"}), Fail.INVLD_PROP),
+        (body(props={"StorDriver/StorPoolName": "srv/orlop"}), Fail.INVLD_PROP),
+        (body(props={"StorDriver/StorPoolName": "//."}), Fail.INVLD_PROP),
+        (body(props={"StorDriver/StorPoolName": "/srv/../etc"}), Fail.INVLD_PROP),
         (body(shared_space="a b"), Fail.INVLD_FREE_SPACE_MGR_NAME),
         (body(name="dfltDisklessStorPool"), Fail.EXISTS_STOR_POOL),
     ],
@@ -94,6 +97,26 @@ def test_a_wrong_pool_is_refused(api: FlaskClient, what: dict[str, Any], expecte
 def test_older_property_names_are_understood(api: FlaskClient) -> None:
     api.post(POOLS, json=body(props={"StorDriver/FileDir": "/srv/orlop"}))
     assert api.get(f"{POOLS}/pool").get_json()["props"] == FOLDER
+
+
+@pytest.mark.parametrize("path", ["/srv/orlop/", "//srv/orlop", "/srv/./orlop", "/srv//orlop"])
+def test_a_folder_has_one_spelling(api: FlaskClient, path: str) -> None:
+    api.post(POOLS, json=body(props={"StorDriver/StorPoolName": path}))
+    assert api.get(f"{POOLS}/pool").get_json()["props"] == FOLDER
+
+
+@pytest.mark.parametrize("provider", ["file", "file_thin"])
+def test_two_pools_of_a_node_do_not_share_a_folder(api: FlaskClient, provider: str) -> None:
+    api.post(POOLS, json=body())
+    refused = api.post(POOLS, json=body("second", provider))
+    assert code(entries(refused)[0]) == Fail.STOR_POOL_CONFIGURATION_ERROR
+    assert "the place of storage pool 'pool'" in entries(refused)[0]["message"]
+    assert api.post(POOLS, json=body("second", props={"StorDriver/StorPoolName": "/srv/b"})).status_code == 201
+    moved = api.put(f"{POOLS}/second", json={"override_props": FOLDER})
+    assert code(entries(moved)[0]) == Fail.STOR_POOL_CONFIGURATION_ERROR
+    assert api.get(f"{POOLS}/second").get_json()["props"] == {"StorDriver/StorPoolName": "/srv/b"}
+    api.post("/v1/nodes", json=node("bravo"))
+    assert api.post("/v1/nodes/bravo/storage-pools", json=body(provider=provider)).status_code == 201
 
 
 def test_the_shared_space_is_its_free_space_manager(api: FlaskClient) -> None:

@@ -82,8 +82,13 @@ def test_evacuating_without_replication_moves_nothing_and_says_so(linstor: Linst
 # -- pools and groups -----------------------------------------------------------------------------------------
 
 
-def test_a_pool_whose_backing_is_wrong_stays_with_its_problem(linstor: Linstor) -> None:
-    answer = linstor.storage_pool_create("alpha", "second", "FILE_THIN", "/srv/pool")
+def test_a_pool_whose_backing_is_wrong_stays_with_its_problem(linstor: Linstor, controller: Controller) -> None:
+    disk = controller.cluster.nodes["alpha"].host.disk
+    disk.make_folder("/srv/strange")
+    mark = disk.new_file(0, 0)
+    mark.text = '{"cluster": "another", "pool": "other"}'
+    disk.put("/srv/strange/.orlop-pool", mark)
+    answer = linstor.storage_pool_create("alpha", "second", "FILE_THIN", "/srv/strange")
     assert code(answer) == 990
     (pool,) = linstor.storage_pool_list_raise(filter_by_stor_pools=["second"]).storage_pools
     assert pool.reports

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orlop.drivers import Drivers
+from orlop.errors import BadProperty
 from orlop.host import LocalHost
 from orlop.model import WantedPool
 from orlop.testing import SimulatedHost, check_host, check_layer, check_storage
@@ -58,3 +59,9 @@ def test_the_storage_layer_keeps_the_contract_in_simulation(driver: type[File]) 
 @pytest.mark.parametrize("driver", KINDS)
 def test_the_storage_layer_keeps_the_contract_on_this_machine(driver: type[File], tmp_path: Path) -> None:
     check_layer(("STORAGE",), Drivers.installed(), LocalHost(), pool(driver, str(tmp_path / "pool")))
+
+
+@pytest.mark.parametrize("path", ["", "srv/orlop", "/", "//.", "/srv/../etc", "/srv/..", "/srv/a\nb"])
+def test_a_folder_is_named_by_its_absolute_path(path: str) -> None:
+    with pytest.raises(BadProperty):
+        File.check_pool({"StorDriver/StorPoolName": path})

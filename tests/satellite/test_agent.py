@@ -72,3 +72,15 @@ def test_a_slow_step_delays_nobody_else(agent: Agent, bench: Bench) -> None:
 def test_a_long_poll_returns_at_once_with_what_is_new(agent: Agent) -> None:
     wait_for(agent, lambda seen: True)
     assert agent.reports(10_000, 20).info is not None, "a number from an earlier run gets everything"
+
+
+def test_a_mount_is_reported_when_it_happens() -> None:
+    bench = Bench(look_every=3600.0)
+    agent = ThreadedAgent(bench.node)
+    agent.start()
+    wanted = (resource(volume(new=True)),)
+    agent.sync(Sync(fence=FENCE, node="node", node_uuid="node-uuid", pools=(pool(new=True),), resources=wanted))
+    seen = wait_for(agent, lambda seen: "res" in seen and seen["res"].settled)
+    bench.host.disk.use(str(seen["res"].volumes[0].device), "mounted at /mnt")
+    wait_for(agent, lambda seen: "res" in seen and bool(seen["res"].volumes[0].in_use))
+    agent.stop()

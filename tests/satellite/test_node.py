@@ -366,6 +366,39 @@ def test_use_is_reported_when_it_changes() -> None:
     assert bench.wait(10).resources == ()
 
 
+def test_a_mount_is_reported_without_waiting_for_the_next_look() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.host.disk.use(bench.device(), "mounted at /mnt")
+    bench.node.watch_mounts(0)
+    assert [r.volumes[0].in_use for r in bench.settle().resources] == [True]
+    bench.host.disk.release(bench.device())
+    bench.node.watch_mounts(0)
+    assert [r.volumes[0].in_use for r in bench.settle().resources] == [False]
+
+
+def test_a_mount_of_something_else_makes_nobody_look() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.host.disk.release("/dev/sda")
+    bench.node.watch_mounts(0)
+    assert bench.node.due() > bench.now
+
+
+def test_what_failed_for_a_user_is_tried_again_when_he_is_gone() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.host.disk.use(bench.device(), "mounted at /mnt")
+    bench.update(resource(volume(wanted=False), revision=2))
+    for _ in range(4):
+        bench.wait(60)
+    bench.host.disk.release(bench.device())
+    bench.node.watch_mounts(0)
+    bench.settle()
+    assert bench.resources["res"].settled
+    assert not bench.files()
+
+
 def test_a_new_volume_does_not_inherit_the_use_of_its_device() -> None:
     bench = Bench()
     bench.sync(resource(volume(new=True)))

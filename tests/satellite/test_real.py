@@ -221,6 +221,15 @@ def test_a_mount_in_another_namespace_counts(machine: Machine, tmp_path: Path) -
     assert machine.reach(resource(volume(wanted=False))).settled
 
 
+def test_a_mount_is_noticed_once(machine: Machine, mounted: Callable[[str], Path]) -> None:
+    device = machine.ready(resource(volume(new=True, file_system=FileSystem(kind="ext4"))))
+    while machine.host.mounts_changed(0):
+        pass
+    mounted(device)
+    assert machine.host.mounts_changed(10)
+    assert not machine.host.mounts_changed(0)
+
+
 def test_an_opened_volume_is_not_removed(machine: Machine) -> None:
     device = machine.ready(resource(volume(new=True)))
     with open(device, "rb"):

@@ -45,6 +45,10 @@ class Host(Probe, Protocol):
         """Raises `InUse` when anything at all holds the block device, open descriptors included."""
         ...
 
+    def mounts_changed(self, wait: float) -> bool:
+        """Whether anything was mounted or unmounted since the last call; for one caller, up to `wait` seconds."""
+        ...
+
     def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
         """Why a driver that needs `programs` cannot work here, one sentence each; nothing when it can."""
         ...

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from orlop.errors import CannotRead
-from orlop.host import commands, copies, files, usage
+from orlop.host import commands, copies, files, mounts, usage
 from orlop.host.contract import Copying
 from orlop.model import Capacity
 from orlop.plugin import CreateFile, FileFacts, LongCopy, ResizeFile, SetAttributes, WriteFile
@@ -14,6 +14,7 @@ class LocalHost:
     def __init__(self, time_out: float = commands.TIME_OUT) -> None:
         self._commands = commands.Commands(time_out)
         self._folders = files.Folders()
+        self._mounts = mounts.Mounts()
         self._sharing: dict[int, bool] = {}  # number of a file system -> whether its files can share blocks
 
     def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
@@ -67,6 +68,9 @@ class LocalHost:
 
     def require_unused(self, device: str) -> None:
         usage.require_unused(device)
+
+    def mounts_changed(self, wait: float) -> bool:
+        return self._mounts.changed(wait)
 
     def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
         if not programs:

@@ -1,4 +1,4 @@
-"""A node with threads: one looks, a few act. Implements `orlop.transport.agent.Agent`."""
+"""A node with threads: one looks, one waits for mounts, a few act. Implements `orlop.transport.agent.Agent`."""
 
 import logging
 import threading
@@ -13,6 +13,8 @@ from orlop.transport.messages import Accepted, Fence, PhysicalDevice, Report, Sy
 log = logging.getLogger(__name__)
 
 HANDS = 4
+WATCH = 5.0  # seconds a wait for the next mount lasts at most
+PAUSE = 0.5  # seconds between looks for users: where containers come and go, mounts never end
 
 
 class ThreadedAgent:
@@ -22,13 +24,20 @@ class ThreadedAgent:
         self._node, self._clock = node, clock
         self._hands = ThreadPoolExecutor(hands, thread_name_prefix="orlop-act")
         self._eyes = threading.Thread(target=self._watch, name="orlop-look", daemon=True)
+        self._mounts = threading.Thread(target=self._watch_mounts, name="orlop-mounts", daemon=True)
         self._stopped = False
+        self._ended = threading.Event()
 
     def start(self) -> None:
         self._eyes.start()
+        self._mounts.start()
 
     def stop(self) -> None:
-        """What is being carried out is finished first, what is only planned is not begun."""
+        """What is being carried out is finished first, what is only planned is not begun.
+
+        The wait for mounts ends by itself, a little later; it changes nothing.
+        """
+        self._ended.set()
         with self._node.changed:
             self._stopped = True
             self._node.changed.notify_all()
@@ -62,6 +71,15 @@ class ThreadedAgent:
                 continue
             for job in jobs:
                 self._hands.submit(self._act, job)
+
+    def _watch_mounts(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._node.watch_mounts(WATCH)
+            except Exception:
+                log.exception("waiting for mounts failed; use is still looked for from time to time")
+                return
+            self._ended.wait(PAUSE)
 
     def _wait(self) -> bool:
         """Sleep until something is due; False when it is time to stop."""

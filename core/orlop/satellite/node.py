@@ -142,6 +142,16 @@ class Node:
                 self.changed.wait_for(lambda: self._outbox.number != after, timeout=wait)
             return self._outbox.after(after)
 
+    def watch_mounts(self, wait: float) -> None:
+        """Up to `wait` seconds; if a mount changes who uses what, everything is looked at again at once."""
+        if not self._host.mounts_changed(wait):
+            return
+        users = self._look_for_users()
+        with self.changed:
+            if users is not None and users != self._users:
+                self._look_at = NOW
+                self.changed.notify_all()
+
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return physical.unused(self._host)
 
@@ -233,11 +243,12 @@ class Node:
         checked = [(task, *_check(task, seen, users)) for task in idle]
         with self.changed:
             self._report_pools(pools, seen, problems)
+            freed = frozenset(self._users or ()).difference(users) if users is not None else frozenset()
             if everything:
                 self._users = users
                 self._look_at = now + self._look_every
             for task, again, said in checked:
-                self._checked(task, again, said)
+                self._checked(task, again, said, freed)
             jobs = [Job(*item) for item in planned if self._keep(*item, seen, now)]
             if everything or not self._outbox.is_synced:
                 self._finish_sync(pools, seen)
@@ -299,11 +310,12 @@ class Node:
             task.failures += 1
         return False
 
-    def _checked(self, task: Task, again: bool, said: ReportedResource) -> None:
-        """What should have stayed as it was: if not, it is worked on; a failed one keeps waiting for its turn."""
+    def _checked(self, task: Task, again: bool, said: ReportedResource, freed: frozenset[str]) -> None:
+        """What should have stayed as it was: if not, it is worked on; a failed one keeps waiting for its turn, which
+        comes at once when a device of it is not in use any more."""
         if not self._current(task):
             return
-        if again and task.due == NEVER:
+        if again and (task.due == NEVER or any(volume.device in freed for volume in said.volumes)):
             task.due = NOW
         elif task.due == NEVER:
             self._outbox.resource(said)

@@ -18,7 +18,7 @@ from orlop.model import (
     WantedSnapshot,
     WantedVolume,
 )
-from orlop.satellite.node import Node
+from orlop.satellite.node import LOOK_EVERY, Node
 from orlop.testing import SimulatedHost
 from orlop.transport.messages import Fence, Report, Sync, Update
 
@@ -57,16 +57,25 @@ def resource(*items: WantedVolume | WantedSnapshot, revision: int = 1) -> Wanted
 class Bench:
     """Collects reports as a controller would: later values replace earlier ones."""
 
-    def __init__(self, host: SimulatedHost | None = None, *pools: WantedPool, run: str = "run-1") -> None:
+    def __init__(
+        self, host: SimulatedHost | None = None, *pools: WantedPool, run: str = "run-1", look_every: float = LOOK_EVERY
+    ) -> None:
         self.host = host or SimulatedHost(total=10 * GIB)
         self.pools = pools or (pool(new=True),)
         self.now = 1000.0
+        self._look_every = look_every
         self.start(run)
 
     def start(self, run: str) -> None:
         """Also what a restart of the satellite is: nothing but the disk is remembered."""
         self.node = Node(
-            name="node", host=self.host, drivers=DRIVERS, hooks=Hooks(), directory="/var/lib/orlop", run=run
+            name="node",
+            host=self.host,
+            drivers=DRIVERS,
+            hooks=Hooks(),
+            directory="/var/lib/orlop",
+            run=run,
+            look_every=self._look_every,
         )
         self.last = 0
         self.resources: dict[str, ReportedResource] = {}

@@ -43,6 +43,7 @@ class Disk:
         self.loops: dict[str, Loop] = {}
         self.used: dict[str, tuple[str, ...]] = {}
         self.destroyed: list[str] = []  # devices with data that were formatted
+        self._use = threading.Event()
         self._inodes = 1000
         self._lock = threading.Lock()  # a satellite with threads has several hands here
 
@@ -125,11 +126,19 @@ class Disk:
     def use(self, device: str, user: str) -> None:
         self.loop(device)
         self.used[device] = (*self.used.get(device, ()), user)
+        self._use.set()
 
     def release(self, device: str) -> None:
         self.used.pop(device, None)
         if device in self.loops and self.loops[device].autoclear:
             del self.loops[device]
+        self._use.set()
+
+    def use_changed(self, wait: float) -> bool:
+        """Whether a device got or lost a user since the last call, within `wait` seconds."""
+        changed = self._use.wait(wait)
+        self._use.clear()
+        return changed
 
     def write(self, device: str, offset: int, data: bytes) -> None:
         """`offset` and the length of `data` are multiples of 4 KiB."""

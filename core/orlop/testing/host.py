@@ -101,6 +101,9 @@ class SimulatedHost:
         if users := self.disk.used.get(device):
             raise InUse(device, users)
 
+    def mounts_changed(self, wait: float) -> bool:
+        return self.disk.use_changed(wait)
+
     def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"{name} is not installed" for name in programs if name not in self.installed)
 

@@ -5,7 +5,6 @@ device must be proved unused first and be seen gone before its file is removed.
 """
 
 import json
-import posixpath
 import re
 from collections.abc import Mapping
 from typing import ClassVar, Self
@@ -52,14 +51,16 @@ class File(Value, frozen=True, kw_only=True):
 
     @classmethod
     def check_pool(cls, props: Mapping[str, str]) -> Mapping[str, str]:
+        """One spelling for a folder. With `..` that is not possible: what it means depends on links on the node."""
         path = props.get(FOLDER) or props.get(OLD_FOLDER) or ""
-        if not path.startswith("/") or posixpath.normpath(path) in ("/", "//") or not path.isprintable():
+        parts = [part for part in path.split("/") if part not in ("", ".")]
+        if not path.startswith("/") or not parts or ".." in parts or not path.isprintable():
             raise BadProperty(
-                f"{FOLDER} must name a folder by its absolute path, not {path!r}",
+                f"{FOLDER} must name a folder by its absolute path without '..', not {path!r}",
                 correction="For example /srv/orlop; the folder is made on the node if it does not exist.",
             )
         rest = {name: value for name, value in props.items() if name != OLD_FOLDER}
-        return {**rest, FOLDER: posixpath.normpath(path)}
+        return {**rest, FOLDER: "/" + "/".join(parts)}
 
     @classmethod
     def granularity(cls, props: Mapping[str, str]) -> int:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MENU = Menu("storage-pool", help="Storage pools: what volumes are carved from, by node and name.")
 CREATE = MENU.menu("create", "c", help="Make a volume group, a zpool or a directory of a node a storage pool.")
 _BACKING = "StorDriver/StorPoolName"
+_THERE = "It must exist on the node; nothing in it is changed."
+_MADE = "It is made on the node if it does not exist; what is in it already is left as it is."
 
 # word, aliases, provider kind, what the backing is, an example of it
 _KINDS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
@@ -40,7 +42,7 @@ def _add_kind(word: str, aliases: tuple[str, ...], provider: str, what: str, exa
         word,
         *aliases,
         example=f"orlop storage-pool create {word} alpha pool_ssd {example}",
-        help=f"Make {what} a storage pool. It must exist on the node; nothing in it is changed.",
+        help=f"Make {what} a storage pool. {_MADE if word.startswith('file') else _THERE}",
     )
     @options.node()
     @click.argument("name")

@@ -56,6 +56,7 @@ def create(core: Core, node_name: str, body: wire.StoragePool) -> Answers:
                 correction="Choose another name, or delete that pool first.",
                 code=Fail.EXISTS_STOR_POOL,
             )
+        _require_own_backing(draft, pool)
         if key(pool.name) not in draft.pool_definitions:
             draft.put(StoragePoolDefinition(name=pool.name, uuid=core.new_uuid()))
         draft.put(pool)
@@ -78,6 +79,7 @@ def modify(core: Core, node_name: str, name: str, body: wire.StoragePoolDefiniti
         after = replace(pool, props=core.drivers.load(STORAGE, pool.provider).check_pool(props))
         if after.props.get(BACKING) != pool.props.get(BACKING):
             _require_unused(draft, pool, "get another backing")
+            _require_own_backing(draft, after)
             after = replace(after, uuid=core.new_uuid(), new=True)  # another place is another pool
         draft.put(after)
     return answers
@@ -190,3 +192,17 @@ def _require_unused(draft: Draft, pool: StoragePool, what: str) -> None:
             correction="Delete them first.",
             code=Fail.IN_USE,
         )
+
+
+def _require_own_backing(draft: Draft, pool: StoragePool) -> None:
+    """A path is one place for every kind of pool; any other name is known to its own kind only."""
+    place = pool.props.get(BACKING)
+    for other in draft.pools.values():
+        if (key(other.node), other.props.get(BACKING)) != (key(pool.node), place) or key(other.name) == key(pool.name):
+            continue
+        if place is not None and (other.provider == pool.provider or place.startswith("/")):
+            raise Refused(
+                f"'{place}' on node '{pool.node}' is the place of storage pool '{other.name}' already.",
+                correction=f"Choose another place, or use pool '{other.name}'.",
+                code=Fail.STOR_POOL_CONFIGURATION_ERROR,
+            )
