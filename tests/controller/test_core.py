@@ -77,9 +77,13 @@ def test_commands_that_wait_let_others_work(core):
 
 
 def test_a_refused_change_leaves_nothing(core, commits):
-    with pytest.raises(Refused), core.change() as draft:
-        draft.put(definition())
-        raise Refused("no")
+    def change():
+        with core.change() as draft:
+            draft.put(definition())
+            raise Refused("no")
+
+    with pytest.raises(Refused):
+        change()
     assert core.picture.definition("web") is None
     assert commits.kept == []
 
