@@ -3,10 +3,22 @@
 import pytest
 from msgspec.structs import replace
 
-from orlop.codes import ERROR, WARNING, Fail, Warn
+from orlop import codes
+from orlop.codes import ERROR, WARNING, Fail, Subject, Warn
 from orlop.controller import wire
+from orlop.controller.answers import Answers
 from orlop.controller.reported import Status
-from orlop.controller.usecases import definitions, nodes, pools, resources, restoring, rolling_back, snapshots, spawning
+from orlop.controller.usecases import (
+    definitions,
+    nodes,
+    pools,
+    resources,
+    restoring,
+    rolling_back,
+    snapshots,
+    spawning,
+    waiting,
+)
 from orlop.errors import Refused
 from orlop.model import GIB, Operation, Presence, key
 from orlop.testing.cluster import POOL
@@ -47,6 +59,19 @@ def test_copies_without_replication_are_called_unrelated(spawn):
     assert any("unrelated copies" in entry.message for entry in spawn(count=2))
 
 
+def test_nothing_is_called_done_before_it_is_committed(cluster, spawn):
+    spawn(count=1)
+    with cluster.core.change() as draft:
+        definition = draft.definition("web")
+        (made,) = definition.resources
+        volumes = tuple(replace(v, new=True) for v in made.volumes)
+        draft.put(replace(definition, resources=(replace(made, volumes=volumes),)))
+    cluster.core.suspend("nothing is committed any more")
+    answers = Answers(codes.CREATE, Subject.RSC)
+    waiting.settled(cluster.core, answers, "web", [made.node], "created 'web'", "it will be created")
+    assert [e.code for e in answers] == [Warn.STLT_NOT_UPDATED]
+
+
 def test_when_placement_fails_nothing_exists_and_every_node_has_its_reason(cluster, spawn):
     cluster.nodes["charlie"].stop()
     cluster.run(30.0)
@@ -69,6 +94,15 @@ def test_an_offline_node_warns_at_once_and_catches_up(cluster, spawn, create):
     cluster.nodes[node].start()
     cluster.run(60.0)
     assert files(cluster, node) == ["web_00000"]
+
+
+def test_attempts_to_reach_a_node_are_counted_until_it_is_back(cluster):
+    cluster.nodes["alpha"].stop()
+    cluster.run(30.0)
+    assert cluster.core.reported.node("alpha").attempts > 1
+    cluster.nodes["alpha"].start()
+    cluster.run(30.0)
+    assert cluster.core.reported.node("alpha").attempts == 0
 
 
 def test_deleting_with_a_node_away_answers_at_once_and_completes_later(cluster, spawn):

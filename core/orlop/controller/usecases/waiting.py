@@ -43,7 +43,7 @@ def settled(core: Core, answers: Answers, name: str, nodes: Iterable[str], done:
     found = core.wait(outcomes) if waiting else {}
     for node in waiting:
         report = found.get(node) if found is not None else None
-        if found is None:
+        if found is None and not core.pending(name):  # what is not committed yet is not done
             report = core.reported.current(node, name)
         _entry(core, answers, node, report, done, later)
 
