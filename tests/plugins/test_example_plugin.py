@@ -1,6 +1,7 @@
 """A stranger's distribution is installed, found and used, without a word about it in the core."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,18 @@ assert hooks.vetoes(GIB, place) == []
 assert "Example/Machine" in hooks.node_facts("n")
 print("used")
 """
+EXTEND = """
+from flask import Flask
+from orlop.hooks import Hooks
+
+application = Flask("test")
+Hooks.installed().routes(application)
+print(application.test_client().get("/v1/orlop/example").get_json().keys())
+"""
+COMMAND = """
+from orlop.cli import main
+main(["example"])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +74,11 @@ def python(installed: Path, script: str, home: Path) -> str:
 
 def test_a_strangers_driver_and_hooks_are_used(installed: Path, tmp_path: Path) -> None:
     assert python(installed, USE, tmp_path) == "used\n"
+
+
+def test_a_stranger_adds_routes_and_commands(installed: Path, tmp_path: Path) -> None:
+    assert python(installed, EXTEND, tmp_path) == "dict_keys(['machine'])\n"
+    assert python(installed, COMMAND, tmp_path).strip() == platform.machine()
 
 
 def test_a_plugin_that_cannot_be_imported_is_named_with_its_error(installed: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orlop.errors import Fenced, TransportError
+from orlop.errors import Fenced, NodeError, TransportError
 from orlop.model import FileSystem, Presence
 from orlop.testing import SimulatedHost
 from orlop.testing.bench import FENCE, FOLDER, Bench, pool, replace, resource, snapshot, volume
@@ -211,6 +211,23 @@ def test_a_device_with_any_signature_is_not_formatted() -> None:
     bench.update(resource(replace(wanted, file_system=FileSystem(kind="ext4")), revision=2))
     assert "LVM2_member" in bench.resources["res"].problem
     assert not bench.host.disk.destroyed
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_file_system_made_before_a_crash_counts_only_if_it_is_sound(sound: bool) -> None:
+    bench = Bench()
+    bench.host.installed["fsck.ext4"] = lambda disk, arguments: "" if sound else broken()
+    wanted = volume(new=True)
+    bench.sync(resource(wanted))
+    bench.files()["res_00000"].signatures.append("ext4")
+    bench.update(resource(replace(wanted, file_system=FileSystem(kind="ext4")), revision=2))
+    assert bench.resources["res"].settled is sound
+    assert bench.resources["res"].volumes[0].formatted is sound
+    assert not bench.host.disk.destroyed
+
+
+def broken() -> str:
+    raise NodeError("the file system is broken")
 
 
 def test_a_volume_that_is_not_new_is_never_formatted() -> None:

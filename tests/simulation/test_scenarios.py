@@ -3,12 +3,24 @@
 import pytest
 from msgspec.structs import replace
 
-from orlop.codes import ERROR, WARNING, Fail, Warn
+from orlop import codes
+from orlop.codes import ERROR, WARNING, Fail, Subject, Warn
 from orlop.controller import wire
+from orlop.controller.answers import Answers
 from orlop.controller.reported import Status
-from orlop.controller.usecases import definitions, nodes, pools, resources, restoring, rolling_back, snapshots, spawning
+from orlop.controller.usecases import (
+    definitions,
+    nodes,
+    pools,
+    resources,
+    restoring,
+    rolling_back,
+    snapshots,
+    spawning,
+    waiting,
+)
 from orlop.errors import Refused
-from orlop.model import GIB, Presence, key
+from orlop.model import GIB, Operation, Presence, key
 from orlop.testing.cluster import POOL
 from orlop.testing.commits import ControllerCrash
 from orlop.testing.disk import BLOCK
@@ -47,6 +59,19 @@ def test_copies_without_replication_are_called_unrelated(spawn):
     assert any("unrelated copies" in entry.message for entry in spawn(count=2))
 
 
+def test_nothing_is_called_done_before_it_is_committed(cluster, spawn):
+    spawn(count=1)
+    with cluster.core.change() as draft:
+        definition = draft.definition("web")
+        (made,) = definition.resources
+        volumes = tuple(replace(v, new=True) for v in made.volumes)
+        draft.put(replace(definition, resources=(replace(made, volumes=volumes),)))
+    cluster.core.suspend("nothing is committed any more")
+    answers = Answers(codes.CREATE, Subject.RSC)
+    waiting.settled(cluster.core, answers, "web", [made.node], "created 'web'", "it will be created")
+    assert [e.code for e in answers] == [Warn.STLT_NOT_UPDATED]
+
+
 def test_when_placement_fails_nothing_exists_and_every_node_has_its_reason(cluster, spawn):
     cluster.nodes["charlie"].stop()
     cluster.run(30.0)
@@ -69,6 +94,15 @@ def test_an_offline_node_warns_at_once_and_catches_up(cluster, spawn, create):
     cluster.nodes[node].start()
     cluster.run(60.0)
     assert files(cluster, node) == ["web_00000"]
+
+
+def test_attempts_to_reach_a_node_are_counted_until_it_is_back(cluster):
+    cluster.nodes["alpha"].stop()
+    cluster.run(30.0)
+    assert cluster.core.reported.node("alpha").attempts > 1
+    cluster.nodes["alpha"].start()
+    cluster.run(30.0)
+    assert cluster.core.reported.node("alpha").attempts == 0
 
 
 def test_deleting_with_a_node_away_answers_at_once_and_completes_later(cluster, spawn):
@@ -308,6 +342,41 @@ def test_a_new_resource_restored_from_a_snapshot_holds_its_data(cluster, spawn):
     restoring.restore_volume_definitions(cluster.core, "web", "snap1", body)
     assert not restoring.restore_resource(cluster.core, "web", "snap1", body).failed
     assert disk.read(device(cluster, node, "copy_00000"), 0, BLOCK) == TOKEN
+
+
+def test_restoring_a_node_leaves_a_snapshot_that_something_is_filled_from(cluster, spawn):
+    spawn(count=2)
+    node = cluster.core.picture.definition("web").resources[0].node
+    snapshots.create(cluster.core, "web", wire.Snapshot(name="before"))
+    with cluster.core.change() as draft:
+        busy = Operation(uuid="operation", kind="rollback", state="busy", created=0)
+        draft.put(replace(draft.definition("web"), operations=(busy,)))
+    assert nodes.restore(cluster.core, node, wire.NodeRestore(delete_snapshots=True)).failed
+    cluster.settle()
+    assert "web_00000.before" in files(cluster, node)
+
+
+def test_the_last_part_of_a_snapshot_takes_the_snapshot_with_it(cluster, spawn):
+    spawn(count=1)
+    node = cluster.core.picture.definition("web").resources[0].node
+    snapshots.create(cluster.core, "web", wire.Snapshot(name="before"))
+    assert not nodes.restore(cluster.core, node, wire.NodeRestore(delete_snapshots=True)).failed
+    cluster.settle()
+    assert files(cluster, node) == ["web_00000"]
+    assert not cluster.core.picture.definition("web").snapshots
+
+
+def test_a_deleted_volume_cannot_be_called_back_by_its_flags(cluster, spawn):
+    spawn(count=1)
+    away = cluster.core.picture.definition("web").resources[0].node
+    cluster.nodes[away].stop()
+    cluster.run(30.0)
+    definitions.delete_volume(cluster.core, "web", 0)
+    definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(flags=("-DELETE",)))
+    cluster.nodes[away].start()
+    cluster.run(60.0)
+    assert not cluster.core.picture.definition("web").volume_definitions
+    assert files(cluster, away) == []
 
 
 def test_nothing_is_shrunk(cluster, spawn):

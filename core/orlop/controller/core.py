@@ -14,7 +14,7 @@ import msgspec
 from orlop.controller import orders
 from orlop.controller.events import Events
 from orlop.controller.picture import Change, Draft, Picture
-from orlop.controller.progress import abandon_snapshots, advance
+from orlop.controller.progress import abandon_snapshots, advance, made
 from orlop.controller.reported import Reported, Status
 from orlop.controller.store import NotActive, OutcomeUnknown
 from orlop.drivers import Drivers
@@ -280,6 +280,7 @@ class Core:
                 drained, self._unsettled = self._unsettled, set()
             if not drained:
                 return
+            before = self.picture
             try:
                 with self.change() as draft:
                     self._advance(draft, drained)
@@ -287,6 +288,10 @@ class Core:
                 with self._unsettled_lock:
                     self._unsettled |= drained
                 raise
+            after = self.picture
+        for name in drained:
+            for resource in made(before.definitions.get(name), after.definitions.get(name)):
+                self.hooks.resource_ready(after.definitions[name].name, resource.node)
 
     def pending(self, name: str) -> bool:
         """Whether the current reports about a definition lead to a change that is not committed yet."""

@@ -83,9 +83,11 @@ class Link:
             channel = self._dial(self.node, self._core.fence)
             info = channel.connect()
         except TransportError as error:
+            self._core.reported.node(self.node.name).attempts += 1
             self._failed(error)
             return False
         self._core.reported.node(self.node.name).info = info
+        self._core.reported.node(self.node.name).attempts = 0
         self._channel, self._synced, self._run, self._number = channel, False, "", 0
         self._core.on_status(self.node.name, Status.CONNECTED)
         return True

@@ -98,6 +98,14 @@ def _made(volume: Volume, seen: ReportedVolume) -> Volume:
     return volume
 
 
+def made(before: ResourceDefinition | None, after: ResourceDefinition | None) -> list[Resource]:
+    """Resources of which nothing was there and now everything is; a rollback makes none."""
+    if before is None or after is None:
+        return []
+    awaited = {r.uuid for r in before.resources if r.volumes and all(v.new and not v.replaces for v in r.volumes)}
+    return [r for r in after.resources if r.uuid in awaited and not any(v.new for v in r.volumes)]
+
+
 def _volume_definitions(definition: ResourceDefinition) -> ResourceDefinition:
     used = {v.number for r in definition.resources for v in r.volumes}
     kept = [v for v in definition.volume_definitions if DELETE not in v.flags or v.number in used]

@@ -28,11 +28,12 @@ class Status(StrEnum):
 class NodeReport:
     """One node. Written by its link only; every field is replaced, never changed in place."""
 
-    __slots__ = ("info", "orphans", "pools", "problem", "required", "resources", "status")
+    __slots__ = ("attempts", "info", "orphans", "pools", "problem", "required", "resources", "status")
 
     def __init__(self) -> None:
         self.status = Status.OFFLINE
         self.problem = ""  # why it is not online, one sentence
+        self.attempts = 0  # to reach it since it was last connected
         self.info: NodeInfo | None = None
         self.resources: dict[str, ReportedResource] = {}
         self.pools: dict[str, ReportedPool] = {}

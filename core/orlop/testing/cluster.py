@@ -240,12 +240,16 @@ class SimulatedCluster:
     """`nodes` by name. Talk to it through `core` and the use cases; `settle` lets everything come to rest."""
 
     def __init__(
-        self, names: Iterable[str] = ("alpha", "bravo", "charlie"), seed: int = 0, reflink: bool = True
+        self,
+        names: Iterable[str] = ("alpha", "bravo", "charlie"),
+        seed: int = 0,
+        reflink: bool = True,
+        hooks: Hooks | None = None,
     ) -> None:
         self.random = random.Random(seed)
         self.clock = SimulatedClock()
         self.drivers = Drivers.installed()
-        self.hooks = Hooks()
+        self.hooks = hooks or Hooks()
         self.store = MemoryStore()
         self.lost_answers = 0  # so many answers to orders get lost
         self.mute = False  # orders that can wait are not sent

@@ -1,7 +1,12 @@
-"""A hook plugin: tells what the node's sysfs calls the machine, and keeps small volumes off quota pools."""
+"""A hook plugin: tells what the node's sysfs calls the machine, keeps small volumes off quota pools, and adds a
+route and a command."""
 
+import platform
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import click
 
 from orlop.model import MIB, StoragePool
 from orlop.plugin import hookimpl
@@ -18,3 +23,19 @@ def orlop_veto_placement(size: int, pool: StoragePool) -> str | None:
     if pool.provider == "FILE_QUOTA" and size < MIB:
         return f"pool {pool.name} takes no volumes below 1 MiB"
     return None
+
+
+@hookimpl
+def orlop_routes(application: Any) -> None:
+    application.add_url_rule("/v1/orlop/example", "example", lambda: {"machine": platform.machine()})
+
+
+@hookimpl
+def orlop_commands(group: Any) -> None:
+    group.add_command(example)
+
+
+@click.command()
+def example() -> None:
+    """Print what kind of machine this is."""
+    click.echo(platform.machine())

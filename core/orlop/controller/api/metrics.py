@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric, UnknownMetricFamily
 from prometheus_client.registry import Collector
 
 import orlop
@@ -63,8 +63,8 @@ class Metrics(Collector):
             reports = GaugeMetricFamily("linstor_error_reports_count", "Error reports", labels=["module"])
             reports.add_metric(["Controller"], self._error_reports)
             yield reports
-        count = next(self._scrapes)
-        yield CounterMetricFamily("linstor_scrape_requests_count", "Scrapes since the start", value=count)
+        # A counter would be called `..._total`, which is not the name that dashboards know.
+        yield UnknownMetricFamily("linstor_scrape_requests_count", "Scrapes since the start", value=next(self._scrapes))
         yield GaugeMetricFamily(
             "linstor_scrape_duration_seconds", "Time this scrape took", value=time.monotonic() - started
         )
@@ -83,7 +83,7 @@ class Metrics(Collector):
         for node in picture.nodes.values():
             status = nodes.status(reported, node)
             state.add_metric([node.name, node.kind], STATUS_NUMBERS[status])
-            attempts.add_metric([node.name, node.kind], 0 if status is Status.ONLINE else 1)
+            attempts.add_metric([node.name, node.kind], reported.node(node.name).attempts)
         yield state
         yield attempts
         yield GaugeMetricFamily(

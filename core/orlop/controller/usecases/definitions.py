@@ -263,7 +263,7 @@ def modify_volume(core: Core, name: str, number: int, request: wire.VolumeDefini
 def _flags(present: frozenset[str], request: tuple[str, ...]) -> frozenset[str]:
     """A `-` in front of a flag removes it."""
     added = {flag.upper() for flag in request if not flag.startswith("-")} & VOLUME_FLAGS
-    removed = {flag[1:].upper() for flag in request if flag.startswith("-")}
+    removed = {flag[1:].upper() for flag in request if flag.startswith("-")} & VOLUME_FLAGS
     return (present | added) - removed
 
 

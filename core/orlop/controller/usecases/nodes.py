@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from msgspec.structs import replace
 
 from orlop import codes
@@ -15,7 +13,7 @@ from orlop.controller.picture import Draft, Picture
 from orlop.controller.progress import advance
 from orlop.controller.properties import Kind
 from orlop.controller.reported import Status
-from orlop.controller.usecases import lookup
+from orlop.controller.usecases import lookup, snapshots
 from orlop.controller.usecases.net_interfaces import interfaces_of, switched
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
@@ -287,14 +285,16 @@ def _mark(draft: Draft, node: str, add: frozenset[str], remove: frozenset[str]) 
 def _delete_snapshots(draft: Draft, node: str, answers: Answers) -> None:
     here = key(node)
     for definition in draft.definitions_on(node):
-        kept: Mapping[str, object] = {s.uuid: s for s in definition.snapshots}
-        snapshots = tuple(
-            replace(
-                s,
-                nodes=tuple(replace(p, flags=p.flags | {"DELETE"}) if key(p.node) == here else p for p in s.nodes),
-            )
-            for s in definition.snapshots
-        )
-        if any(kept[s.uuid] != s for s in snapshots):
-            draft.put(replace(definition, snapshots=snapshots))
-            answers.info(f"Snapshots of '{definition.name}' on node '{node}' are removed.", RscDfn=definition.name)
+        for snapshot in definition.snapshots:
+            if all(key(part.node) != here for part in snapshot.nodes):
+                continue
+            try:
+                snapshots.mark_deleted(draft, definition.name, snapshot.name, {here})
+            except Refused as error:
+                answers.refused(error)
+            else:
+                answers.info(
+                    f"Snapshot '{snapshot.name}' of '{definition.name}' on node '{node}' is removed.",
+                    RscDfn=definition.name,
+                    Snapshot=snapshot.name,
+                )

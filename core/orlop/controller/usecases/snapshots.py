@@ -221,10 +221,8 @@ def delete(core: Core, name: str, snapshot_name: str, nodes: tuple[str, ...] = (
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         snapshot = lookup.snapshot(definition, snapshot_name)
-        _not_a_source(draft, definition, snapshot)
         chosen = {key(n) for n in nodes} or {key(p.node) for p in snapshot.nodes}
-        marked = _marked(snapshot, chosen)
-        draft.put(_with(definition, marked))
+        mark_deleted(draft, name, snapshot_name, chosen)
     core.settle([key(name)])
     affected = [p.node for p in snapshot.nodes if key(p.node) in chosen]
     answers.success(f"Snapshot '{snapshot.name}' of '{definition.name}' marked for deletion.", codes.DELETED)
@@ -236,6 +234,14 @@ def delete(core: Core, name: str, snapshot_name: str, nodes: tuple[str, ...] = (
     what = f"snapshot '{snapshot.name}' of '{definition.name}'"
     waiting.gone(core, answers, definition.name, affected, present, what)
     return answers
+
+
+def mark_deleted(draft: Draft, name: str, snapshot_name: str, chosen: set[str]) -> None:
+    """On some nodes (keys). Raises while something is being filled from it."""
+    definition = lookup.definition(draft, name)
+    snapshot = lookup.snapshot(definition, snapshot_name)
+    _not_a_source(draft, definition, snapshot)
+    draft.put(_with(definition, _marked(snapshot, chosen)))
 
 
 def _marked(snapshot: Snapshot, chosen: set[str]) -> Snapshot:

@@ -43,7 +43,7 @@ def settled(core: Core, answers: Answers, name: str, nodes: Iterable[str], done:
     found = core.wait(outcomes) if waiting else {}
     for node in waiting:
         report = found.get(node) if found is not None else None
-        if found is None:
+        if found is None and not core.pending(name):  # what is not committed yet is not done
             report = core.reported.current(node, name)
         _entry(core, answers, node, report, done, later)
 
@@ -121,10 +121,6 @@ def deployed(core: Core, answers: Answers, definition: ResourceDefinition, made:
     nodes = [r.node for r in made]
     settled(core, answers, definition.name, nodes, f"created '{definition.name}'", "it will be created")
     explain_copies(core, answers, definition.name)
-    for resource in made:
-        report = core.reported.current(resource.node, definition.name)
-        if report is not None and report.settled:
-            core.hooks.resource_ready(definition.name, resource.node)
 
 
 def explain_copies(core: Core, answers: Answers, name: str) -> None:

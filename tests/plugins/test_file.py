@@ -1,0 +1,41 @@
+"""Which loop devices count as a volume's own."""
+
+from typing import Any
+
+from orlop.plugin import CLUSTER, UUID, FileFacts
+from orlop.testing.bench import pool, volume
+from orlop_storage.file import FileThin
+from orlop_storage.folders import Folder, Loop
+
+FILE = "/srv/orlop/res_00000"
+
+
+def seen(*loops: Loop) -> FileThin:
+    marks = {CLUSTER: "cluster", UUID: "res-0"}
+    file = FileFacts(size=16 << 20, allocated=0, attributes=marks, inode=7, device="8:1")
+    folder = Folder(path="/srv/orlop", exists=True, marked=True, files={"res_00000": file}, loops={7: list(loops)})
+    return FileThin(cluster="cluster", folders={pool().name: folder})
+
+
+def loop(**more: Any) -> Loop:
+    return Loop(**{"device": "/dev/loop3", "file": FILE, "inode": 7, "holder": "8:1", "whole": True, **more})
+
+
+def test_a_device_on_the_whole_file_is_the_volumes() -> None:
+    assert seen(loop()).device(volume()) == "/dev/loop3"
+
+
+def test_a_device_on_a_part_of_the_file_is_not_the_volumes_and_is_closed_before_the_file_goes() -> None:
+    driver = seen(loop(whole=False))
+    assert driver.device(volume()) is None
+    assert "losetup --detach /dev/loop3" in [str(step) for step in driver.take_down(volume(wanted=False))]
+
+
+def test_a_file_of_another_file_system_with_the_same_inode_is_another_file() -> None:
+    driver = seen(loop(file="/mnt/strange", holder="8:2"))
+    assert driver.device(volume()) is None
+    assert [str(step) for step in driver.take_down(volume(wanted=False))] == [f"remove {FILE}"]
+
+
+def test_a_file_that_was_moved_keeps_its_device() -> None:
+    assert seen(loop(file="/srv/old/res_00000")).device(volume()) == "/dev/loop3"
