@@ -34,8 +34,10 @@ class Cluster(RuleBasedStateMachine):
         COUNTED["sequences"] += 1
         self.tokens = 0
         self.content = {}  # uuid of a volume -> tokens it may hold
+        self.blank = set()  # uuids of volumes that were seen to be made from nothing
         self.kept = {}  # uuid of a snapshot's volume -> tokens it may hold
         self.foreign = set()  # (node, file) that somebody else put into a pool
+        self.vanished = set()  # uuids of volumes whose file somebody removed
         self.old = None
 
     @initialize(seed=st.integers(0, 2**16), reflink=st.booleans())
@@ -55,11 +57,17 @@ class Cluster(RuleBasedStateMachine):
             self.cluster.start_controller()
             return None
 
-    @rule(name=NAMES, count=st.integers(1, 3), sizes=st.lists(st.sampled_from([4, 64, 1000]), min_size=1, max_size=2))
-    def spawn(self, name, count, sizes):
+    @rule(
+        name=NAMES,
+        count=st.integers(1, 3),
+        sizes=st.lists(st.sampled_from([4, 64, 1000]), min_size=1, max_size=2),
+        formatted=st.booleans(),
+    )
+    def spawn(self, name, count, sizes, formatted):
         body = wire.ResourceGroupSpawn(
             resource_definition_name=name,
             volume_sizes=tuple(sizes),
+            resource_definition_props={"FileSystem/Type": "ext4"} if formatted else {},
             select_filter=wire.AutoSelectFilter(place_count=count),
         )
         self.ask(spawning.spawn, "DfltRscGrp", body)
@@ -174,6 +182,8 @@ class Cluster(RuleBasedStateMachine):
             for resource in definition.resources:
                 for volume in resource.volumes:
                     start = self.kept.get(volume.source, {bytes(BLOCK)}) if volume.source else {bytes(BLOCK)}
+                    if volume.new and not volume.source:
+                        self.blank.add(volume.uuid)
                     self.content.setdefault(volume.uuid, set(start))
 
     def _learn_rollback(self, definition, operation):
@@ -265,6 +275,16 @@ class Cluster(RuleBasedStateMachine):
             disk.put(path, disk.new_file(4096, 4096))
             self.foreign.add((node, path))
 
+    @rule(name=NAMES, node=NODES)
+    def remove_a_file(self, name, node):
+        """Somebody removes the file of a volume that is complete. It must not be made again by itself."""
+        for volume, device in list(self.devices(name, node)):
+            disk = self.cluster.nodes[node].host.disk
+            if not disk.used.get(device) and not self.cluster.core.picture.definition(name).snapshots:
+                disk.detach(device)
+                disk.drop(f"{POOL}/{name}_{volume.number:05d}")
+                self.vanished.add(volume.uuid)
+
     @rule(node=NODES, full=st.booleans())
     def fill_the_pool(self, node, full):
         disk = self.cluster.nodes[node].host.disk
@@ -319,9 +339,18 @@ class Cluster(RuleBasedStateMachine):
             assert not resource.deleting, f"{definition.name} on {resource.node} was never deleted"
             report = self.cluster.core.reported.current(resource.node, definition.name)
             assert report is not None
-            assert report.settled, report
+            lost = [v for v in resource.volumes if v.uuid in self.vanished and "INACTIVE" not in resource.flags]
+            assert report.settled != bool(lost), report
             for volume in resource.volumes:
-                self.check_volume(definition, resource, volume, report)
+                if volume.uuid in self.vanished:
+                    self.check_vanished(definition, resource, volume)
+                else:
+                    self.check_volume(definition, resource, volume, report)
+
+    def check_vanished(self, definition, resource, volume):
+        disk = self.cluster.nodes[resource.node].host.disk
+        file = disk.find(f"{POOL}/{definition.name}_{volume.number:05d}")
+        assert file is None or file.attributes.get("orlop.uuid") != volume.uuid, "it was made again, blank"
 
     def check_volume(self, definition, resource, volume, report):
         assert not volume.new, f"{definition.name}/{volume.number} on {resource.node} was never made"
@@ -332,8 +361,14 @@ class Cluster(RuleBasedStateMachine):
         assert file is not None
         if "INACTIVE" not in resource.flags:  # a closed volume grows when it is opened again
             assert file.size >= volume.levels[-1].size, "it must not be smaller than wanted"
+        if self.formatted(definition, volume):
+            assert file.signatures == ["ext4"], f"{definition.name} on {resource.node} has no file system"
         holds = file.blocks.get(0, bytes(BLOCK))
         assert holds in self.content[volume.uuid], f"{definition.name} on {resource.node} holds {holds[:8]!r}"
+
+    def formatted(self, definition, volume):
+        """Whether it was made empty, for a definition that wants a file system from the beginning."""
+        return volume.uuid in self.blank and definition.props.get("FileSystem/Type") == "ext4"
 
     def check_nodes(self):
         wanted = {name: set() for name in self.cluster.nodes}
@@ -344,10 +379,10 @@ class Cluster(RuleBasedStateMachine):
                 for part in snapshot.nodes:
                     wanted[part.node] |= {v.uuid for v in part.volumes}
         for name, node in self.cluster.nodes.items():
-            orphans = {o.uuid for o in self.cluster.core.reported.nodes[key(name)].orphans}
+            assert self.cluster.core.reported.nodes[key(name)].orphans == ()
             for path, file in node.host.disk.folders[POOL].items():
                 uuid = file.attributes.get("orlop.uuid")
-                assert path == ".orlop-pool" or uuid in wanted[name] | orphans, f"{path} on {name} is nobody's"
+                assert path == ".orlop-pool" or uuid in wanted[name], f"{path} on {name} is nobody's"
             for loop in node.host.disk.loops.values():
                 assert loop.file.attributes["orlop.uuid"] in wanted[name], f"{loop.path} is still open on {name}"
 
