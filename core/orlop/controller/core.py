@@ -378,7 +378,8 @@ class Core:
         """Unused devices of a node, asked of its satellite; raises `TransportError` when it is away."""
         if self.links is None:
             raise TransportError(f"node {node} is not connected")
-        return self.links.physical_storage(node)
+        with self._resting():
+            return self.links.physical_storage(node)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -390,14 +391,21 @@ class Core:
             finally:
                 self._mine.held = False
 
+    @contextmanager
+    def _resting(self) -> Iterator[None]:
+        """Whoever waits for somebody else gives the turn away meanwhile."""
+        if not getattr(self._mine, "held", False):
+            yield
+            return
+        self._turns.release()
+        try:
+            yield
+        finally:
+            self._turns.acquire()
+
     # -- waiting ----------------------------------------------------------------------------------------------
 
     def wait(self, done: Callable[[], Result | None], seconds: float = WAIT) -> Result | None:
         """Wait without any lock until `done` has a result; None when the time is over."""
-        if not getattr(self._mine, "held", False):
+        with self._resting():
             return self._waiter.wait(done, seconds)
-        self._turns.release()
-        try:
-            return self._waiter.wait(done, seconds)
-        finally:
-            self._turns.acquire()
