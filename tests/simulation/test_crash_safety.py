@@ -248,7 +248,10 @@ class Cluster(RuleBasedStateMachine):
     @precondition(lambda self: self.cluster.sent)
     @rule(which=st.integers(0, 1000))
     def repeat_an_old_order(self, which):
-        name, message = self.cluster.sent[which % len(self.cluster.sent)]
+        """Rather one that could do harm: it names what does not exist any more."""
+        known = self.cluster.core.picture.definitions
+        stale = [s for s in self.cluster.sent if any(r.name not in known for r in s[1].resources)]
+        name, message = (stale or self.cluster.sent)[which % len(stale or self.cluster.sent)]
         with contextlib.suppress(OrlopError):
             self.cluster.nodes[name].guarded(lambda satellite: satellite.update(message))
 
