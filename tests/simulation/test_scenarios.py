@@ -379,6 +379,16 @@ def test_a_deleted_volume_cannot_be_called_back_by_its_flags(cluster, spawn):
     assert files(cluster, away) == []
 
 
+def test_an_old_order_does_not_bring_back_what_was_deleted(cluster, spawn):
+    spawn(count=1)
+    name, order = next(s for s in cluster.sent if s[1].resources)
+    definitions.delete(cluster.core, "web")
+    cluster.run(30.0)
+    cluster.nodes[name].satellite.update(order)
+    cluster.run(30.0)
+    assert files(cluster, name) == []
+
+
 def test_nothing_is_shrunk(cluster, spawn):
     spawn(size_kib=128)
     with pytest.raises(Refused, match="not shrunk"):
