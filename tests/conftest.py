@@ -5,8 +5,14 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 STRICT = os.environ.get("ORLOP_TEST_STRICT") == "1"  # set where everything has to run: a skip is a failure then
+
+# A change is judged on examples that are the same in every run; new ones are looked for by hand and by developers.
+settings.register_profile("strict", derandomize=True)
+if STRICT:
+    settings.load_profile("strict")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
