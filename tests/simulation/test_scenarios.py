@@ -372,6 +372,38 @@ def test_nothing_is_shrunk(cluster, spawn):
         definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=64))
 
 
+def with_level(cluster, size):
+    """What an earlier version with other sums may have stored for 64 KiB."""
+    with cluster.core.change() as draft:
+        definition = draft.definition("web")
+        (made,) = definition.resources
+        volumes = tuple(replace(v, levels=(replace(v.levels[0], size=size),)) for v in made.volumes)
+        draft.put(replace(definition, resources=(replace(made, volumes=volumes),)))
+
+
+def test_a_size_that_was_stored_is_never_computed_again(cluster, spawn, create):
+    spawn(count=1)
+    with_level(cluster, 128 << 10)
+    first = cluster.core.picture.definition("web").resources[0].node
+    create("web", next(n for n in cluster.nodes if n != first))
+    definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=96))
+    made = cluster.core.picture.definition("web").resources
+    assert [r.volumes[0].levels[0].size for r in made] == [128 << 10, 128 << 10]
+
+
+def test_a_replica_on_its_way_out_says_nothing_about_the_size(cluster, spawn, create):
+    spawn(count=2)
+    away, first = (r.node for r in cluster.core.picture.definition("web").resources)
+    cluster.nodes[away].stop()
+    cluster.run(30.0)
+    resources.delete(cluster.core, "web", away)
+    definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=128))
+    third = next(n for n in cluster.nodes if n not in (away, first))
+    create("web", third)
+    sizes = {r.node: r.volumes[0].levels[0].size for r in cluster.core.picture.definition("web").resources}
+    assert sizes == {away: 64 << 10, first: 128 << 10, third: 128 << 10}
+
+
 def test_an_older_controller_that_wakes_up_only_observes(cluster, spawn):
     spawn()
     old, old_links = cluster.core, cluster.links
