@@ -72,6 +72,23 @@ def test_nothing_is_called_done_before_it_is_committed(cluster, spawn):
     assert [e.code for e in answers] == [Warn.STLT_NOT_UPDATED]
 
 
+def test_no_replica_is_removed_for_a_smaller_count(cluster, spawn):
+    spawn(count=3)
+    fewer = wire.AutoPlaceRequest(select_filter=wire.AutoSelectFilter(place_count=1))
+    answers = resources.autoplace(cluster.core, "web", fewer)
+    assert [e.code for e in answers] == [Warn.RSC_ALREADY_DEPLOYED]
+    spawning.adjust(cluster.core, "DfltRscGrp", wire.ResourceGroupAdjust(select_filter=fewer.select_filter))
+    assert all(files(cluster, node) == ["web_00000"] for node in cluster.nodes)
+
+
+def test_no_blank_copy_is_offered_as_the_data(cluster, spawn):
+    spawn(count=1)
+    node = next(n for n in cluster.nodes if not files(cluster, n))
+    with pytest.raises(Refused, match="cannot be reached"):
+        resources.make_available(cluster.core, "web", node, wire.ResourceMakeAvailable())
+    assert not files(cluster, node)
+
+
 def test_when_placement_fails_nothing_exists_and_every_node_has_its_reason(cluster, spawn):
     cluster.nodes["charlie"].stop()
     cluster.run(30.0)
