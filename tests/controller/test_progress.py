@@ -125,9 +125,10 @@ def test_a_snapshot_counts_when_every_node_has_it():
     assert whole.snapshots[0].flags == {"SUCCESSFUL"}
 
 
-def test_a_snapshot_that_fails_anywhere_is_removed_everywhere():
+@pytest.mark.parametrize("presence", [Presence.ABSENT, Presence.READY])
+def test_a_snapshot_that_fails_anywhere_is_removed_everywhere(presence):
     wanted = definition(snapshots=(snapshot("alpha", "bravo"),))
-    after = advance(wanted, {"bravo": report(snapshots=[taken(Presence.ABSENT, "s-2", problem="full")])})
+    after = advance(wanted, {"bravo": report(snapshots=[taken(presence, "s-2", problem="full")])})
     assert after.snapshots[0].flags == {"FAILED_DEPLOYMENT"}
     assert all("DELETE" in part.flags for part in after.snapshots[0].nodes)
     gone = advance(

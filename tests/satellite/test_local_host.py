@@ -1,6 +1,7 @@
 """What only the real machine can show, and needs no root."""
 
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from orlop.errors import Cancelled, CommandFailed, NodeError
 from orlop.host import Copying, LocalHost
+from orlop.host.commands import Commands
 from orlop.host.files import Folders
 from orlop.plugin import CreateFile, LongCopy, SetAttributes, WriteFile
 
@@ -154,3 +156,13 @@ def command_line(process: Path) -> bytes:
         return (process / "cmdline").read_bytes()
     except OSError:  # it ended meanwhile
         return b""
+
+
+def test_nothing_is_started_on_the_object_of_a_process_that_cannot_be_killed() -> None:
+    commands = Commands()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as stuck:
+        commands.abandon(("losetup", "--detach", "one"), stuck)
+        with pytest.raises(CommandFailed, match=f"process {stuck.pid}, on the same object"):
+            commands.run(("echo", "one"))
+        assert commands.run(("echo", "two")) == "two\n", "another object is not concerned"
+    assert commands.run(("echo", "one")) == "one\n", "it has ended"

@@ -85,6 +85,29 @@ def test_nothing_is_confirmed_gone_while_its_pool_cannot_be_seen() -> None:
     assert bench.resources["res"].volumes[0].presence is Presence.ABSENT
 
 
+def test_no_snapshot_is_confirmed_gone_while_its_pool_cannot_be_seen() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.update(resource(volume(), snapshot(new=True), revision=2))
+    bench.pools = (pool(),)
+    hidden = bench.host.disk.folders.pop(FOLDER)
+    bench.sync(resource(volume(), snapshot(wanted=False), revision=3))
+    assert bench.resources["res"].snapshots[0].presence is Presence.HIDDEN
+    bench.host.disk.folders[FOLDER] = hidden
+    bench.wait(15)
+    assert bench.resources["res"].snapshots[0].presence is Presence.ABSENT
+
+
+def test_nothing_is_made_in_a_folder_without_our_mark() -> None:
+    bench = Bench()
+    bench.host.disk.make_folder(FOLDER)
+    bench.host.faults.fail(3, "Read-only file system")  # two actions write the fence
+    bench.sync(resource(volume(new=True)))
+    assert "Read-only" in bench.reported_pools["pool"].problem
+    assert "does not carry the mark" in bench.resources["res"].problem
+    assert not bench.host.disk.folders[FOLDER]
+
+
 def test_a_foreign_file_in_the_way_is_left_alone_and_listed() -> None:
     bench = Bench()
     bench.sync()
@@ -228,6 +251,14 @@ def test_a_file_system_made_before_a_crash_counts_only_if_it_is_sound(sound: boo
 
 def broken() -> str:
     raise NodeError("the file system is broken")
+
+
+def test_what_cannot_be_read_is_not_formatted() -> None:
+    bench = Bench()
+    bench.host.installed["wipefs"] = lambda disk, arguments: broken()
+    bench.sync(resource(volume(new=True, file_system=FileSystem(kind="ext4"))))
+    assert "cannot be told" in bench.resources["res"].problem
+    assert not any(argv[0] == "mkfs.ext4" for argv in bench.host.ran)
 
 
 def test_a_volume_that_is_not_new_is_never_formatted() -> None:

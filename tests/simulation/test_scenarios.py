@@ -72,6 +72,23 @@ def test_nothing_is_called_done_before_it_is_committed(cluster, spawn):
     assert [e.code for e in answers] == [Warn.STLT_NOT_UPDATED]
 
 
+def test_no_replica_is_removed_for_a_smaller_count(cluster, spawn):
+    spawn(count=3)
+    fewer = wire.AutoPlaceRequest(select_filter=wire.AutoSelectFilter(place_count=1))
+    answers = resources.autoplace(cluster.core, "web", fewer)
+    assert [e.code for e in answers] == [Warn.RSC_ALREADY_DEPLOYED]
+    spawning.adjust(cluster.core, "DfltRscGrp", wire.ResourceGroupAdjust(select_filter=fewer.select_filter))
+    assert all(files(cluster, node) == ["web_00000"] for node in cluster.nodes)
+
+
+def test_no_blank_copy_is_offered_as_the_data(cluster, spawn):
+    spawn(count=1)
+    node = next(n for n in cluster.nodes if not files(cluster, n))
+    with pytest.raises(Refused, match="cannot be reached"):
+        resources.make_available(cluster.core, "web", node, wire.ResourceMakeAvailable())
+    assert not files(cluster, node)
+
+
 def test_when_placement_fails_nothing_exists_and_every_node_has_its_reason(cluster, spawn):
     cluster.nodes["charlie"].stop()
     cluster.run(30.0)
@@ -393,6 +410,38 @@ def test_nothing_is_shrunk(cluster, spawn):
     spawn(size_kib=128)
     with pytest.raises(Refused, match="not shrunk"):
         definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=64))
+
+
+def with_level(cluster, size):
+    """What an earlier version with other sums may have stored for 64 KiB."""
+    with cluster.core.change() as draft:
+        definition = draft.definition("web")
+        (made,) = definition.resources
+        volumes = tuple(replace(v, levels=(replace(v.levels[0], size=size),)) for v in made.volumes)
+        draft.put(replace(definition, resources=(replace(made, volumes=volumes),)))
+
+
+def test_a_size_that_was_stored_is_never_computed_again(cluster, spawn, create):
+    spawn(count=1)
+    with_level(cluster, 128 << 10)
+    first = cluster.core.picture.definition("web").resources[0].node
+    create("web", next(n for n in cluster.nodes if n != first))
+    definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=96))
+    made = cluster.core.picture.definition("web").resources
+    assert [r.volumes[0].levels[0].size for r in made] == [128 << 10, 128 << 10]
+
+
+def test_a_replica_on_its_way_out_says_nothing_about_the_size(cluster, spawn, create):
+    spawn(count=2)
+    away, first = (r.node for r in cluster.core.picture.definition("web").resources)
+    cluster.nodes[away].stop()
+    cluster.run(30.0)
+    resources.delete(cluster.core, "web", away)
+    definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=128))
+    third = next(n for n in cluster.nodes if n not in (away, first))
+    create("web", third)
+    sizes = {r.node: r.volumes[0].levels[0].size for r in cluster.core.picture.definition("web").resources}
+    assert sizes == {away: 64 << 10, first: 128 << 10, third: 128 << 10}
 
 
 def test_an_older_controller_that_wakes_up_only_observes(cluster, spawn):

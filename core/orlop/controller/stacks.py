@@ -74,9 +74,14 @@ def granularity(picture: Picture, drivers: Drivers, pools: Iterable[tuple[str, s
 
 
 def existing_levels(definition: ResourceDefinition, number: int, layers: tuple[str, ...]) -> tuple[Level, ...] | None:
-    """The sizes replicas of a volume already have; sizes of existing volumes are never computed again."""
+    """The sizes replicas of a volume already have; sizes of existing volumes are never computed again.
+
+    One on its way out does not count: it does not grow with the others.
+    """
     for resource in definition.resources:
         for volume in resource.volumes:
+            if resource.deleting or "DELETE" in volume.flags:
+                continue
             if volume.number == number and tuple(level.layer for level in volume.levels) == layers:
                 return volume.levels
     return None

@@ -60,11 +60,15 @@ class Commands:
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
-            with self._lock:
-                self._abandoned.append((argv, process))
+            self.abandon(argv, process)
             raise CommandFailed(
                 argv, 137, f"process {process.pid} is stuck in the kernel and could not be killed; it is left behind"
             ) from None
+
+    def abandon(self, argv: tuple[str, ...], process: subprocess.Popen[bytes]) -> None:
+        """Nothing is started on the same object, the last argument, until this process has ended."""
+        with self._lock:
+            self._abandoned.append((argv, process))
 
     def _refuse_while_stuck(self, argv: tuple[str, ...]) -> None:
         if not self._abandoned:
