@@ -10,6 +10,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.reported import Status
 from orlop.controller.usecases import (
     definitions,
+    groups,
     nodes,
     pools,
     resources,
@@ -70,6 +71,31 @@ def test_nothing_is_called_done_before_it_is_committed(cluster, spawn):
     answers = Answers(codes.CREATE, Subject.RSC)
     waiting.settled(cluster.core, answers, "web", [made.node], "created 'web'", "it will be created")
     assert [e.code for e in answers] == [Warn.STLT_NOT_UPDATED]
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        ({"place_count": -1}, Fail.INVLD_PLACE_COUNT),
+        ({"additional_place_count": 1001}, Fail.INVLD_PLACE_COUNT),
+        ({"x_replicas_on_different_map": {"Aux/site": 0}}, Fail.INVLD_PLACE_COUNT),
+        ({"not_place_with_rsc_regex": "("}, Fail.INVLD_CONF),
+    ],
+)
+def test_a_wrong_filter_is_refused_wherever_it_is_given(cluster, spawn, rule, code):
+    spawn(count=1)
+    body = wire.AutoSelectFilter(**rule)
+    spawned = wire.ResourceGroupSpawn(resource_definition_name="next", volume_sizes=(64,), select_filter=body)
+    for act in (
+        lambda: resources.autoplace(cluster.core, "web", wire.AutoPlaceRequest(select_filter=body)),
+        lambda: spawning.spawn(cluster.core, "DfltRscGrp", spawned),
+        lambda: spawning.adjust(cluster.core, "DfltRscGrp", wire.ResourceGroupAdjust(select_filter=body)),
+        lambda: groups.create(cluster.core, wire.ResourceGroup(name="words", select_filter=body)),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.code == code
+    assert cluster.core.picture.definition("next") is None
 
 
 def test_no_replica_is_removed_for_a_smaller_count(cluster, spawn):
