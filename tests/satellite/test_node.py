@@ -516,6 +516,15 @@ def test_an_update_that_was_overtaken_is_ignored() -> None:
     assert "res_00000" in bench.files()
 
 
+def test_a_sync_that_was_overtaken_is_ignored() -> None:
+    bench = Bench()
+    bench.sync()
+    bench.update(resource(volume(new=True), revision=3), fence=replace(FENCE, sequence=8))
+    bench.sync(resource(volume(wanted=False), revision=2), fence=replace(FENCE, sequence=7))
+    assert bench.resources["res"].revision == 3
+    assert "res_00000" in bench.files()
+
+
 def test_a_newer_order_cancels_the_one_being_carried_out() -> None:
     bench = Bench()
     bench.sync()

@@ -1,11 +1,13 @@
 """Planning a stack of two layers."""
 
-from orlop.model import Presence, WantedLevel, WantedVolume
+import pytest
+
+from orlop.model import Presence, WantedLevel, WantedSnapshot, WantedVolume
 from orlop.plugin import Step, run
 from orlop.satellite.observe import Observation, observe
 from orlop.satellite.plan import plan
 from orlop.testing import SimulatedHost
-from orlop.testing.bench import CLUSTER, DRIVERS, FOLDER, Bench, pool, resource, volume
+from orlop.testing.bench import CLUSTER, DRIVERS, FOLDER, Bench, pool, resource, snapshot, volume
 
 MIB = 1 << 20
 
@@ -57,3 +59,18 @@ def test_the_top_is_taken_down_first() -> None:
     down = steps(made(), stacked(wanted=False))
     assert down[0] == "close-top"
     assert "losetup --detach /dev/loop0" in down[1:]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        volume("../etc", new=True),
+        volume("a/b", new=True),
+        volume(uuid="../../etc/passwd", wanted=False),
+        snapshot("../snap", new=True),
+    ],
+)
+def test_a_name_that_would_leave_the_folder_is_refused(wanted: WantedVolume | WantedSnapshot) -> None:
+    (part,) = plan(resource(wanted), look(made()))
+    assert not part.steps
+    assert "is not" in part.problem

@@ -10,6 +10,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.reported import Status
 from orlop.controller.usecases import (
     definitions,
+    groups,
     nodes,
     pools,
     resources,
@@ -24,6 +25,7 @@ from orlop.model import GIB, Operation, Presence, key
 from orlop.testing.cluster import POOL
 from orlop.testing.commits import ControllerCrash
 from orlop.testing.disk import BLOCK
+from orlop.transport.messages import Report
 
 TOKEN = b"data".ljust(BLOCK, b".")
 
@@ -70,6 +72,31 @@ def test_nothing_is_called_done_before_it_is_committed(cluster, spawn):
     answers = Answers(codes.CREATE, Subject.RSC)
     waiting.settled(cluster.core, answers, "web", [made.node], "created 'web'", "it will be created")
     assert [e.code for e in answers] == [Warn.STLT_NOT_UPDATED]
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        ({"place_count": -1}, Fail.INVLD_PLACE_COUNT),
+        ({"additional_place_count": 1001}, Fail.INVLD_PLACE_COUNT),
+        ({"x_replicas_on_different_map": {"Aux/site": 0}}, Fail.INVLD_PLACE_COUNT),
+        ({"not_place_with_rsc_regex": "("}, Fail.INVLD_CONF),
+    ],
+)
+def test_a_wrong_filter_is_refused_wherever_it_is_given(cluster, spawn, rule, code):
+    spawn(count=1)
+    body = wire.AutoSelectFilter(**rule)
+    spawned = wire.ResourceGroupSpawn(resource_definition_name="next", volume_sizes=(64,), select_filter=body)
+    for act in (
+        lambda: resources.autoplace(cluster.core, "web", wire.AutoPlaceRequest(select_filter=body)),
+        lambda: spawning.spawn(cluster.core, "DfltRscGrp", spawned),
+        lambda: spawning.adjust(cluster.core, "DfltRscGrp", wire.ResourceGroupAdjust(select_filter=body)),
+        lambda: groups.create(cluster.core, wire.ResourceGroup(name="words", select_filter=body)),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.code == code
+    assert cluster.core.picture.definition("next") is None
 
 
 def test_no_replica_is_removed_for_a_smaller_count(cluster, spawn):
@@ -442,6 +469,49 @@ def test_a_replica_on_its_way_out_says_nothing_about_the_size(cluster, spawn, cr
     create("web", third)
     sizes = {r.node: r.volumes[0].levels[0].size for r in cluster.core.picture.definition("web").resources}
     assert sizes == {away: 64 << 10, first: 128 << 10, third: 128 << 10}
+
+
+def test_a_controller_that_only_observes_sends_no_orders(cluster, spawn):
+    spawn(count=3)
+    sent = len(cluster.sent)
+    cluster.core.suspend("somebody else is active")
+    link = cluster.links.links["alpha"]
+    link.changed("web")
+    assert link.push(), "the connection stays"
+    assert len(cluster.sent) == sent
+
+
+def test_a_controller_that_only_observes_still_hears_reports(cluster, spawn):
+    spawn(count=3)
+    with cluster.core.change() as draft:
+        definition = draft.definition("web")
+        made = [replace(r, volumes=tuple(replace(v, new=True) for v in r.volumes)) for r in definition.resources]
+        draft.put(replace(definition, resources=tuple(made)))
+    cluster.core.suspend("somebody else is active")
+    said = cluster.core.reported.resource("alpha", "web")
+    cluster.core.on_report("alpha", Report(run="r", number=1, synced=True, resources=(said,)))
+    assert all(v.new for r in cluster.core.picture.definition("web").resources for v in r.volumes)
+
+
+def test_a_satellite_that_restarted_unnoticed_is_told_everything_again(cluster, spawn):
+    spawn(count=3)
+    node = cluster.nodes["alpha"]
+    node.stop()
+    node.start()
+    node.starts -= 1  # its channel goes on, as if nothing had happened
+    node.host.disk.drop(f"{POOL}/web_00000")
+    cluster.run(60.0)
+    (seen,) = cluster.core.reported.resource("alpha", "web").volumes
+    assert seen.presence is Presence.MISSING
+
+
+def test_after_a_reconnection_everything_is_unknown_until_it_is_reported(cluster, spawn):
+    spawn(count=3)
+    link = cluster.links.links["alpha"]
+    link.close()
+    assert link.connect()
+    assert cluster.core.reported.resource("alpha", "web") is None
+    assert cluster.core.reported.pool("alpha", "pool1") is None
 
 
 def test_an_older_controller_that_wakes_up_only_observes(cluster, spawn):

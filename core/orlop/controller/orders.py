@@ -10,6 +10,7 @@ from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.model import (
     FileSystem,
+    NodeSnapshot,
     Resource,
     ResourceDefinition,
     Snapshot,
@@ -50,7 +51,7 @@ def wanted_resource(picture: Picture, definition: ResourceDefinition, node: str)
         for snapshot in definition.snapshots
         for part in snapshot.nodes
         if key(part.node) == here
-        for wanted in _snapshots(definition, snapshot, part.node)
+        for wanted in _snapshots(definition, snapshot, part)
     ]
     if here not in nodes_of(definition):
         return None
@@ -124,7 +125,7 @@ def _file_system(
     )
 
 
-def _snapshots(definition: ResourceDefinition, snapshot: Snapshot, node: str) -> list[WantedSnapshot]:
+def _snapshots(definition: ResourceDefinition, snapshot: Snapshot, part: NodeSnapshot) -> list[WantedSnapshot]:
     return [
         WantedSnapshot(
             resource=definition.name,
@@ -137,7 +138,5 @@ def _snapshots(definition: ResourceDefinition, snapshot: Snapshot, node: str) ->
             wanted="DELETE" not in snapshot.flags and "DELETE" not in part.flags,
             new=volume.new,
         )
-        for part in snapshot.nodes
-        if part.node == node
         for volume in part.volumes
     ]

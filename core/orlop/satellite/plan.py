@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from orlop.errors import CannotRead, OrlopError
-from orlop.model import FileSystem, Presence, WantedResource, WantedSnapshot, WantedVolume
+from orlop.errors import BadName, CannotRead, OrlopError
+from orlop.model import FileSystem, Presence, WantedResource, WantedSnapshot, WantedVolume, names
 from orlop.model.cluster import Value
 from orlop.plugin import NodeLayer, Step
 from orlop.satellite import file_systems
@@ -55,6 +55,7 @@ def _ordered(wanted: WantedResource) -> Iterator[WantedVolume | WantedSnapshot]:
 def _part(item: WantedVolume | WantedSnapshot, seen: Observation) -> Part:
     key = key_of(item)
     try:
+        _check_names(item)
         steps = _volume(item, seen) if isinstance(item, WantedVolume) else _snapshot(item, seen)
         return Part(key=key, steps=tuple(steps))
     except OrlopError as error:
@@ -62,6 +63,15 @@ def _part(item: WantedVolume | WantedSnapshot, seen: Observation) -> Part:
     except Exception as error:  # noqa: BLE001 - somebody else's plugin must not stop the other volumes
         log.exception("planning for %s failed", item.name)
         return Part(key=key, problem=f"a plugin failed while it planned for {item.name}: {error!r}")
+
+
+def _check_names(item: WantedVolume | WantedSnapshot) -> None:
+    """They become part of paths here, and a database may have been edited by hand."""
+    names.resource(item.resource)
+    if isinstance(item, WantedSnapshot):
+        names.snapshot(item.snapshot)
+    if "/" in item.uuid:
+        raise BadName(f"{item.uuid!r} is not a uuid")
 
 
 def levels(volume: WantedVolume, seen: Observation) -> list[At]:

@@ -11,8 +11,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.capacity import ratios
 from orlop.controller.core import Core
 from orlop.controller.placement import Candidate, Cluster, NotEnoughNodes, place
-from orlop.controller.usecases import lookup
-from orlop.controller.usecases.spawning import merged, select_filter
+from orlop.controller.usecases import filters, lookup
 from orlop.drivers import STORAGE
 from orlop.model import KIB, SelectFilter, StoragePool, key
 
@@ -55,7 +54,7 @@ def _simulate(spaces: list[int], count: int) -> int:
 
 def query_size_info(core: Core, group_name: str, request: wire.QuerySizeInfoRequest) -> wire.QuerySizeInfoResponse:
     group = lookup.group(core.picture, group_name)
-    rule = merged(select_filter(request.select_filter), group.select_filter)
+    rule = filters.merged(filters.asked(request.select_filter), group.select_filter)
     layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers))
     count = rule.place_count if rule.place_count is not None else 1
     answers = Answers(codes.MODIFY, Subject.RSC_GRP, RscGrp=group.name)
@@ -102,9 +101,9 @@ def query_all_size_info(core: Core, request: wire.QueryAllSizeInfoRequest) -> wi
 
 def max_volume_sizes(core: Core, body: wire.AutoSelectFilter | None, group_name: str | None) -> wire.MaxVolumeSizes:
     """Per pool name: the largest volume that `place_count` nodes could take in pools of that name."""
-    rule = select_filter(body)
+    rule = filters.asked(body)
     if group_name is not None:
-        rule = merged(rule, lookup.group(core.picture, group_name).select_filter)
+        rule = filters.merged(rule, lookup.group(core.picture, group_name).select_filter)
     layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers))
     count = max(1, rule.place_count or 1)
     by_name: dict[str, list[_Space]] = {}

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -15,35 +11,14 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import lookup, spawning
+from orlop.controller.usecases import filters, lookup, spawning
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
-from orlop.model import ResourceGroup, SelectFilter, VolumeGroup, key, names
+from orlop.model import ResourceGroup, VolumeGroup, key, names
 
 DEFAULT = "DfltRscGrp"
 VOLUME_FLAGS = frozenset({"GROSS_SIZE"})
 LARGEST_NUMBER = 65534
-
-# Member of AutoSelectFilter -> field of SelectFilter. `storage_pool` is the older spelling of a list of one.
-FIELDS = {
-    "place_count": "place_count",
-    "additional_place_count": "additional_place_count",
-    "node_name_list": "node_names",
-    "storage_pool_list": "storage_pools",
-    "storage_pool_diskless_list": "storage_pools_diskless",
-    "not_place_with_rsc": "not_place_with_resources",
-    "not_place_with_rsc_regex": "not_place_with_resources_regex",
-    "replicas_on_same": "replicas_on_same",
-    "replicas_on_different": "replicas_on_different",
-    "x_replicas_on_different_map": "x_replicas_on_different",
-    "layer_stack": "layers",
-    "provider_list": "providers",
-    "diskless_on_remaining": "diskless_on_remaining",
-    "diskless_type": "diskless_type",
-    "overprovision": "overprovision",
-    "port_count": "port_count",
-}
-UPPER = ("layers", "providers")
 
 
 def create(core: Core, body: wire.ResourceGroup) -> Answers:
@@ -53,7 +28,7 @@ def create(core: Core, body: wire.ResourceGroup) -> Answers:
         uuid=core.new_uuid(),
         description=body.description or "",
         props=checked(Kind.RESOURCE_GROUP, body.props),
-        select_filter=merged(SelectFilter(), body.select_filter) if body.select_filter else SelectFilter(),
+        select_filter=filters.asked(body.select_filter),
         peer_slots=_peer_slots(body.peer_slots),
     )
     with core.change() as draft:
@@ -79,7 +54,7 @@ def modify(core: Core, name: str, body: wire.ResourceGroupModify) -> Answers:
             group,
             description=group.description if body.description is None else body.description,
             props=changed(answers, Kind.RESOURCE_GROUP, group.props, body),
-            select_filter=merged(group.select_filter, body.select_filter)
+            select_filter=filters.changed(group.select_filter, body.select_filter)
             if body.select_filter
             else group.select_filter,
             peer_slots=group.peer_slots if body.peer_slots is None else _peer_slots(body.peer_slots),
@@ -158,38 +133,6 @@ def delete_volume(core: Core, name: str, number: int) -> Answers:
     answers = Answers(codes.DELETE, Subject.VLM_GRP, RscGrp=group.name, VlmNr=str(number))
     answers.success(f"Volume group {number} of resource group '{group.name}' is deleted.", codes.DELETED)
     return answers
-
-
-def merged(current: SelectFilter, body: wire.AutoSelectFilter | wire.AutoSelectFilterModify) -> SelectFilter:
-    """`current` with what `body` sets. Of a plain filter all defaults count as absent."""
-    absent = {f.name: f.default for f in msgspec.structs.fields(body)}
-    given: dict[str, Any] = {
-        field: value for name, field in FIELDS.items() if not _absent(value := getattr(body, name), absent[name])
-    }
-    if body.storage_pool and not given.get("storage_pools"):
-        given["storage_pools"] = (body.storage_pool,)
-    for field in UPPER:
-        if field in given:
-            given[field] = tuple(text.upper() for text in given[field])
-    _check(given)
-    return replace(current, **given)
-
-
-def _absent(value: Any, default: Any) -> bool:
-    return value is UNSET or value is None or (default is not UNSET and not value and value is not False)
-
-
-def _check(given: dict[str, Any]) -> None:
-    for field in ("place_count", "additional_place_count"):
-        if not 0 <= given.get(field, 0) <= 1000:
-            raise Refused(f"{field} must be 0 to 1000, not {given[field]}.", code=Fail.INVLD_PLACE_COUNT)
-    try:
-        re.compile(given.get("not_place_with_resources_regex", ""))
-    except re.error as error:
-        raise Refused(f"not_place_with_rsc_regex is no regular expression: {error}", code=Fail.INVLD_CONF) from None
-    for name, count in given.get("x_replicas_on_different", {}).items():
-        if count < 1:
-            raise Refused(f"x_replicas_on_different_map: '{name}' must be 1 at least.", code=Fail.INVLD_PLACE_COUNT)
 
 
 def _peer_slots(count: int | None) -> int | None:

@@ -11,7 +11,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import definitions, deploying, guards, lookup, spawning, waiting
+from orlop.controller.usecases import definitions, deploying, filters, guards, lookup, spawning, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceConnection, ResourceDefinition, SelectFilter, key
@@ -147,7 +147,7 @@ def autoplace(core: Core, name: str, request: wire.AutoPlaceRequest) -> Answers:
     answers = Answers(codes.CREATE, Subject.RSC, RscDfn=name)
     definition = lookup.definition(core.picture, name)
     guards.not_deleting(definition)
-    asked = spawning.select_filter(request.select_filter)
+    asked = filters.asked(request.select_filter)
     if request.diskless_on_remaining:
         asked = replace(asked, diskless_on_remaining=True)
     if request.layer_list:

@@ -12,7 +12,7 @@ from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.placement import Candidate, Cluster, place
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import definitions, deploying, guards, lookup, waiting
+from orlop.controller.usecases import definitions, deploying, filters, guards, lookup, waiting
 from orlop.controller.usecases.property_changes import checked
 from orlop.errors import OrlopError, Refused
 from orlop.model import (
@@ -27,40 +27,6 @@ from orlop.model import (
 
 replace = msgspec.structs.replace
 TRIES = 5  # placement is computed outside the lock; a choice that was overtaken is made again
-
-
-def select_filter(body: wire.AutoSelectFilter | None) -> SelectFilter:
-    """The filter of a request; what it leaves out is unset."""
-    if body is None:
-        return SelectFilter()
-    pools = tuple(body.storage_pool_list) or ((body.storage_pool,) if body.storage_pool else ())
-    return SelectFilter(
-        place_count=body.place_count,
-        additional_place_count=body.additional_place_count,
-        node_names=tuple(body.node_name_list),
-        storage_pools=pools,
-        storage_pools_diskless=tuple(body.storage_pool_diskless_list),
-        not_place_with_resources=tuple(body.not_place_with_rsc),
-        not_place_with_resources_regex=body.not_place_with_rsc_regex,
-        replicas_on_same=tuple(body.replicas_on_same),
-        replicas_on_different=tuple(body.replicas_on_different),
-        x_replicas_on_different=dict(body.x_replicas_on_different_map),
-        layers=tuple(layer.upper() for layer in body.layer_stack),
-        providers=tuple(kind.upper() for kind in body.provider_list),
-        diskless_on_remaining=body.diskless_on_remaining,
-        diskless_type=body.diskless_type,
-        overprovision=body.overprovision,
-        port_count=body.port_count,
-    )
-
-
-def merged(request: SelectFilter, group: SelectFilter) -> SelectFilter:
-    """Field by field: what the request sets, else what the group sets; lists are not joined."""
-    values = {
-        name: getattr(request, name) if getattr(request, name) not in (None, (), {}) else getattr(group, name)
-        for name in SelectFilter.__struct_fields__
-    }
-    return SelectFilter(**values)
 
 
 def wanted_count(rule: SelectFilter, definition: ResourceDefinition | None) -> int:
@@ -91,8 +57,7 @@ def autoplace(
         picture = core.picture
         definition = lookup.definition(picture, name)
         _refuse_other_stack(core, definition, asked.layers)
-        rule = merged(asked, lookup.group(picture, definition.group).select_filter)
-        check_count(rule)
+        rule = filters.merged(asked, lookup.group(picture, definition.group).select_filter)
         count = wanted_count(rule, definition)
         if count <= 0:
             _explain_nothing(answers, definition, rule, count)
@@ -131,12 +96,6 @@ def _refuse_other_stack(core: Core, definition: ResourceDefinition, asked: tuple
             correction="Leave the stack out, or make a definition with the wanted one.",
             code=Fail.INVLD_LAYER_STACK,
         )
-
-
-def check_count(rule: SelectFilter) -> None:
-    for count in (rule.place_count, rule.additional_place_count):
-        if count is not None and not 0 <= count <= 1000:
-            raise Refused(f"{count} is not a valid place count.", code=Fail.INVLD_PLACE_COUNT)
 
 
 def _explain_nothing(answers: Answers, definition: ResourceDefinition, rule: SelectFilter, count: int) -> None:
@@ -203,8 +162,7 @@ def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answ
     for _ in range(TRIES):
         picture = core.picture
         group = lookup.group(picture, group_name)
-        rule = merged(select_filter(request.select_filter), group.select_filter)
-        check_count(rule)
+        rule = filters.merged(filters.asked(request.select_filter), group.select_filter)
         definition = _spawned(core, picture, group, rule, request)
         count = 0 if request.definitions_only else wanted_count(rule, None)
         chosen = (
@@ -283,11 +241,11 @@ def adjust(core: Core, group_name: str | None, request: wire.ResourceGroupAdjust
     picture = core.picture
     if group_name is not None:
         lookup.group(picture, group_name)
-    asked = select_filter(request.select_filter)
+    asked = filters.asked(request.select_filter)
     placed: list[tuple[ResourceDefinition, list[Resource]]] = []
     for definition in sorted(picture.definitions.values(), key=lambda d: key(d.name)):
         group = lookup.group(picture, definition.group)
-        rule = merged(asked, group.select_filter)
+        rule = filters.merged(asked, group.select_filter)
         wanted_here = group_name is None or key(definition.group) == key(group_name)
         if not wanted_here or definition.deleting or wanted_count(rule, definition) <= 0:
             continue

@@ -104,7 +104,7 @@ def failure_code(problem: str) -> Fail:
     text = problem.lower()
     if "in use" in text:
         return Fail.IN_USE
-    if "no space" in text or "full" in text:
+    if "no space left" in text or "quota exceeded" in text:
         return Fail.NOT_ENOUGH_FREE_SPACE
     return Fail.UNKNOWN_ERROR
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orlop import model
 from orlop.controller import wire
-from orlop.controller.usecases.groups import FIELDS
+from orlop.controller.usecases.filters import FIELDS
 
 
 def group(wanted: model.ResourceGroup) -> wire.ResourceGroup:
