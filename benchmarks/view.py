@@ -15,7 +15,8 @@ from benchmarks.table import Figure, p99, timing
 from orlop.controller import orders
 from orlop.controller.api import create_application
 from orlop.controller.clock import SystemClock
-from orlop.controller.core import ConditionWaiter, Core
+from orlop.controller.condition_waiter import ConditionWaiter
+from orlop.controller.core import Core
 from orlop.controller.error_reports import ErrorReports
 from orlop.controller.picture import Change, Picture
 from orlop.controller.reported import Status

@@ -7,7 +7,8 @@ from functools import cache
 
 from orlop.controller import orders
 from orlop.controller.clock import SystemClock
-from orlop.controller.core import ConditionWaiter, Core
+from orlop.controller.condition_waiter import ConditionWaiter
+from orlop.controller.core import Core
 from orlop.controller.picture import Change, Picture
 from orlop.controller.reported import Status
 from orlop.drivers import Drivers

@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from orlop.controller.clock import SystemClock
-from orlop.controller.core import TURNS, ConditionWaiter, Core
+from orlop.controller.condition_waiter import ConditionWaiter
+from orlop.controller.core import TURNS, Core
 from orlop.controller.picture import Draft
 from orlop.controller.store import NotActive, StoreError
 from orlop.drivers import Drivers

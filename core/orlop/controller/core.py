@@ -6,12 +6,13 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
 
 from orlop.controller import orders
+from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.picture import Change, Draft, Picture
 from orlop.controller.progress import abandon_snapshots, advance, made
@@ -28,112 +29,6 @@ Result = TypeVar("Result")
 
 TURNS = 2  # commands that compute at the same time
 WAIT = 120.0  # seconds a request waits for satellites before it answers that the work goes on
-
-
-class Clock(Protocol):
-    def monotonic(self) -> float:
-        """Seconds, for measuring."""
-        ...
-
-    def milliseconds(self) -> int:
-        """Since 1970, for people."""
-        ...
-
-
-class Commits(Protocol):
-    """What the core needs of the store."""
-
-    def commit(self, changes: list[Change], sequence: int) -> None: ...
-
-
-class Waiter(Protocol):
-    """How a request waits: on a condition in the product, by stepping the cluster in the simulation."""
-
-    def wait(self, done: Callable[[], Result | None], seconds: float) -> Result | None:
-        """The first result of `done` that is not None; None when the time is over."""
-        ...
-
-    def notify(self) -> None:
-        """Something changed: ask `done` again."""
-        ...
-
-
-class ConditionWaiter:
-    """For threads. Whoever changed something asks for all that wait, and wakes only those whose time has come: to wake
-    them all at every change would cost more than the change."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._waiting: dict[threading.Event, Callable[[], object]] = {}
-
-    def wait(self, done: Callable[[], Result | None], seconds: float) -> Result | None:
-        deadline = self._clock.monotonic() + seconds
-        wake = threading.Event()
-        self._waiting[wake] = done
-        try:
-            while (result := done()) is None:
-                if not wake.wait(deadline - self._clock.monotonic()):
-                    return done()
-                wake.clear()
-            return result
-        finally:
-            del self._waiting[wake]
-
-    def notify(self) -> None:
-        for wake, done in list(self._waiting.items()):
-            if not wake.is_set() and _perhaps(done):
-                wake.set()
-
-
-def _perhaps(done: Callable[[], object]) -> bool:
-    """Whether there is a result, or an error that whoever waits has to meet."""
-    try:
-        return done() is not None
-    except Exception:  # noqa: BLE001 - it belongs to the thread that waits, which asks again
-        return True
-
-
-class Links(Protocol):
-    """The connections to the satellites, told what changed; they compute and send orders on their own time."""
-
-    def watch(self, node: Node) -> None:
-        """The node is new or its addresses changed."""
-        ...
-
-    def drop(self, node: Node) -> None:
-        """The node is gone."""
-        ...
-
-    def changed(self, node: str, resource: str, urgent: bool) -> None:
-        """The node's share of a resource changed (keys); it is told at once or, not `urgent`, with the next order."""
-        ...
-
-    def pools_changed(self, node: str) -> None: ...
-
-    def reconnect(self, node: Node) -> None:
-        """Try again now, whatever the pause."""
-        ...
-
-    def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
-        """Ask the satellite; raises `TransportError` when it is away."""
-        ...
-
-
-class Ticket(Protocol):
-    """How a node joins: the command, the token it asks for, and when that ends."""
-
-    @property
-    def command(self) -> str: ...
-    @property
-    def token(self) -> str: ...
-    @property
-    def expires_at(self) -> int:
-        """Milliseconds since 1970."""
-        ...
-
-
-class Enrolment(Protocol):
-    def join_command(self, node: str) -> Ticket: ...
 
 
 class Core:

@@ -18,7 +18,7 @@ import msgspec
 import orlop
 from orlop.codes import Fail
 from orlop.controller import wire
-from orlop.controller.core import Clock
+from orlop.controller.contracts import Clock
 from orlop.errors import NotFound, OrlopError
 
 log = logging.getLogger(__name__)

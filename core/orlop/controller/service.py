@@ -19,7 +19,8 @@ from waitress.server import create_server
 from orlop.controller.api import create_application
 from orlop.controller.clock import SystemClock
 from orlop.controller.cluster_key import ClusterKeys
-from orlop.controller.core import ConditionWaiter, Core
+from orlop.controller.condition_waiter import ConditionWaiter
+from orlop.controller.core import Core
 from orlop.controller.enrolment import Enrolment
 from orlop.controller.error_reports import ErrorReports
 from orlop.controller.link import Channel

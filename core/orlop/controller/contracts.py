@@ -1,0 +1,83 @@
+"""What the core needs of its surroundings: the product and the simulation each bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from orlop.controller.picture import Change
+from orlop.model import Node
+from orlop.transport.messages import PhysicalDevice
+
+Result = TypeVar("Result")
+
+
+class Clock(Protocol):
+    def monotonic(self) -> float:
+        """Seconds, for measuring."""
+        ...
+
+    def milliseconds(self) -> int:
+        """Since 1970, for people."""
+        ...
+
+
+class Commits(Protocol):
+    """What the core needs of the store."""
+
+    def commit(self, changes: list[Change], sequence: int) -> None: ...
+
+
+class Waiter(Protocol):
+    """How a request waits: on a condition in the product, by stepping the cluster in the simulation."""
+
+    def wait(self, done: Callable[[], Result | None], seconds: float) -> Result | None:
+        """The first result of `done` that is not None; None when the time is over."""
+        ...
+
+    def notify(self) -> None:
+        """Something changed: ask `done` again."""
+        ...
+
+
+class Links(Protocol):
+    """The connections to the satellites, told what changed; they compute and send orders on their own time."""
+
+    def watch(self, node: Node) -> None:
+        """The node is new or its addresses changed."""
+        ...
+
+    def drop(self, node: Node) -> None:
+        """The node is gone."""
+        ...
+
+    def changed(self, node: str, resource: str, urgent: bool) -> None:
+        """The node's share of a resource changed (keys); it is told at once or, not `urgent`, with the next order."""
+        ...
+
+    def pools_changed(self, node: str) -> None: ...
+
+    def reconnect(self, node: Node) -> None:
+        """Try again now, whatever the pause."""
+        ...
+
+    def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
+        """Ask the satellite; raises `TransportError` when it is away."""
+        ...
+
+
+class Ticket(Protocol):
+    """How a node joins: the command, the token it asks for, and when that ends."""
+
+    @property
+    def command(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def expires_at(self) -> int:
+        """Milliseconds since 1970."""
+        ...
+
+
+class Enrolment(Protocol):
+    def join_command(self, node: str) -> Ticket: ...
