@@ -79,7 +79,7 @@ def place(
         best.setdefault(node, candidate)
     chosen = _spread(list(best.values()), wanted, rule, _existing_nodes(cluster.picture, existing))
     if chosen is None:
-        raise NotEnoughNodes(wanted, size, _explain(cluster, rule, existing, reasons, best))
+        raise NotEnoughNodes(wanted, size, _explain(cluster, wanted, rule, existing, reasons, best))
     return chosen
 
 
@@ -218,16 +218,22 @@ def _fits(nodes: list[Node], rule: SelectFilter) -> bool:
 
 def _explain(
     cluster: Cluster,
+    wanted: int,
     rule: SelectFilter,
     existing: ResourceDefinition | None,
     reasons: dict[str, list[str]],
     best: dict[str, Candidate],
 ) -> list[str]:
     lines = []
+    short = (
+        f"but {wanted} nodes are needed and {len(best)} would do"
+        if len(best) < wanted
+        else "but not together with the spread rules"
+    )
     for name, node in sorted(cluster.picture.nodes.items()):
         problem = _node_problem(cluster, node, rule, (), existing)
         if problem is None and name in best:
-            problem = f"pool {best[name].pool.name} would do, but not together with the spread rules or in number"
+            problem = f"pool {best[name].pool.name} would do, {short}"
         if problem is None:
             problem = "; ".join(reasons.get(name, ())) or "it has no storage pool"
         lines.append(f"node {node.name}: {problem}")

@@ -189,8 +189,10 @@ def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answ
 def _spawn_entries(
     core: Core, answers: Answers, definition: ResourceDefinition, made: list[Resource], rule: SelectFilter
 ) -> None:
+    count = len(definition.volume_definitions)
+    volumes = f"{count} volume" if count == 1 else f"{count} volumes"
     answers.success(
-        f"New resource definition '{definition.name}' created with {len(definition.volume_definitions)} volumes.",
+        f"New resource definition '{definition.name}' created with {volumes}.",
         codes.CREATED,
         details=f"UUID is: {definition.uuid}",
     )
