@@ -342,7 +342,7 @@ class Cluster(RuleBasedStateMachine):
             assert not resource.deleting, f"{definition.name} on {resource.node} was never deleted"
             report = self.cluster.core.reported.current(resource.node, definition.name)
             assert report is not None
-            lost = [v for v in resource.volumes if v.uuid in self.vanished and "INACTIVE" not in resource.flags]
+            lost = [v for v in resource.volumes if v.uuid in self.vanished]
             assert report.settled != bool(lost), report
             for volume in resource.volumes:
                 if volume.uuid in self.vanished:

@@ -433,6 +433,22 @@ def test_an_old_order_does_not_bring_back_what_was_deleted(cluster, spawn):
     assert files(cluster, name) == []
 
 
+@pytest.mark.parametrize("action", range(1, 6))
+def test_a_new_volume_is_not_complete_before_its_file_system(cluster, action):
+    """The satellite dies in the middle, comes back and is asked for everything while it makes the rest."""
+    cluster.nodes["alpha"].host.faults.crash(action, "after")
+    definition = wire.ResourceDefinition(
+        name="web", props={"FileSystem/Type": "ext4"}, volume_definitions=(wire.VolumeDefinition(size_kib=64),)
+    )
+    definitions.create(cluster.core, wire.ResourceDefinitionCreate(resource_definition=definition))
+    body = wire.ResourceCreate(resource=wire.Resource(node_name="alpha", props={"StorPoolName": "pool1"}))
+    resources.create(cluster.core, "web", (body,))
+    cluster.nodes["alpha"].start()
+    cluster.run(60.0)
+    assert not cluster.core.picture.definition("web").resources[0].volumes[0].new
+    assert cluster.nodes["alpha"].host.disk.find(f"{POOL}/web_00000").signatures == ["ext4"]
+
+
 def test_nothing_is_shrunk(cluster, spawn):
     spawn(size_kib=128)
     with pytest.raises(Refused, match="not shrunk"):

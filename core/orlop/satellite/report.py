@@ -35,12 +35,12 @@ def resource(
     plan: tuple[str, ...],
     unfinished: frozenset[Key] = frozenset(),
 ) -> ReportedResource:
-    """`unfinished` are the volumes and snapshots that steps are left for: none to be removed is gone yet."""
+    """`unfinished` are the volumes and snapshots that steps are left for."""
     volumes = tuple(
-        _not_gone(v, _volume(v, seen, users, problems.get(key_of(v), "")), unfinished) for v in wanted.volumes
+        _in_the_making(v, _volume(v, seen, users, problems.get(key_of(v), "")), unfinished) for v in wanted.volumes
     )
     snapshots = tuple(
-        _not_gone(s, _snapshot(s, seen, problems.get(key_of(s), "")), unfinished) for s in wanted.snapshots
+        _in_the_making(s, _snapshot(s, seen, problems.get(key_of(s), "")), unfinished) for s in wanted.snapshots
     )
     said = [p for p in (*(v.problem for v in volumes), *(s.problem for s in snapshots)) if p]
     return ReportedResource(
@@ -80,9 +80,11 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
         )
 
 
-def _not_gone(wanted: WantedVolume | WantedSnapshot, said: Said, unfinished: frozenset[Key]) -> Said:
-    """The controller forgets what it hears is gone, and with it what is left to do: a draft that a crash left."""
-    if not wanted.wanted and key_of(wanted) in unfinished and said.presence is Presence.ABSENT:
+def _in_the_making(wanted: WantedVolume | WantedSnapshot, said: Said, unfinished: frozenset[Key]) -> Said:
+    """Neither there nor gone while steps are left: at READY the controller ends `new`, at ABSENT it forgets, and what
+    is left to do, a file system or a draft that a crash left, would never be done."""
+    early = Presence.READY if wanted.wanted and wanted.new else Presence.ABSENT if not wanted.wanted else None
+    if key_of(wanted) in unfinished and said.presence is early:
         return msgspec.structs.replace(said, presence=Presence.HIDDEN)
     return said
 

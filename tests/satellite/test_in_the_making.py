@@ -1,12 +1,12 @@
-"""What is to be removed counts as gone only when nothing of it is left."""
+"""What is to be removed counts as gone, and what is made as there, only when nothing is left to do."""
 
 from __future__ import annotations
 
 import pytest
 
-from orlop.model import MIB, Presence, WantedSnapshot, WantedVolume
+from orlop.model import MIB, FileSystem, Presence, WantedSnapshot, WantedVolume
 from orlop.plugin import NEW_FILE
-from orlop.testing.bench import FENCE, FOLDER, Bench, pool, resource, snapshot, volume
+from orlop.testing.bench import FENCE, FOLDER, Bench, pool, replace, resource, snapshot, volume
 from orlop.transport.messages import Sync
 
 
@@ -40,3 +40,22 @@ def test_a_draft_is_removed_before_its_volume_counts_as_gone(bench: Bench, gone:
             bench.node.carry_out(job)
     assert (Presence.ABSENT, True) not in said
     assert said[-1] == (Presence.ABSENT, False)
+
+
+def test_a_new_volume_is_not_there_before_its_file_system() -> None:
+    """A node that is synced while it makes one reports in the middle of it; at READY the controller ends `new`."""
+    bench = Bench()
+    bench.sync(resource(volume("other", new=True)))
+    wanted = resource(volume(new=True, file_system=FileSystem(kind="ext4")))
+    said = []
+    for revision in range(2, 5):  # every look of an attempt is the first after a Sync
+        order = replace(wanted, revision=revision)
+        bench.node.sync(Sync(fence=FENCE, node="node", node_uuid="n", pools=bench.pools, resources=(order,)))
+        jobs = bench.node.look(bench.now)
+        for each in bench.node.reports(0).resources:
+            file = bench.host.disk.find(f"{FOLDER}/res_00000")
+            said += [(part.presence, bool(file and file.signatures)) for part in each.volumes]
+        for job in jobs:
+            bench.node.carry_out(job)
+    assert (Presence.READY, False) not in said
+    assert (Presence.HIDDEN, False) in said
