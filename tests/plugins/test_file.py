@@ -1,11 +1,16 @@
 """Which loop devices count as a volume's own."""
 
+import json
 from typing import Any
 
+import pytest
+
+from orlop.errors import CannotRead
 from orlop.plugin import CLUSTER, UUID, FileFacts
+from orlop.testing import SimulatedHost
 from orlop.testing.bench import pool, volume
 from orlop_storage.file import FileThin
-from orlop_storage.folders import Folder, Loop
+from orlop_storage.folders import Folder, Loop, loop_devices
 
 FILE = "/srv/orlop/res_00000"
 
@@ -39,3 +44,29 @@ def test_a_file_of_another_file_system_with_the_same_inode_is_another_file() -> 
 
 def test_a_file_that_was_moved_keeps_its_device() -> None:
     assert seen(loop(file="/srv/old/res_00000")).device(volume()) == "/dev/loop3"
+
+
+WHOLE = {"back-file": FILE, "back-ino": 7, "back-maj:min": "8:1", "offset": 0, "sizelimit": 0, "ro": False}
+CLOSED = dict.fromkeys(WHOLE)
+
+
+def looked(*answers: list[dict[str, Any]]) -> list[str]:
+    """Devices that are seen when losetup answers one after the other; the last one stays."""
+    host, left = SimulatedHost(), list(answers)
+
+    def losetup(disk: object, arguments: tuple[str, ...]) -> str:
+        rows = left.pop(0) if len(left) > 1 else left[0]
+        return json.dumps({"loopdevices": [{"name": f"/dev/loop{i}", **row} for i, row in enumerate(rows)]})
+
+    host.installed["losetup"] = losetup
+    return [found.device for found in loop_devices(host)]
+
+
+def test_a_device_that_is_taken_down_meanwhile_does_not_spoil_the_look() -> None:
+    assert looked([CLOSED, WHOLE]) == ["/dev/loop1"]
+    assert looked([WHOLE | {"back-ino": None}, WHOLE], [CLOSED, WHOLE]) == ["/dev/loop1"]
+
+
+def test_a_device_of_which_nobody_can_tell_the_file_is_no_guess() -> None:
+    with pytest.raises(CannotRead, match="/dev/loop0"):
+        looked([WHOLE | {"back-ino": None}])

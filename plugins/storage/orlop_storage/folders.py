@@ -15,6 +15,7 @@ from orlop.plugin import UUID, FileFacts, Probe
 FOLDER = "StorDriver/StorPoolName"
 MARKER = ".orlop-pool"
 Owner = tuple[str, str]  # uuids of cluster and pool; empty where a marker makes no sense
+TRIES = 5
 LOSETUP = (
     "losetup",
     "--list",
@@ -63,7 +64,7 @@ class Folder(Value, frozen=True, kw_only=True):
 
 def look(probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Mapping[str, Folder]:
     try:
-        loops = _loops(probe) if pools else ()
+        loops = loop_devices(probe) if pools else ()
     except (CommandFailed, CannotRead) as error:
         return {pool.name: Folder(path=_path(pool), problem=str(error)) for pool in pools}
     living = frozenset((cluster, pool.uuid) for pool in pools)
@@ -152,16 +153,24 @@ def _owner(mark: str | None) -> Owner | None:
         return "", ""
 
 
-def _loops(probe: Probe) -> tuple[Loop, ...]:
-    text = probe.run(LOSETUP)
-    # Before util-linux 2.37 nothing at all was printed when there was no loop device.
-    return tuple(_loop(row) for row in msgspec.json.decode(text)["loopdevices"]) if text.strip() else ()
+def loop_devices(probe: Probe) -> tuple[Loop, ...]:
+    """A device that somebody takes down while losetup reads it lacks some of its facts: then it is asked again."""
+    torn: list[str] = []
+    for _ in range(TRIES):
+        text = probe.run(LOSETUP)
+        # Before util-linux 2.37 nothing at all was printed when there was no loop device.
+        rows = msgspec.json.decode(text)["loopdevices"] if text.strip() else []
+        open_rows = [row for row in rows if row["back-file"] or row["back-ino"] is not None]
+        torn = [row["name"] for row in open_rows if None in row.values()]
+        if not torn:
+            return tuple(map(_loop, open_rows))
+    raise CannotRead(f"losetup does not tell what is behind {', '.join(torn)}")
 
 
 def _loop(row: Mapping[str, Any]) -> Loop:
     return Loop(
         device=row["name"],
-        file=row["back-file"] or "",
+        file=row["back-file"],
         inode=int(row["back-ino"]),
         holder=row["back-maj:min"].replace(" ", ""),
         whole=int(row["offset"]) == 0 and int(row["sizelimit"]) == 0 and row["ro"] in (False, "0", 0),
