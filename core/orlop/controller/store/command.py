@@ -72,7 +72,7 @@ def export(url: str, file: Path) -> None:
 
     \b
     Example:
-      orlop-controller database export /root/orlop-2026-11-22.json
+      orlop-controller database export /var/backups/orlop-2026-11-22.json
     """
     write_export(connections.parse(url), file)
     click.echo(f"exported to {file}")
@@ -92,7 +92,7 @@ def restore(url: str, file: Path) -> None:
 
     \b
     Examples:
-      orlop-controller database restore --url sqlite:////var/lib/orlop/new.db /root/orlop-2026-11-22.json
+      orlop-controller database restore --url sqlite:////var/lib/orlop/new.db /var/backups/orlop-2026-11-22.json
       Move from SQLite to a server: export, then restore with the server's URL.
     """
     restore_export(url, file)
