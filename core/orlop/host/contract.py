@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from orlop.plugin import CreateFile, LongCopy, Probe, ResizeFile, SetAttributes, WriteFile
+from orlop.plugin import CopyDevice, CreateFile, LongCopy, Probe, ResizeFile, SetAttributes, WriteFile
 
 
 def _never() -> bool:
@@ -36,6 +36,8 @@ class Host(Probe, Protocol):
     def set_attributes(self, step: SetAttributes) -> None: ...
 
     def copy(self, step: LongCopy, copying: Copying) -> None: ...
+
+    def copy_device(self, step: CopyDevice, copying: Copying) -> None: ...
 
     def remove(self, path: str) -> None:
         """Remove a file; it is no error when there is none."""

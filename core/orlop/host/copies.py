@@ -3,12 +3,13 @@
 import errno
 import fcntl
 import os
+import stat
 import tempfile
 
-from orlop.errors import Cancelled, NodeError, WouldDestroy
+from orlop.errors import Cancelled, CannotRead, NodeError, WouldDestroy
 from orlop.host import files
 from orlop.host.contract import Copying
-from orlop.plugin import UUID, LongCopy
+from orlop.plugin import UUID, CopyDevice, LongCopy
 
 FICLONE = 0x40049409  # _IOW(0x94, 9, int), linux/fs.h
 CHUNK = 4 * 1024 * 1024
@@ -77,6 +78,43 @@ def _copy_data(step: LongCopy, source: int, target: int, copying: Copying) -> No
             position += _write_all(target, data, position)
             copying.progress(position, size)
         position = _next_data(source, position)
+
+
+def copy_device(step: CopyDevice, copying: Copying) -> None:
+    with files.explained(str(step)):
+        source = _open_device(step.source, os.O_RDONLY)
+        try:
+            # Nobody else, not even the kernel, may have the target open.
+            target = _open_device(step.target, os.O_WRONLY | os.O_EXCL)
+            try:
+                _copy_blocks(step, source, target, copying)
+                os.fsync(target)
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
+
+
+def _open_device(path: str, mode: int) -> int:
+    device = os.open(path, mode | os.O_CLOEXEC)
+    if not stat.S_ISBLK(os.fstat(device).st_mode):
+        os.close(device)
+        raise CannotRead(f"{path} is not a block device")
+    return device
+
+
+def _copy_blocks(step: CopyDevice, source: int, target: int, copying: Copying) -> None:
+    position, zeros = 0, bytes(CHUNK)
+    while position < step.size:
+        if copying.cancelled():
+            raise Cancelled(f"a newer order came in the middle of: {step}")
+        data = os.pread(source, min(CHUNK, step.size - position), position)
+        if not data:
+            raise NodeError(f"{step.source} ends at {position} bytes; {step.size} were to be copied")
+        if not step.zeroed or data != zeros[: len(data)]:
+            _write_all(target, data, position)
+        position += len(data)
+        copying.progress(position, step.size)
 
 
 def _next_data(source: int, position: int) -> int | None:

@@ -6,6 +6,7 @@ from typing import Protocol
 from orlop.errors import Cancelled
 from orlop.host.contract import UNWATCHED, Copying, Host
 from orlop.plugin import (
+    CopyDevice,
     CreateFile,
     LongCopy,
     RemoveFile,
@@ -46,10 +47,8 @@ def execute(
 
 def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None:
     match step:
-        case Run(argv=argv, secret=None):
-            host.run(argv)
-        case Run(argv=argv, secret=str(name)):
-            host.run(argv, secret(name))
+        case Run(argv=argv, secret=name):
+            host.run(argv, secret(name) if name else b"")
         case CreateFile():
             host.create(step)
         case ResizeFile():
@@ -62,5 +61,7 @@ def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None
             host.set_attributes(step)
         case LongCopy():
             host.copy(step, copying)
+        case CopyDevice():
+            host.copy_device(step, copying)
         case RequireUnused(device=device):
             host.require_unused(device)

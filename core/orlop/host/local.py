@@ -7,7 +7,7 @@ from orlop.errors import CannotRead
 from orlop.host import commands, copies, files, mounts, usage
 from orlop.host.contract import Copying
 from orlop.model import Capacity
-from orlop.plugin import CreateFile, FileFacts, LongCopy, ResizeFile, SetAttributes, WriteFile
+from orlop.plugin import CopyDevice, CreateFile, FileFacts, LongCopy, ResizeFile, SetAttributes, WriteFile
 
 
 class LocalHost:
@@ -62,6 +62,9 @@ class LocalHost:
 
     def copy(self, step: LongCopy, copying: Copying) -> None:
         copies.copy(step, copying)
+
+    def copy_device(self, step: CopyDevice, copying: Copying) -> None:
+        copies.copy_device(step, copying)
 
     def remove(self, path: str) -> None:
         files.remove(path)

@@ -47,10 +47,20 @@ class WantedPool(Value, frozen=True, kw_only=True):
     new: bool = False
 
 
+class NewBacking(Value, frozen=True, kw_only=True):
+    """What a pool is to be made on: a volume group, a thin pool in a new volume group, a zpool."""
+
+    provider: str
+    name: str  # of the volume group or zpool
+    devices: tuple[str, ...]
+    raid_level: str = "JBOD"
+    arguments: Mapping[str, tuple[str, ...]] = {}  # further ones by program: pvcreate, vgcreate, lvcreate, zpool
+
+
 class WantedLevel(Value, frozen=True, kw_only=True):
     layer: str
     size: int
-    options: Mapping[str, str] = {}
+    options: Mapping[str, str] = {}  # at STORAGE: effective values of the driver's options
 
 
 class WantedVolume(Value, frozen=True, kw_only=True):
@@ -91,6 +101,7 @@ class WantedSnapshot(Value, frozen=True, kw_only=True):
     size: int
     wanted: bool = True
     new: bool = False
+    options: Mapping[str, str] = {}  # effective values of the driver's options
 
     @property
     def name(self) -> str:
@@ -165,6 +176,8 @@ class ReportedPool(Value, frozen=True, kw_only=True):
     capacity: Capacity | None = None
     marked: bool = False  # the marker with this pool's uuid was seen on the backing
     problem: str = ""
+    warning: str = ""  # why nothing new should be placed there
+    extent: int = 0  # bytes the pool hands out at once; 0: not seen yet
 
 
 class Support(Value, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from orlop.plugin.contracts import (
     API_VERSION,
+    DeviceStorage,
     FileFacts,
     NodeLayer,
     Probe,
@@ -13,6 +14,7 @@ from orlop.plugin.steps import (
     CREATED,
     NEW_FILE,
     UUID,
+    CopyDevice,
     CreateFile,
     LongCopy,
     RemoveFile,
@@ -32,7 +34,9 @@ __all__ = [
     "NEW_FILE",
     "PROJECT",
     "UUID",
+    "CopyDevice",
     "CreateFile",
+    "DeviceStorage",
     "FileFacts",
     "LongCopy",
     "NodeLayer",

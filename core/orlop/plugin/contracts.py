@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol, Self, runtime_checkable
 from orlop.model import (
     BackingObject,
     Capacity,
+    NewBacking,
     Presence,
     WantedPool,
     WantedSnapshot,
@@ -73,6 +74,7 @@ class StorageDriver(Protocol):
     thin: ClassVar[bool]
     snapshots: ClassVar[bool]
     programs: ClassVar[tuple[str, ...]]  # what has to be installed on a node
+    options: ClassVar[frozenset[str]]  # properties it heeds; volumes and snapshots come with their effective values
 
     # -- controller half --------------------------------------------------------------------------
 
@@ -83,7 +85,12 @@ class StorageDriver(Protocol):
 
     @classmethod
     def granularity(cls, props: Mapping[str, str]) -> int:
-        """Bytes; sizes of volumes in this pool are multiples of it."""
+        """Bytes; sizes of volumes in this pool are multiples of it, as far as it shows without a look (`extent`)."""
+        ...
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, str]) -> None:
+        """Raises `BadProperty` for a value of one of its `options` that it could not obey."""
         ...
 
     @classmethod
@@ -100,6 +107,14 @@ class StorageDriver(Protocol):
 
     def pool_problem(self, pool: str) -> str:
         """Why a pool can't be used, one sentence; empty when it can."""
+        ...
+
+    def pool_warning(self, pool: str) -> str:
+        """Why nothing new should be placed in a pool that works, one sentence; empty when there is room."""
+        ...
+
+    def extent(self, pool: str) -> int:
+        """Bytes that the pool hands out at once; sizes of its volumes are multiples of it."""
         ...
 
     def pool_marked(self, pool: str) -> bool:
@@ -159,6 +174,32 @@ class StorageDriver(Protocol):
         ...
 
     def remove_snapshot(self, snapshot: WantedSnapshot) -> list[Step]: ...
+
+
+@runtime_checkable
+class DeviceStorage(StorageDriver, Protocol):
+    """A kind of pool whose backing can be made of whole block devices (*physical storage*)."""
+
+    @classmethod
+    def backing_props(cls, backing: NewBacking) -> Mapping[str, str]:
+        """Properties of a pool on that backing; raises `BadName` or `BadProperty` for what could not be made."""
+        ...
+
+    @classmethod
+    def make_backing(cls, probe: Probe, backing: NewBacking, cluster: str) -> list[Step]:
+        """Steps that are left to make it, of devices just proved unused and blank; none when it is there.
+
+        Raises `WouldDestroy` where the name is taken by something else.
+        """
+        ...
+
+    @classmethod
+    def remove_backing(cls, probe: Probe, pool: WantedPool, cluster: str) -> list[Step]:
+        """Steps that are left to take apart an empty backing that was made by `make_backing`, and to wipe its devices.
+
+        Raises `WouldDestroy` when anything else is in it.
+        """
+        ...
 
 
 @runtime_checkable

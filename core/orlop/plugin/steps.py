@@ -97,6 +97,22 @@ class LongCopy(Value, frozen=True, kw_only=True):
         return f"copy {self.source} to {self.target}"
 
 
+class CopyDevice(Value, frozen=True, kw_only=True):
+    """Copy the first `size` bytes of a block device onto another one, with progress and without a time-out.
+
+    Cancelled when a newer order comes; doing it again from the start is always right. `zeroed`: whatever was never
+    written to the target reads as zeros, so zeros of the source need not be written.
+    """
+
+    source: str
+    target: str
+    size: int
+    zeroed: bool = False
+
+    def __str__(self) -> str:
+        return f"copy {self.size} bytes of {self.source} to {self.target}"
+
+
 class RequireUnused(Value, frozen=True, kw_only=True):
     """Stop here unless nothing uses the device: mounts in every namespace, holders, open descriptors."""
 
@@ -106,7 +122,7 @@ class RequireUnused(Value, frozen=True, kw_only=True):
         return f"make sure that nothing uses {self.device}"
 
 
-Step = Run | CreateFile | ResizeFile | WriteFile | RemoveFile | SetAttributes | LongCopy | RequireUnused
+Step = Run | CreateFile | ResizeFile | WriteFile | RemoveFile | SetAttributes | LongCopy | CopyDevice | RequireUnused
 
 
 def run(*argv: str, secret: str | None = None) -> Run:

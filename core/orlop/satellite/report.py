@@ -147,6 +147,8 @@ def pool(wanted: WantedPool, seen: Observation, problem: str = "") -> ReportedPo
             uuid=wanted.uuid,
             capacity=driver.capacity(wanted.name),
             marked=driver.pool_marked(wanted.name),
+            warning=driver.pool_warning(wanted.name),
+            extent=driver.extent(wanted.name),
         )
     except OrlopError as error:
         return ReportedPool(name=wanted.name, uuid=wanted.uuid, problem=problem or str(error))

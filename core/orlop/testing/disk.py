@@ -35,12 +35,13 @@ class Loop:
 
 
 class Disk:
-    """Everything but `loops` and `used` outlives a power loss."""
+    """Everything but `loops`, `opened` and `used` outlives a power loss."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.folders: dict[str, dict[str, SimulatedFile]] = {"/run": {}}
         self.loops: dict[str, Loop] = {}
+        self.opened: dict[str, SimulatedFile] = {}  # other block devices that are there now, by path
         self.used: dict[str, tuple[str, ...]] = {}
         self.destroyed: list[str] = []  # devices with data that were formatted
         self._use = threading.Event()
@@ -118,13 +119,17 @@ class Disk:
             raise CannotRead(f"{device}: No such device or address")
         return self.loops[device]
 
+    def content(self, device: str) -> SimulatedFile:
+        """What a loop device or any other block device shows."""
+        return self.opened[device] if device in self.opened else self.loop(device).file
+
     def is_deleted(self, loop: Loop) -> bool:
         return self.find(loop.path) is not loop.file
 
     # -- what users do ----------------------------------------------------------------------------
 
     def use(self, device: str, user: str) -> None:
-        self.loop(device)
+        self.content(device)
         self.used[device] = (*self.used.get(device, ()), user)
         self._use.set()
 
@@ -142,7 +147,7 @@ class Disk:
 
     def write(self, device: str, offset: int, data: bytes) -> None:
         """`offset` and the length of `data` are multiples of 4 KiB."""
-        file = self.loop(device).file
+        file = self.content(device)
         for at in range(0, len(data), BLOCK):
             if offset + at not in file.blocks and file.allocated < file.size:
                 self.reserve(BLOCK)
@@ -150,12 +155,12 @@ class Disk:
             file.blocks[offset + at] = data[at : at + BLOCK]
 
     def read(self, device: str, offset: int, length: int) -> bytes:
-        blocks: Mapping[int, bytes] = self.loop(device).file.blocks
+        blocks: Mapping[int, bytes] = self.content(device).blocks
         zeros = bytes(BLOCK)
         return b"".join(blocks.get(at, zeros) for at in range(offset, offset + length, BLOCK))
 
     def format(self, device: str, kind: str) -> None:
-        file = self.loop(device).file
+        file = self.content(device)
         if file.blocks or file.signatures:
             self.destroyed.append(device)
         file.blocks.clear()
@@ -163,4 +168,5 @@ class Disk:
 
     def power_loss(self) -> None:
         self.loops.clear()
+        self.opened.clear()
         self.used.clear()

@@ -10,6 +10,7 @@ from orlop.plugin import (
     CREATED,
     NEW_FILE,
     UUID,
+    CopyDevice,
     CreateFile,
     FileFacts,
     LongCopy,
@@ -167,6 +168,25 @@ class SimulatedHost:
             return ""
 
         self.faults.around(str(step), act, lambda: self._leave(step.target, step.attributes))
+
+    def copy_device(self, step: CopyDevice, copying: Copying) -> None:
+        def act() -> str:
+            source, target = self.disk.content(step.source), self.disk.content(step.target)
+            if self.disk.used.get(step.target):
+                raise InUse(step.target, self.disk.used[step.target])
+            if min(source.size, target.size) < step.size:
+                raise NodeError(f"could not {step}: one of them is smaller")
+            copied = {at: data for at, data in source.blocks.items() if at < step.size}
+            kept = {at: data for at, data in target.blocks.items() if at >= step.size}
+            target.blocks, target.signatures = copied | kept, list(source.signatures)
+            copying.progress(step.size, step.size)
+            return ""
+
+        def half() -> None:
+            """Some of it has arrived, nothing of it makes sense."""
+            self.disk.content(step.target).blocks[0] = b"half a copy".ljust(BLOCK, b".")
+
+        self.faults.around(str(step), act, half)
 
     def remove(self, path: str) -> None:
         def act() -> str:

@@ -51,7 +51,7 @@ def _loop(disk: Disk, device: str) -> dict[str, Any]:
 
 def wipefs(disk: Disk, arguments: tuple[str, ...]) -> str:
     device = arguments[-1]
-    found = disk.loop(device).file.signatures if device in disk.loops else []
+    found = disk.content(device).signatures if device in disk.loops or device in disk.opened else []
     rows = [{"device": device[5:], "offset": "0x438", "type": kind, "uuid": None, "label": None} for kind in found]
     return _json("signatures", rows)
 
@@ -67,7 +67,7 @@ def mkfs_xfs(disk: Disk, arguments: tuple[str, ...]) -> str:
 
 
 def check_file_system(disk: Disk, arguments: tuple[str, ...]) -> str:
-    disk.loop(arguments[-1])
+    disk.content(arguments[-1])
     return "clean\n"
 
 

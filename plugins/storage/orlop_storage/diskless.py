@@ -15,6 +15,7 @@ class Diskless(Value, frozen=True, kw_only=True):
     thin: ClassVar[bool] = False
     snapshots: ClassVar[bool] = False
     programs: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[frozenset[str]] = frozenset()
 
     pools: frozenset[str]
 
@@ -27,6 +28,10 @@ class Diskless(Value, frozen=True, kw_only=True):
         return 4096
 
     @classmethod
+    def check_options(cls, options: Mapping[str, str]) -> None:
+        return
+
+    @classmethod
     def refuse_name(cls, name: str) -> str | None:
         return None
 
@@ -36,6 +41,12 @@ class Diskless(Value, frozen=True, kw_only=True):
 
     def pool_problem(self, pool: str) -> str:
         return ""
+
+    def pool_warning(self, pool: str) -> str:
+        return ""
+
+    def extent(self, pool: str) -> int:
+        return self.granularity({})
 
     def pool_marked(self, pool: str) -> bool:
         return pool in self.pools  # there is nothing that could be another pool's

@@ -45,6 +45,7 @@ class File(Value, frozen=True, kw_only=True):
     thin: ClassVar[bool] = False
     snapshots: ClassVar[bool] = True
     programs: ClassVar[tuple[str, ...]] = ("losetup",)
+    options: ClassVar[frozenset[str]] = frozenset()
 
     cluster: str
     folders: Mapping[str, Folder]  # by name of the pool
@@ -67,6 +68,10 @@ class File(Value, frozen=True, kw_only=True):
         return 4096
 
     @classmethod
+    def check_options(cls, options: Mapping[str, str]) -> None:
+        return
+
+    @classmethod
     def refuse_name(cls, name: str) -> str | None:
         return None
 
@@ -78,6 +83,12 @@ class File(Value, frozen=True, kw_only=True):
 
     def pool_problem(self, pool: str) -> str:
         return self.folders[pool].problem
+
+    def pool_warning(self, pool: str) -> str:
+        return ""
+
+    def extent(self, pool: str) -> int:
+        return self.granularity({})
 
     def pool_marked(self, pool: str) -> bool:
         return self.folders[pool].marked
