@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import real, satellite, simulated, store, table, view
+from benchmarks import commands, real, satellite, simulated, store, table, view
 from benchmarks.seed import Scale
 from benchmarks.table import Figure
 
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "store": store.figures,
     "view": view.figures,
     "satellite": satellite.figures,
+    "commands": commands.figures,
     "real": real.figures,
     "simulated": simulated.figures,
 }
@@ -47,6 +48,7 @@ def main(names: tuple[str, ...], nodes: int, resources: int, seconds: float, dir
     store      commits and the load of the database
     view       lists of resources, inside the server
     satellite  the memory of a satellite with nothing to do
+    commands   external programs that each kind of pool needs
     real       real files and loop devices on this machine (root)
     simulated  the real controller with simulated nodes in a second process, clients in a third
     """

@@ -9,13 +9,17 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """`wanted` is a bound in the same unit as `measured`; None where the figure is for information only."""
+    """`wanted` is a bound in the same unit as `measured`; None where the figure is for information only.
+
+    `least`: it is the least possible, which nobody can go below; there is no verdict then.
+    """
 
     name: str
     measured: float
     unit: str
     wanted: float | None = None
     at_least: bool = False
+    least: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -27,17 +31,18 @@ class Figure(NamedTuple):
 
     @property
     def missed(self) -> bool:
-        return self.ratio is not None and self.ratio > 1
+        return not self.least and self.ratio is not None and self.ratio > 1
 
     def __str__(self) -> str:
-        wanted = "" if self.wanted is None else f"{'>=' if self.at_least else '<='} {_short(self.wanted)} {self.unit}"
+        sign = "least" if self.least else ">=" if self.at_least else "<="
+        wanted = "" if self.wanted is None else f"{sign} {_short(self.wanted)} {self.unit}"
         measured = f"{_short(self.measured)} {self.unit}"
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
-        verdict = "" if self.ratio is None else "missed" if self.missed else "ok"
-        return f"{self.name:<66}{wanted:>14}{measured:>14}{ratio:>8}  {verdict}".rstrip()
+        verdict = "" if self.ratio is None or self.least else "missed" if self.missed else "ok"
+        return f"{self.name:<66}{wanted:>16}{measured:>14}{ratio:>8}  {verdict}".rstrip()
 
 
-HEADER = f"{'figure':<66}{'wanted':>14}{'measured':>14}{'ratio':>8}"
+HEADER = f"{'figure':<66}{'wanted':>16}{'measured':>14}{'ratio':>8}"
 
 
 def late(times: Sequence[float], share: float = 0.99) -> float:

@@ -17,6 +17,7 @@ TINY = Scale(nodes=3, resources=6)
         ("store", "load of 6 definitions"),
         ("view", "view of one in the server, p99"),
         ("satellite", "memory of an idle satellite"),
+        ("commands", "FILE_THIN: look at 200 volumes"),
         ("simulated", "resources spawned by 8 clients"),
         pytest.param("real", "create a resource over REST", marks=pytest.mark.root),
     ],
