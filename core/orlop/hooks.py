@@ -1,7 +1,7 @@
 """Typed front of the hooks; the only module that calls them."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pluggy
@@ -51,7 +51,7 @@ class Hooks:
         self._watch(self._manager.hook.orlop_resource_ready, resource=resource, node=node)
 
     def node_facts(self, name: str) -> Mapping[str, str]:
-        answers = self._watch(self._manager.hook.orlop_node_facts, name=name) or []
+        answers = self._watch(self._manager.hook.orlop_node_facts, name=name)
         return {k: v for facts in answers if facts for k, v in facts.items()}
 
     def routes(self, application: Any) -> None:
@@ -60,9 +60,12 @@ class Hooks:
     def commands(self, group: Any) -> None:
         self._manager.hook.orlop_commands(group=group)
 
-    def _watch(self, hook: Callable[..., Any], **event: Any) -> Any:
-        try:
-            return hook(**event)
-        except Exception:  # noqa: BLE001 - an observer must not stop storage work
-            log.exception("a plugin failed while watching %s", event)
-            return None
+    def _watch(self, hook: pluggy.HookCaller, **event: Any) -> list[Any]:
+        """Each plugin is called on its own: one that fails keeps the event from no other."""
+        answers = []
+        for implementation in reversed(hook.get_hookimpls()):  # as pluggy: the last registered first
+            try:
+                answers.append(implementation.function(*(event[name] for name in implementation.argnames)))
+            except Exception:  # noqa: BLE001 - an observer must not stop storage work
+                log.exception("plugin %s failed while watching %s", implementation.plugin_name, event)
+        return answers

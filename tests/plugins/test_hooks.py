@@ -155,3 +155,11 @@ def test_an_observer_that_fails_stops_nothing() -> None:
     definition = cluster.core.picture.definition("web")
     assert definition is not None
     assert not any(v.new for r in definition.resources for v in r.volumes)
+
+
+def test_an_observer_that_fails_keeps_the_event_from_no_other() -> None:
+    first, last = Watcher(), Watcher()
+    hooks = Hooks(first, Broken(), last)
+    step = CreateFile(path="/srv/a", size=4096, attributes={})
+    hooks.step_started("web", step)
+    assert first.started == last.started == [("web", step)]
