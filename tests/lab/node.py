@@ -175,15 +175,16 @@ class Node:
             act()
 
     def _become(self, again: bool) -> None:
-        order = {
-            "again": again,
-            "number": self.number,
-            "nodes": list(range(1, self._nodes + 1)),
-            "disks": len(self.disks),
-        }
         self.wait_for("its agent answers", self.agent.answers)
+        names = {"number": self.number, "nodes": list(range(1, self._nodes + 1))}
         self.agent.ask(
-            "be", seconds=120.0, entropy=secrets.token_hex(64), time=time.time(), disks=len(self.disks), **order
+            "be",
+            seconds=120.0,
+            entropy=secrets.token_hex(64),
+            time=time.time(),
+            disks=len(self.disks),
+            again=again,
+            **names,
         )
 
     def kill(self) -> None:
