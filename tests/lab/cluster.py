@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 
 from orlop.client import Client, ClientError
-from tests.lab import project
 from tests.lab.lab import Lab
 from tests.lab.machine import SATELLITE_PORT
 from tests.lab.node import CommandFailed, Node
@@ -47,9 +46,7 @@ class Cluster:
     def __enter__(self) -> Cluster:
         self.directory.mkdir(mode=0o700)
         self.start_controller()
-        archive = project.archive()
         self.wait("the controller answers", self.client.healthy)
-        self.lab.each(lambda node: node.unpack(archive, project.FOLDER))
         for node in self.nodes:
             self.register(node)
         self.lab.each(self._join_and_start)

@@ -138,17 +138,19 @@ def _make_file_systems(tree: Path, node: Path, new: Path) -> None:
         (tree / name).rename(node / name)
         (tree / name).mkdir()
     (tree / "node").mkdir()
+    (node / "opt/orlop").mkdir()
     options = "^metadata_csum,^has_journal"  # never written to
-    _make_file_system(tree, new / "root.ext4", _size(tree) + SPARE, "-O", options, "-N", "40000")
-    _make_file_system(node, new / "node.ext4", NODE_DISK, "-J", "size=16", "-N", "32768")
+    make_file_system(tree, new / "root.ext4", size_of(tree) + SPARE, "-O", options, "-N", "40000")
+    make_file_system(node, new / "node.ext4", NODE_DISK, "-J", "size=16", "-N", "32768")
 
 
-def _make_file_system(tree: Path, file: Path, size: int, *options: str) -> None:
+def make_file_system(tree: Path, file: Path, size: int, *options: str) -> None:
+    """An ext4 file system with a tree of files in it, without mounting it."""
     command = ["mke2fs", "-q", "-t", "ext4", "-m", "0", "-d", str(tree), "-E", "root_owner=0:0", *options, str(file)]
     debian.run([*command, f"{size >> 10}k"])
 
 
-def _size(tree: Path) -> int:
+def size_of(tree: Path) -> int:
     """Bytes in whole blocks, with one for every file."""
     return sum(-(-path.lstat().st_size // 4096) * 4096 + 4096 for path in tree.rglob("*"))
 

@@ -87,13 +87,14 @@ class Machine:
             self.keeper.kill(self.pid)
             self.pid = None
 
-    def attach(self, unit: int, file: Path, serial: str) -> None:
+    def attach(self, unit: int, file: Path, serial: str, read_only: bool = False) -> None:
         """Raw and without a cache in QEMU's process: nothing that was written is lost with it."""
         self.control(
             "blockdev-add",
             **{"node-name": f"disk{unit}", "driver": "raw", "discard": "unmap"},
             file={"driver": "file", "filename": str(file), "discard": "unmap", "locking": "off"},
             cache={"no-flush": True},
+            **{"read-only": read_only},
         )
         place = {"id": f"scsi{unit}", "bus": "scsi.0", "channel": 0, "scsi-id": 0, "lun": unit}
         self.control("device_add", driver="scsi-hd", drive=f"disk{unit}", serial=serial, **place)

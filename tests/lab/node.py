@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.lab import project
 from tests.lab.agent import Agent
 from tests.lab.machine import PATIENCE, SATELLITE_PORT, Machine, MachineError, State
 
 GIB = 1 << 30
+PROJECT_UNIT = 99  # where the disk with the project is plugged in
 
 
 class CommandFailed(Exception):
@@ -166,6 +168,7 @@ class Node:
         if not again:
             copy_sparse(self.machine.image.node_disk, self._own_disk)
         self.machine.attach(0, self._own_disk, f"{self.name}-own")
+        self.machine.attach(PROJECT_UNIT, project.disk(), "orlop", read_only=True)
         for disk in self.disks:
             self.machine.attach(disk.unit, disk.file, disk.serial)
         if not cold:

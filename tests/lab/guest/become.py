@@ -12,8 +12,9 @@ import uuid
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 WRITABLE = ("etc", "var", "root", "srv", "opt", "home", "mnt")
-MS_NOATIME, MS_BIND = 1024, 4096
+MS_RDONLY, MS_NOATIME, MS_BIND = 1, 1024, 4096
 LIBC = ctypes.CDLL(None, use_errno=True)
+PROJECT = 99  # place of the disk with the project
 PATIENCE = 20  # seconds for the kernel to show a disk
 
 
@@ -53,6 +54,7 @@ def _mount_own_disk():
     _mount(disk(0), "/node", "ext4", MS_NOATIME)
     for name in WRITABLE:
         _mount(f"/node/{name}", f"/{name}", None, MS_BIND)
+    _mount(disk(PROJECT), "/opt/orlop", "ext4", MS_NOATIME | MS_RDONLY)
 
 
 def _mount(source, target, kind, flags):
