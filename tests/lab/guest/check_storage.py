@@ -1,0 +1,15 @@
+"""Runs in a node: the contract suite of storage drivers over this node's real kernel."""
+
+import json
+import sys
+
+from orlop.drivers import STORAGE, Drivers
+from orlop.host import LocalHost
+from orlop.model import WantedPool
+from orlop.testing import check_storage
+
+kind, props = sys.argv[1], json.loads(sys.argv[2])
+drivers = Drivers.installed()
+pool = WantedPool(name="pool", uuid="pool-uuid", provider=kind, props=props, new=True)
+check_storage(drivers.load(STORAGE, kind), LocalHost(), pool)
+print("the driver keeps the contract")
