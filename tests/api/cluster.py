@@ -106,7 +106,7 @@ class Satellites:
     def report(self, node: str, resource: str) -> None:
         """The satellite has done what it was last told about a resource."""
         definition = self.core.picture.definitions.get(resource)
-        order = orders.wanted_resource(self.core.picture, definition, node) if definition else None
+        order = orders.wanted_resource(self.core.drivers, self.core.picture, definition, node) if definition else None
         if order is None:
             return
         problem = self.problems.get(order.name, "")

@@ -126,8 +126,8 @@ class Core:
         assert new is None or isinstance(new, ResourceDefinition)
         nodes = (orders.nodes_of(old) if old else set()) | (orders.nodes_of(new) if new else set())
         for node in nodes:
-            then = orders.wanted_resource(before, old, node) if old else None
-            now = orders.wanted_resource(self.picture, new, node) if new else None
+            then = orders.wanted_resource(self.drivers, before, old, node) if old else None
+            now = orders.wanted_resource(self.drivers, self.picture, new, node) if new else None
             if now is None:
                 self.reported.node(node).required.pop(change.key[0], None)
             if orders.same_order(then, now):

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from orlop.controller import orders
 from orlop.controller.core import Core
+from orlop.controller.picture import Picture
 from orlop.controller.reported import Status
 from orlop.errors import Fenced, TransportError, Unauthenticated
-from orlop.model import Node, NodeInfo, key
+from orlop.model import Node, NodeInfo, ResourceDefinition, WantedResource, key
 from orlop.transport.messages import Fence, PhysicalDevice, Report, Sync, Update
 
 log = logging.getLogger(__name__)
@@ -157,7 +158,7 @@ class Link:
         wanted = [
             order
             for definition in picture.definitions_on(self.node.name)
-            if (order := orders.wanted_resource(picture, definition, self.node.name))
+            if (order := self._order(picture, definition))
         ]
         required = self._core.reported.node(self.node.name).required
         for order in wanted:
@@ -170,12 +171,15 @@ class Link:
             resources=tuple(wanted),
         )
 
+    def _order(self, picture: Picture, definition: ResourceDefinition) -> WantedResource | None:
+        return orders.wanted_resource(self._core.drivers, picture, definition, self.node.name)
+
     def _part(self, dirty: set[str], pools: bool) -> Update:
         picture = self._core.picture
         wanted, forget = [], []
         for name in sorted(dirty):
             definition = picture.definitions.get(name)
-            order = orders.wanted_resource(picture, definition, self.node.name) if definition else None
+            order = self._order(picture, definition) if definition else None
             if order is None:
                 forget.append(name)
             else:

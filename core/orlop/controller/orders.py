@@ -6,8 +6,10 @@ import shlex
 
 import msgspec
 
+from orlop.controller import options
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
+from orlop.drivers import Drivers
 from orlop.model import (
     FileSystem,
     NodeSnapshot,
@@ -39,19 +41,21 @@ def wanted_pools(picture: Picture, node: str) -> tuple[WantedPool, ...]:
     )
 
 
-def wanted_resource(picture: Picture, definition: ResourceDefinition, node: str) -> WantedResource | None:
+def wanted_resource(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, node: str
+) -> WantedResource | None:
     """What `node` should hold of a definition, tombstones included; None when it has no part in it."""
     here = key(node)
     volumes: list[WantedVolume] = []
     for resource in definition.resources:
         if key(resource.node) == here:
-            volumes += [_volume(picture, definition, resource, v) for v in resource.volumes]
+            volumes += [_volume(drivers, picture, definition, resource, v) for v in resource.volumes]
     snapshots = [
         wanted
         for snapshot in definition.snapshots
         for part in snapshot.nodes
         if key(part.node) == here
-        for wanted in _snapshots(definition, snapshot, part)
+        for wanted in _snapshots(drivers, picture, definition, snapshot, part)
     ]
     if here not in nodes_of(definition):
         return None
@@ -76,20 +80,35 @@ def _acts(order: WantedResource | None) -> tuple[object, object] | None:
     if order is None:
         return None
     volumes = [
-        msgspec.structs.replace(v, new=False, source=None, source_name="", replaces=None, file_system=None)
+        msgspec.structs.replace(
+            v, new=False, source=None, source_name="", replaces=None, file_system=None, levels=_levels(v)
+        )
         for v in order.volumes
     ]
-    return volumes, [msgspec.structs.replace(s, new=False) for s in order.snapshots]
+    return volumes, [msgspec.structs.replace(s, new=False, options=s.options if s.new else {}) for s in order.snapshots]
 
 
-def _volume(picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume) -> WantedVolume:
+def _levels(volume: WantedVolume) -> tuple[WantedLevel, ...]:
+    """An option is heeded by what is made or removed later; what is there need not be told in a hurry."""
+    if volume.new:
+        return volume.levels
+    return tuple(msgspec.structs.replace(level, options={}) for level in volume.levels)
+
+
+def _volume(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
+) -> WantedVolume:
+    heeded = options.of_volume(drivers, picture, definition, resource.node, volume.pool, volume.number)
     closing = any(o.kind == "rollback" and o.state == "closing" for o in definition.operations)
     return WantedVolume(
         resource=definition.name,
         number=volume.number,
         uuid=volume.uuid,
         pool=volume.pool,
-        levels=tuple(WantedLevel(layer=level.layer, size=level.size) for level in volume.levels),
+        levels=tuple(
+            WantedLevel(layer=level.layer, size=level.size, options=heeded if level.layer == "STORAGE" else {})
+            for level in volume.levels
+        ),
         wanted=not (resource.deleting or "DELETE" in volume.flags),
         active=volume.new or ("INACTIVE" not in resource.flags and not closing),  # made first, then closed
         new=volume.new,
@@ -125,7 +144,9 @@ def _file_system(
     )
 
 
-def _snapshots(definition: ResourceDefinition, snapshot: Snapshot, part: NodeSnapshot) -> list[WantedSnapshot]:
+def _snapshots(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, snapshot: Snapshot, part: NodeSnapshot
+) -> list[WantedSnapshot]:
     return [
         WantedSnapshot(
             resource=definition.name,
@@ -137,6 +158,7 @@ def _snapshots(definition: ResourceDefinition, snapshot: Snapshot, part: NodeSna
             size=volume.size,
             wanted="DELETE" not in snapshot.flags and "DELETE" not in part.flags,
             new=volume.new,
+            options=options.of_volume(drivers, picture, definition, part.node, volume.pool, volume.number),
         )
         for volume in part.volumes
     ]

@@ -38,7 +38,7 @@ def create(core: Core, request: wire.ResourceDefinitionCreate) -> Answers:
             external_name=body.external_name,
             group=group.name,
             layers=stacks.checked_stack(core.drivers, asked or stacks.default_stack(core.drivers)),
-            props=checked(Kind.RESOURCE_DEFINITION, body.props),
+            props=checked(core.drivers, Kind.RESOURCE_DEFINITION, body.props),
             peer_slots=request.drbd_peer_slots,
         )
         answers.success(
@@ -117,7 +117,7 @@ def modify(core: Core, name: str, request: wire.ResourceDefinitionModify) -> Ans
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
-        props = changed(answers, Kind.RESOURCE_DEFINITION, definition.props, request)
+        props = changed(core.drivers, answers, Kind.RESOURCE_DEFINITION, definition.props, request)
         definition = replace(definition, props=props)
         if request.resource_group:
             definition = replace(definition, group=lookup.group(draft, request.resource_group).name)
@@ -202,7 +202,7 @@ def with_volume(core: Core, definition: ResourceDefinition, body: wire.VolumeDef
         number=number,
         uuid=core.new_uuid(),
         size=names.size(body.size_kib * KIB),
-        props=checked(Kind.VOLUME_DEFINITION, body.props),
+        props=checked(core.drivers, Kind.VOLUME_DEFINITION, body.props),
         flags=frozenset(flag.upper() for flag in body.flags) & VOLUME_FLAGS,
     )
     volumes = sorted([*definition.volume_definitions, volume], key=lambda v: v.number)
@@ -248,7 +248,7 @@ def modify_volume(core: Core, name: str, number: int, request: wire.VolumeDefini
         guards.not_deleting(definition)
         volume = lookup.volume_definition(definition, number)
         refuse_encryption(definition, request.flags)
-        props = changed(answers, Kind.VOLUME_DEFINITION, volume.props, request)
+        props = changed(core.drivers, answers, Kind.VOLUME_DEFINITION, volume.props, request)
         volume = replace(volume, props=props, flags=_flags(volume.flags, request.flags))
         definition = _with_volume_definition(definition, volume)
         if request.size_kib is not None:

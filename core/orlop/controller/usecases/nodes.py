@@ -35,7 +35,7 @@ def create(core: Core, body: wire.Node) -> Answers:
         name=name,
         uuid=core.new_uuid(),
         kind=kind,
-        props=checked(Kind.NODE, body.props),
+        props=checked(core.drivers, Kind.NODE, body.props),
         interfaces=interfaces_of(core, kind, body.net_interfaces),
     )
     with core.change() as draft:
@@ -58,7 +58,7 @@ def modify(core: Core, name: str, body: wire.NodeModify) -> Answers:
         node = lookup.node(draft, name)
         answers = Answers(codes.MODIFY, Subject.NODE, Node=node.name)
         answers.success(f"Node '{node.name}' is modified.", codes.MODIFIED)
-        node = replace(node, props=changed(answers, Kind.NODE, node.props, body))
+        node = replace(node, props=changed(core.drivers, answers, Kind.NODE, node.props, body))
         if body.node_type and _kind(body.node_type) != node.kind:
             node = _retyped(core, draft, node, _kind(body.node_type))
         draft.put(node)

@@ -42,7 +42,7 @@ def create(core: Core, node_name: str, body: wire.StoragePool) -> Answers:
         name=names.storage_pool(body.storage_pool_name),
         uuid=core.new_uuid(),
         provider=driver.kind,
-        props=checked(Kind.STORAGE_POOL, driver.check_pool(body.props)),
+        props=checked(core.drivers, Kind.STORAGE_POOL, driver.check_pool(body.props), driver.kind),
         shared_space=_shared_space(body),
         external_locking=body.external_locking,
         new=driver.kind != DISKLESS,
@@ -75,7 +75,7 @@ def modify(core: Core, node_name: str, name: str, body: wire.StoragePoolDefiniti
         pool = lookup.pool(draft, node_name, name)
         answers = Answers(codes.MODIFY, Subject.STOR_POOL, Node=pool.node, StorPool=pool.name)
         answers.success(f"Storage pool '{pool.name}' on node '{pool.node}' is modified.", codes.MODIFIED)
-        props = changed(answers, Kind.STORAGE_POOL, pool.props, body)
+        props = changed(core.drivers, answers, Kind.STORAGE_POOL, pool.props, body, pool.provider)
         after = replace(pool, props=core.drivers.load(STORAGE, pool.provider).check_pool(props))
         if after.props.get(BACKING) != pool.props.get(BACKING):
             _require_unused(draft, pool, "get another backing")
@@ -106,7 +106,7 @@ def delete(core: Core, node_name: str, name: str) -> Answers:
 
 def create_definition(core: Core, body: wire.StoragePoolDefinition) -> Answers:
     name = names.storage_pool(body.storage_pool_name or "")
-    props = checked(Kind.STORAGE_POOL_DEFINITION, body.props)
+    props = checked(core.drivers, Kind.STORAGE_POOL_DEFINITION, body.props)
     with core.change() as draft:
         if key(name) in draft.pool_definitions:
             raise Refused(f"Storage pool definition '{name}' exists already.", code=Fail.EXISTS_STOR_POOL_DFN)
@@ -121,7 +121,7 @@ def modify_definition(core: Core, name: str, body: wire.StoragePoolDefinitionMod
         found = lookup.pool_definition(draft, name)
         answers = Answers(codes.MODIFY, Subject.STOR_POOL_DFN, StorPoolDfn=found.name)
         answers.success(f"Storage pool definition '{found.name}' is modified.", codes.MODIFIED)
-        draft.put(replace(found, props=changed(answers, Kind.STORAGE_POOL_DEFINITION, found.props, body)))
+        draft.put(replace(found, props=changed(core.drivers, answers, Kind.STORAGE_POOL_DEFINITION, found.props, body)))
     return answers
 
 

@@ -85,7 +85,7 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
     return Snapshot(
         name=name,
         uuid=core.new_uuid(),
-        props=checked(Kind.SNAPSHOT, body.props),
+        props=checked(core.drivers, Kind.SNAPSHOT, body.props),
         layers=definition.layers,
         resource_definition_props=definition.props,
         volume_definitions=tuple(
@@ -199,7 +199,7 @@ def modify(core: Core, name: str, snapshot_name: str, request: wire.SnapshotModi
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         snapshot = lookup.snapshot(definition, snapshot_name)
-        props = changed(answers, Kind.SNAPSHOT, snapshot.props, request)
+        props = changed(core.drivers, answers, Kind.SNAPSHOT, snapshot.props, request)
         draft.put(_with(definition, replace(snapshot, props=props)))
     answers.success(f"Snapshot '{snapshot.name}' of '{definition.name}' modified.", codes.MODIFIED)
     return answers

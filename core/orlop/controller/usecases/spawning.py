@@ -223,7 +223,7 @@ def _spawned(
         external_name=request.resource_definition_external_name,
         group=group.name,
         layers=stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers)),
-        props=checked(Kind.RESOURCE_DEFINITION, request.resource_definition_props),
+        props=checked(core.drivers, Kind.RESOURCE_DEFINITION, request.resource_definition_props),
         peer_slots=request.peer_slots or group.peer_slots,
     )
     definitions.refuse_encryption(definition, ("ENCRYPTED",) if any(request.volume_passphrases) else ())
