@@ -6,7 +6,7 @@ import shlex
 
 import msgspec
 
-from orlop.controller import options
+from orlop.controller import options, stacks
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import Drivers
@@ -35,7 +35,7 @@ def nodes_of(definition: ResourceDefinition) -> set[str]:
 
 def wanted_pools(picture: Picture, node: str) -> tuple[WantedPool, ...]:
     return tuple(
-        WantedPool(name=p.name, uuid=p.uuid, provider=p.provider, props=p.props, new=p.new)
+        WantedPool(name=p.name, uuid=p.uuid, provider=p.provider, props=stacks.without_noted(p.props), new=p.new)
         for (owner, _), p in sorted(picture.pools.items())
         if owner == key(node) and p.provider != DISKLESS
     )

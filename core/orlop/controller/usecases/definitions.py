@@ -293,20 +293,8 @@ def _resize(
             correction="Make a smaller volume and copy the data over.",
             code=Fail.INVLD_VLM_SIZE,
         )
-    resources = []
-    nodes = []
-    for resource in definition.resources:
-        if resource.deleting or resource.diskless:
-            resources.append(resource)
-            continue
-        volumes = tuple(
-            deploying.grown(core, draft, definition, resource, v, size) if v.number == volume.number else v
-            for v in resource.volumes
-        )
-        resources.append(replace(resource, volumes=volumes))
-        nodes.append(resource.node)
-    definition = _with_volume_definition(definition, replace(volume, size=size))
-    return replace(definition, resources=tuple(resources)), nodes
+    definition, growing = deploying.grown(core, draft, definition, volume.number, size)
+    return definition, [resource.node for resource in growing]
 
 
 def delete_volume(core: Core, name: str, number: int) -> Answers:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import wire
+from orlop.controller import stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import NOTHING, Draft
@@ -80,7 +80,8 @@ def modify(core: Core, node_name: str, name: str, body: wire.StoragePoolDefiniti
         if after.props.get(BACKING) != pool.props.get(BACKING):
             _require_unused(draft, pool, "get another backing")
             _require_own_backing(draft, after)
-            after = replace(after, uuid=core.new_uuid(), new=True)  # another place is another pool
+            # Another place is another pool, of an extent that nobody has seen yet.
+            after = replace(after, uuid=core.new_uuid(), new=True, props=stacks.without_noted(after.props))
         draft.put(after)
     return answers
 

@@ -34,6 +34,7 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
             resource = _new(core, draft, definition, request)
             made.append(resource)
             definition = replace(definition, resources=(*definition.resources, resource))
+        definition = deploying.complete(core, draft, definition, [v for r in made for v in r.volumes])
         draft.put(definition)
     for resource in made:
         answers.success(
