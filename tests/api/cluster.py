@@ -18,6 +18,7 @@ from orlop.model import (
     GIB,
     Capacity,
     Controller,
+    NewBacking,
     Node,
     NodeInfo,
     Presence,
@@ -29,9 +30,10 @@ from orlop.model import (
     SelectFilter,
     StoragePoolDefinition,
     Support,
+    WantedPool,
     key,
 )
-from orlop.transport.messages import Fence, PhysicalDevice, Report
+from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report
 
 FENCE = Fence(cluster="c0ffee00-0000-4000-8000-000000000000", term=1, nonce="n")
 INFO = {
@@ -86,6 +88,14 @@ class Satellites:
         if key(node) in self.away:
             raise TransportError(f"node {node} is not connected")
         return self.devices.get(key(node), ())
+
+    def make_backing(self, node: str, backing: NewBacking) -> BackingOutcome:
+        if key(node) in self.away:
+            raise TransportError(f"node {node} is not connected")
+        return BackingOutcome()
+
+    def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
+        return BackingOutcome()
 
     def changed(self, node: str, resource: str, urgent: bool) -> None:
         if node in self.idle or not self.core.reported.online(node):

@@ -21,8 +21,8 @@ from orlop.controller.store import NotActive, OutcomeUnknown
 from orlop.drivers import Drivers
 from orlop.errors import Refused, TransportError
 from orlop.hooks import Hooks
-from orlop.model import Node, ResourceDefinition, StoragePool, key
-from orlop.transport.messages import Fence, PhysicalDevice, Report
+from orlop.model import NewBacking, Node, ResourceDefinition, StoragePool, WantedPool, key
+from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -278,6 +278,21 @@ class Core:
             raise TransportError(f"node {node} is not connected")
         with self._resting():
             return self.links.physical_storage(node)
+
+    def make_backing(self, node: str, backing: NewBacking) -> BackingOutcome:
+        """Has a satellite make what a pool is to stand on; raises `TransportError` when it is away."""
+        return self._backing(node, lambda links: links.make_backing(node, backing))
+
+    def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
+        return self._backing(node, lambda links: links.remove_backing(node, pool))
+
+    def _backing(self, node: str, order: Callable[[Links], BackingOutcome]) -> BackingOutcome:
+        if self.suspended:
+            raise Refused("the controller only observes", cause=self.suspended)
+        if self.links is None:
+            raise TransportError(f"node {node} is not connected")
+        with self._resting():
+            return order(self.links)
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from orlop.model import (
     Resource,
     ResourceDefinition,
     Snapshot,
+    StoragePool,
     Volume,
     WantedLevel,
     WantedPool,
@@ -33,9 +34,14 @@ def nodes_of(definition: ResourceDefinition) -> set[str]:
     return {key(r.node) for r in definition.resources} | {key(n.node) for s in definition.snapshots for n in s.nodes}
 
 
+def wanted_pool(pool: StoragePool) -> WantedPool:
+    props = stacks.without_noted(pool.props)
+    return WantedPool(name=pool.name, uuid=pool.uuid, provider=pool.provider, props=props, new=pool.new)
+
+
 def wanted_pools(picture: Picture, node: str) -> tuple[WantedPool, ...]:
     return tuple(
-        WantedPool(name=p.name, uuid=p.uuid, provider=p.provider, props=stacks.without_noted(p.props), new=p.new)
+        wanted_pool(p)
         for (owner, _), p in sorted(picture.pools.items())
         if owner == key(node) and p.provider != DISKLESS
     )

@@ -14,7 +14,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import deploying, guards, lookup, waiting
+from orlop.controller.usecases import deploying, guards, lookup, room, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import KIB, Resource, ResourceDefinition, Volume, VolumeDefinition, key, names
@@ -236,7 +236,16 @@ def create_volume(core: Core, name: str, request: wire.VolumeDefinitionCreate) -
         draft.put(definition)
     answers.success(f"New volume definition {number} of '{definition.name}' created.", codes.CREATED)
     nodes = [r.node for r in definition.resources if not r.deleting and not r.diskless]
-    waiting.settled(core, answers, definition.name, nodes, f"created volume {number}", "it will be created")
+    deployed = [r for r in definition.resources if r.node in nodes]
+    room.explain(core, answers, definition, deployed)
+    done = f"created volume {number}"
+    problems = waiting.settled(core, answers, definition.name, nodes, done, "it will be created")
+    if any(waiting.failure_code(problem) is Fail.NOT_ENOUGH_FREE_SPACE for problem in problems.values()):
+        answers.info(f"Volume definition {number} of '{definition.name}' is taken back on every node.")
+        try:
+            answers.extend(delete_volume(core, name, number))
+        except Refused as error:  # somebody uses it already
+            answers.refused(error)
     return answers
 
 

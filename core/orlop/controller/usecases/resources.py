@@ -11,7 +11,16 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import definitions, deploying, filters, guards, lookup, spawning, waiting
+from orlop.controller.usecases import (
+    all_or_nothing,
+    definitions,
+    deploying,
+    filters,
+    guards,
+    lookup,
+    spawning,
+    waiting,
+)
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceConnection, ResourceDefinition, SelectFilter, key
@@ -43,7 +52,7 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
             details=f"UUID is: {resource.uuid}",
             Node=resource.node,
         )
-    waiting.deployed(core, answers, definition, made)
+    all_or_nothing.deployed(core, answers, definition, made)
     return answers
 
 
@@ -154,7 +163,7 @@ def autoplace(core: Core, name: str, request: wire.AutoPlaceRequest) -> Answers:
     if request.layer_list:
         asked = replace(asked, layers=tuple(request.layer_list))
     definition, made = spawning.autoplace(core, answers, definition.name, asked)
-    waiting.deployed(core, answers, definition, made)
+    all_or_nothing.deployed(core, answers, definition, made)
     return answers
 
 
@@ -227,7 +236,7 @@ def make_available(core: Core, name: str, node: str, request: wire.ResourceMakeA
         node_names=(target.name,), additional_place_count=1, layers=tuple(layer.upper() for layer in request.layer_list)
     )
     definition, made = spawning.autoplace(core, answers, found.name, here)
-    waiting.deployed(core, answers, definition, made)
+    all_or_nothing.deployed(core, answers, definition, made)
     return answers
 
 

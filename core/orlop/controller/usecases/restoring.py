@@ -10,7 +10,7 @@ from orlop.controller import stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
-from orlop.controller.usecases import deploying, guards, lookup, waiting
+from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup
 from orlop.controller.usecases.snapshots import usable
 from orlop.errors import NotFound, Refused
 from orlop.model import Level, NodeSnapshot, Resource, ResourceDefinition, Snapshot, VolumeDefinition, key
@@ -65,7 +65,7 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         f"Snapshot '{snapshot.name}' of '{source.name}' is restored to '{target.name}' on {', '.join(nodes)}.",
         codes.CREATED,
     )
-    waiting.settled(core, answers, target.name, nodes, f"restored '{target.name}'", "it will be restored")
+    all_or_nothing.deployed(core, answers, target, list(resources))
     return answers
 
 

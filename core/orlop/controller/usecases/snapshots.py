@@ -170,7 +170,8 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
 
     def ended() -> Snapshot | bool | None:
         for part in snapshot.nodes:
-            report = core.reported.current(part.node, definition.name)
+            # Once the failure is noted, the node has another order: its report is not about the current one any more.
+            report = core.reported.resource(part.node, definition.name)
             for volume in part.volumes:
                 seen = reported_snapshot(report, volume.uuid)
                 if seen is not None and seen.problem:

@@ -12,7 +12,7 @@ from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.placement import Candidate, Cluster, place
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import definitions, deploying, filters, guards, lookup, room, waiting
+from orlop.controller.usecases import all_or_nothing, definitions, deploying, filters, guards, lookup, room
 from orlop.controller.usecases.property_changes import checked
 from orlop.errors import OrlopError, Refused
 from orlop.model import (
@@ -205,7 +205,7 @@ def _spawn_entries(
     if not made:
         answers.info(f"No resource of '{definition.name}' was placed on any node.", Info.NO_RSC_SPAWNED)
         return
-    waiting.deployed(core, answers, definition, made)
+    all_or_nothing.deployed(core, answers, definition, made, spawned=True)
 
 
 def _spawned(
@@ -261,9 +261,7 @@ def adjust(core: Core, group_name: str | None, request: wire.ResourceGroupAdjust
         except OrlopError as error:
             answers.refused(error)
     for definition, made in placed:
-        nodes = [r.node for r in made]
-        done = f"created '{definition.name}'"
-        waiting.settled(core, answers, definition.name, nodes, done, "it will be created")
+        all_or_nothing.deployed(core, answers, definition, made)
     if not len(answers):
         answers.success("Every resource definition has what its resource group asks for.")
     return answers
