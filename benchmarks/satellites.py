@@ -170,7 +170,7 @@ def seeded(scale: Scale, controller: Identity) -> list[Satellite]:
     """Satellites whose hosts hold the cluster already."""
     drivers, hooks = Drivers.installed(), Hooks()
     found = []
-    for name, sync in seed.first_orders(seed.picture(scale), controller.cluster):
+    for name, sync in seed.first_orders(drivers, seed.picture(scale), controller.cluster):
         host = SimulatedHost(name=name, total=10240 * GIB, reflink=True, clock=time.time)
         made = Node(name=name, host=host, drivers=drivers, hooks=hooks, directory="/var/lib/orlop", run=f"{name}-0")
         made.sync(sync)

@@ -9,6 +9,7 @@ from uuid import NAMESPACE_OID, uuid5
 from orlop.controller import orders
 from orlop.controller.picture import Aggregate, Draft, Picture
 from orlop.controller.store import Activation, Store
+from orlop.drivers import Drivers
 from orlop.model import (
     MIB,
     Level,
@@ -134,14 +135,14 @@ def picture(scale: Scale) -> Picture:
     return draft.freeze()
 
 
-def first_orders(of: Picture, cluster: str) -> Iterator[tuple[str, Sync]]:
+def first_orders(drivers: Drivers, of: Picture, cluster: str) -> Iterator[tuple[str, Sync]]:
     """What brings each simulated node to the state that the database tells of; of a term before any other."""
     wanted: dict[str, list[ResourceDefinition]] = {name: [] for name in of.nodes}
     for each in of.definitions.values():
         for place in orders.nodes_of(each):
             wanted[place].append(each)
     for name, node in of.nodes.items():
-        resources = (orders.wanted_resource(of, each, name) for each in wanted[name])
+        resources = (orders.wanted_resource(drivers, of, each, name) for each in wanted[name])
         yield (
             name,
             Sync(

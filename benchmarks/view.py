@@ -44,7 +44,9 @@ def filled(scale: Scale) -> Core:
             draft.put(value)
     for name in core.picture.nodes:
         core.on_status(name, Status.ONLINE)
-        wanted = (orders.wanted_resource(core.picture, d, name) for d in core.picture.definitions_on(name))
+        wanted = (
+            orders.wanted_resource(core.drivers, core.picture, d, name) for d in core.picture.definitions_on(name)
+        )
         said = tuple(_reported(order) for order in wanted if order)
         core.on_report(name, Report(run="r", number=1, synced=True, resources=said))
     return core

@@ -18,6 +18,7 @@ from orlop.model import (
     GIB,
     Capacity,
     Controller,
+    NewBacking,
     Node,
     NodeInfo,
     Presence,
@@ -29,9 +30,10 @@ from orlop.model import (
     SelectFilter,
     StoragePoolDefinition,
     Support,
+    WantedPool,
     key,
 )
-from orlop.transport.messages import Fence, PhysicalDevice, Report
+from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report
 
 FENCE = Fence(cluster="c0ffee00-0000-4000-8000-000000000000", term=1, nonce="n")
 INFO = {
@@ -87,6 +89,14 @@ class Satellites:
             raise TransportError(f"node {node} is not connected")
         return self.devices.get(key(node), ())
 
+    def make_backing(self, node: str, backing: NewBacking) -> BackingOutcome:
+        if key(node) in self.away:
+            raise TransportError(f"node {node} is not connected")
+        return BackingOutcome()
+
+    def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
+        return BackingOutcome()
+
     def changed(self, node: str, resource: str, urgent: bool) -> None:
         if node in self.idle or not self.core.reported.online(node):
             return
@@ -106,7 +116,7 @@ class Satellites:
     def report(self, node: str, resource: str) -> None:
         """The satellite has done what it was last told about a resource."""
         definition = self.core.picture.definitions.get(resource)
-        order = orders.wanted_resource(self.core.picture, definition, node) if definition else None
+        order = orders.wanted_resource(self.core.drivers, self.core.picture, definition, node) if definition else None
         if order is None:
             return
         problem = self.problems.get(order.name, "")

@@ -83,7 +83,7 @@ def deployed(cluster: Cluster, name: str, *nodes: str, in_use: bool = False, siz
 def seen(cluster: Cluster, name: str, node: str, presence: Presence = Presence.READY, **what: Any) -> None:
     """The node's satellite reports about the resource's volumes."""
     definition = cluster.core.picture.definitions[name.lower()]
-    order = orders.wanted_resource(cluster.core.picture, definition, node)
+    order = orders.wanted_resource(cluster.core.drivers, cluster.core.picture, definition, node)
     assert order is not None
     volumes = tuple(
         ReportedVolume(

@@ -4,6 +4,7 @@ import msgspec
 
 from orlop.controller.orders import asks_for_more, nodes_of, same_order, wanted_resource
 from orlop.controller.picture import Draft, Usage
+from orlop.drivers import Drivers
 from orlop.model import GIB, NodeSnapshot, Operation, Snapshot, SnapshotVolume, VolumeDefinition
 from tests.controller.conftest import definition, node, resource, volume
 
@@ -66,7 +67,7 @@ def test_external_names_are_found_and_freed(picture):
 
 
 def order(picture, wanted, where="alpha"):
-    return wanted_resource(picture, wanted, where)
+    return wanted_resource(Drivers.installed(), picture, wanted, where)
 
 
 def test_an_order_names_only_what_the_node_has_part_in(picture):

@@ -100,7 +100,9 @@ def test_replicas_on_different_values_count_what_exists(cluster):
         (lambda c: c.picture.put(node("alpha", AutoplaceTarget="False")), "AutoplaceTarget is false"),
         (lambda c: c.reported.node("alpha").pools.clear(), "its free space is not known yet"),
         (
-            lambda c: c.reported.node("alpha").pools.update(pool=ReportedPool(name="pool", uuid="x", problem="gone")),
+            lambda c: c.reported.node("alpha").pools.update(
+                pool=ReportedPool(name="pool", uuid="p-alpha-pool", problem="gone")
+            ),
             "gone",
         ),
     ],

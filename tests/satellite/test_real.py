@@ -16,9 +16,9 @@ from orlop.model import FileSystem, Presence, ReportedResource, WantedPool, Want
 from orlop.plugin import RequireUnused, Step
 from orlop.satellite.converge import converge
 from orlop.satellite.file_systems import look
-from orlop.satellite.node import no_secret
 from orlop.satellite.observe import kinds, observe
 from orlop.satellite.plan import with_contents
+from orlop.satellite.secrets import no_secret
 from orlop.testing.bench import replace, resource, snapshot, volume
 
 pytestmark = pytest.mark.root

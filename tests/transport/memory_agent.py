@@ -4,7 +4,17 @@ import threading
 
 from orlop.errors import Fenced, TransportError
 from orlop.model import NodeInfo, ReportedResource
-from orlop.transport.messages import Accepted, Fence, PhysicalDevice, Report, Sync, Update
+from orlop.transport.messages import (
+    Accepted,
+    BackingOutcome,
+    Fence,
+    MakeBacking,
+    PhysicalDevice,
+    RemoveBacking,
+    Report,
+    Sync,
+    Update,
+)
 
 
 class MemoryAgent:
@@ -60,3 +70,13 @@ class MemoryAgent:
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return (PhysicalDevice(device="/dev/sdb", size=1 << 30),)
+
+    def make_backing(self, message: MakeBacking) -> BackingOutcome:
+        self.check(message.fence)
+        return BackingOutcome(
+            problem=f"{message.backing.name} is not made", step="make it", left=("make it",), code=998
+        )
+
+    def remove_backing(self, message: RemoveBacking) -> BackingOutcome:
+        self.check(message.fence)
+        return BackingOutcome()

@@ -10,12 +10,25 @@ import msgspec
 import pytest
 import urllib3
 from memory_agent import MemoryAgent
+from msgspec.structs import replace
 
 from orlop.errors import CannotRead, Fenced, TransportError, Unauthenticated
-from orlop.model import ReportedResource, WantedResource
+from orlop.model import NewBacking, ReportedResource, WantedPool, WantedResource
 from orlop.transport.channel import Channel
 from orlop.transport.identity import ClusterKey, Identity
-from orlop.transport.messages import Accepted, Hello, Opening, Problem, Sync, Update, Welcome, encode
+from orlop.transport.messages import (
+    Accepted,
+    BackingOutcome,
+    Hello,
+    MakeBacking,
+    Opening,
+    Problem,
+    RemoveBacking,
+    Sync,
+    Update,
+    Welcome,
+    encode,
+)
 from orlop.transport.proof import SessionKeys, controller_proof, transcript
 from orlop.transport.refusals import NotSynced, SessionLost
 from orlop.transport.server import Listener, serve
@@ -40,6 +53,23 @@ def test_the_right_key_connects_and_orders_are_obeyed(channel, agent, sync, fenc
     assert channel.physical_storage()[0].device == "/dev/sdb"
     assert channel.info() == agent.info()
     assert agent.orders == [sync, Update(fence=fence, resources=(wanted("data", 3),))]
+
+
+def test_backings_are_made_and_removed_while_the_controller_waits(channel, fence, sync):
+    channel.connect()
+    backing = NewBacking(provider="LVM", name="vg0", devices=("/dev/sdb",), arguments={"vgcreate": ("-s", "8m")})
+    outcome = channel.make_backing(MakeBacking(fence=fence, backing=backing))
+    assert outcome == BackingOutcome(problem="vg0 is not made", step="make it", left=("make it",), code=998)
+    pool = WantedPool(name="pool", uuid="p", provider="LVM")
+    assert channel.remove_backing(RemoveBacking(fence=fence, pool=pool)) == BackingOutcome()
+
+
+def test_a_backing_is_not_made_for_another_activation_than_the_one_that_proved_itself(channel, fence):
+    channel.connect()
+    other = replace(fence, term=fence.term + 1)
+    backing = NewBacking(provider="LVM", name="vg0", devices=("/dev/sdb",))
+    with pytest.raises(TransportError, match="another fence"):
+        channel.make_backing(MakeBacking(fence=other, backing=backing))
 
 
 def test_names_of_nodes_are_compared_without_case(channel_with):

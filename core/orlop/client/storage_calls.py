@@ -102,5 +102,14 @@ class StorageCalls(Caller):
         )
         return self.command("POST", path("physical-storage", node), body)
 
+    def delete_device_pool(self, node: str, storage_pool: str) -> Answer:
+        """Forget an empty storage pool, take apart what was made for it, and wipe the devices."""
+        return self.command("DELETE", path("orlop", "physical-storage", node, storage_pool))
+
+    def delete_backing(self, node: str, provider: str, pool: str) -> Answer:
+        """The same for what is no storage pool."""
+        wanted = query(provider_kind=provider, pool_name=pool)
+        return self.command("DELETE", path("orlop", "physical-storage", node), query=wanted)
+
     def max_volume_sizes(self, select: SelectFilter) -> MaxVolumeSizes:
         return self.read(MaxVolumeSizes, path("query-max-volume-size"), method="OPTIONS", body=select)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from orlop.controller.picture import Change
-from orlop.model import Node
-from orlop.transport.messages import PhysicalDevice
+from orlop.model import NewBacking, Node, WantedPool
+from orlop.transport.messages import BackingOutcome, PhysicalDevice
 
 Result = TypeVar("Result")
 
@@ -64,6 +64,12 @@ class Links(Protocol):
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
         """Ask the satellite; raises `TransportError` when it is away."""
         ...
+
+    def make_backing(self, node: str, backing: NewBacking) -> BackingOutcome:
+        """Waits for the satellite to make it; raises `TransportError` when it is away or does not answer."""
+        ...
+
+    def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome: ...
 
 
 class Ticket(Protocol):

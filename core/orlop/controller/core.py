@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from orlop.controller import orders
+from orlop.controller import orders, stacks
 from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.picture import Change, Draft, Picture
@@ -21,8 +21,8 @@ from orlop.controller.store import NotActive, OutcomeUnknown
 from orlop.drivers import Drivers
 from orlop.errors import Refused, TransportError
 from orlop.hooks import Hooks
-from orlop.model import Node, ResourceDefinition, StoragePool, key
-from orlop.transport.messages import Fence, PhysicalDevice, Report
+from orlop.model import NewBacking, Node, ResourceDefinition, StoragePool, WantedPool, key
+from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -126,8 +126,8 @@ class Core:
         assert new is None or isinstance(new, ResourceDefinition)
         nodes = (orders.nodes_of(old) if old else set()) | (orders.nodes_of(new) if new else set())
         for node in nodes:
-            then = orders.wanted_resource(before, old, node) if old else None
-            now = orders.wanted_resource(self.picture, new, node) if new else None
+            then = orders.wanted_resource(self.drivers, before, old, node) if old else None
+            now = orders.wanted_resource(self.drivers, self.picture, new, node) if new else None
             if now is None:
                 self.reported.node(node).required.pop(change.key[0], None)
             if orders.same_order(then, now):
@@ -154,7 +154,7 @@ class Core:
     def on_report(self, node: str, report: Report) -> None:
         """A satellite said something. What follows from it is committed before anybody who waits is told."""
         self.reported.node(node).absorb(report)
-        self._mark_pools(node, report)
+        self._note_pools(node, report)
         self.settle({key(r.name) for r in report.resources})
         for resource in report.resources:
             self.events.resource_changed(resource.name)
@@ -210,16 +210,19 @@ class Core:
         after = advance(definition, self.reported.currents(orders.nodes_of(definition), name))
         return None if after is definition else (definition, after)
 
-    def _mark_pools(self, node: str, report: Report) -> None:
-        def fresh(picture: Picture) -> list[StoragePool]:
-            found = [(picture.pool(node, seen.name), seen) for seen in report.pools]
-            return [p for p, seen in found if p and p.new and seen.marked and seen.uuid == p.uuid]
+    def _note_pools(self, node: str, report: Report) -> None:
+        """What has to be known of a pool while its node is away: that it bears our mark, and its extent."""
 
-        if self.suspended or not fresh(self.picture):
+        def noticed(picture: Picture) -> list[StoragePool]:
+            found = [(picture.pool(node, seen.name), seen) for seen in report.pools]
+            pairs = [(pool, stacks.noticed(pool, seen)) for pool, seen in found if pool and seen.uuid == pool.uuid]
+            return [after for before, after in pairs if after is not before]
+
+        if self.suspended or not noticed(self.picture):
             return
         with self.change() as draft:
-            for pool in fresh(draft):
-                draft.put(msgspec.structs.replace(pool, new=False))
+            for pool in noticed(draft):
+                draft.put(pool)
 
     def on_status(self, node: str, status: Status, problem: str = "") -> None:
         """A link saw its node come or go."""
@@ -275,6 +278,21 @@ class Core:
             raise TransportError(f"node {node} is not connected")
         with self._resting():
             return self.links.physical_storage(node)
+
+    def make_backing(self, node: str, backing: NewBacking) -> BackingOutcome:
+        """Has a satellite make what a pool is to stand on; raises `TransportError` when it is away."""
+        return self._backing(node, lambda links: links.make_backing(node, backing))
+
+    def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
+        return self._backing(node, lambda links: links.remove_backing(node, pool))
+
+    def _backing(self, node: str, order: Callable[[Links], BackingOutcome]) -> BackingOutcome:
+        if self.suspended:
+            raise Refused("the controller only observes", cause=self.suspended)
+        if self.links is None:
+            raise TransportError(f"node {node} is not connected")
+        with self._resting():
+            return order(self.links)
 
     @contextmanager
     def turn(self) -> Iterator[None]:

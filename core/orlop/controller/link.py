@@ -9,10 +9,20 @@ from typing import Protocol
 
 from orlop.controller import orders
 from orlop.controller.core import Core
+from orlop.controller.picture import Picture
 from orlop.controller.reported import Status
 from orlop.errors import Fenced, TransportError, Unauthenticated
-from orlop.model import Node, NodeInfo, key
-from orlop.transport.messages import Fence, PhysicalDevice, Report, Sync, Update
+from orlop.model import NewBacking, Node, NodeInfo, ResourceDefinition, WantedPool, WantedResource, key
+from orlop.transport.messages import (
+    BackingOutcome,
+    Fence,
+    MakeBacking,
+    PhysicalDevice,
+    RemoveBacking,
+    Report,
+    Sync,
+    Update,
+)
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +35,8 @@ class Channel(Protocol):
     def update(self, message: Update) -> object: ...
     def reports(self, after: int, wait: float) -> Report: ...
     def physical_storage(self) -> tuple[PhysicalDevice, ...]: ...
+    def make_backing(self, message: MakeBacking) -> BackingOutcome: ...
+    def remove_backing(self, message: RemoveBacking) -> BackingOutcome: ...
     def close(self) -> None: ...
 
 
@@ -137,10 +149,20 @@ class Link:
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         """Asks the satellite; raises `TransportError` when it is away."""
+        return self._living().physical_storage()
+
+    def make_backing(self, backing: NewBacking) -> BackingOutcome:
+        """Returns when the satellite has made it or failed to."""
+        return self._living().make_backing(MakeBacking(fence=self._core.fence, backing=backing))
+
+    def remove_backing(self, pool: WantedPool) -> BackingOutcome:
+        return self._living().remove_backing(RemoveBacking(fence=self._core.fence, pool=pool))
+
+    def _living(self) -> Channel:
         channel = self._channel
         if channel is None:
             raise TransportError(f"node {self.node.name} is not connected")
-        return channel.physical_storage()
+        return channel
 
     def end(self) -> None:
         """For good: what still fails on this link says nothing about the node any more."""
@@ -157,7 +179,7 @@ class Link:
         wanted = [
             order
             for definition in picture.definitions_on(self.node.name)
-            if (order := orders.wanted_resource(picture, definition, self.node.name))
+            if (order := self._order(picture, definition))
         ]
         required = self._core.reported.node(self.node.name).required
         for order in wanted:
@@ -170,12 +192,15 @@ class Link:
             resources=tuple(wanted),
         )
 
+    def _order(self, picture: Picture, definition: ResourceDefinition) -> WantedResource | None:
+        return orders.wanted_resource(self._core.drivers, picture, definition, self.node.name)
+
     def _part(self, dirty: set[str], pools: bool) -> Update:
         picture = self._core.picture
         wanted, forget = [], []
         for name in sorted(dirty):
             definition = picture.definitions.get(name)
-            order = orders.wanted_resource(picture, definition, self.node.name) if definition else None
+            order = self._order(picture, definition) if definition else None
             if order is None:
                 forget.append(name)
             else:

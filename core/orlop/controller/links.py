@@ -11,8 +11,8 @@ from orlop.controller.core import Core
 from orlop.controller.link import Channel, Link
 from orlop.controller.reported import Status
 from orlop.errors import TransportError
-from orlop.model import Node, key
-from orlop.transport.messages import Fence, PhysicalDevice
+from orlop.model import NewBacking, Node, WantedPool, key
+from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,16 @@ class ThreadedLinks:
             worker.wake()
 
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
+        return self._link(node).physical_storage()
+
+    def make_backing(self, node: str, backing: NewBacking) -> BackingOutcome:
+        return self._link(node).make_backing(backing)
+
+    def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
+        return self._link(node).remove_backing(pool)
+
+    def _link(self, node: str) -> Link:
         worker = self._workers.get(key(node))
         if worker is None:
             raise TransportError(f"node {node} has no satellite connection")
-        return worker.link.physical_storage()
+        return worker.link

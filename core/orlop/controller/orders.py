@@ -6,14 +6,17 @@ import shlex
 
 import msgspec
 
+from orlop.controller import options, stacks
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
+from orlop.drivers import Drivers
 from orlop.model import (
     FileSystem,
     NodeSnapshot,
     Resource,
     ResourceDefinition,
     Snapshot,
+    StoragePool,
     Volume,
     WantedLevel,
     WantedPool,
@@ -31,27 +34,34 @@ def nodes_of(definition: ResourceDefinition) -> set[str]:
     return {key(r.node) for r in definition.resources} | {key(n.node) for s in definition.snapshots for n in s.nodes}
 
 
+def wanted_pool(pool: StoragePool) -> WantedPool:
+    props = stacks.without_noted(pool.props)
+    return WantedPool(name=pool.name, uuid=pool.uuid, provider=pool.provider, props=props, new=pool.new)
+
+
 def wanted_pools(picture: Picture, node: str) -> tuple[WantedPool, ...]:
     return tuple(
-        WantedPool(name=p.name, uuid=p.uuid, provider=p.provider, props=p.props, new=p.new)
+        wanted_pool(p)
         for (owner, _), p in sorted(picture.pools.items())
         if owner == key(node) and p.provider != DISKLESS
     )
 
 
-def wanted_resource(picture: Picture, definition: ResourceDefinition, node: str) -> WantedResource | None:
+def wanted_resource(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, node: str
+) -> WantedResource | None:
     """What `node` should hold of a definition, tombstones included; None when it has no part in it."""
     here = key(node)
     volumes: list[WantedVolume] = []
     for resource in definition.resources:
         if key(resource.node) == here:
-            volumes += [_volume(picture, definition, resource, v) for v in resource.volumes]
+            volumes += [_volume(drivers, picture, definition, resource, v) for v in resource.volumes]
     snapshots = [
         wanted
         for snapshot in definition.snapshots
         for part in snapshot.nodes
         if key(part.node) == here
-        for wanted in _snapshots(definition, snapshot, part)
+        for wanted in _snapshots(drivers, picture, definition, snapshot, part)
     ]
     if here not in nodes_of(definition):
         return None
@@ -76,20 +86,35 @@ def _acts(order: WantedResource | None) -> tuple[object, object] | None:
     if order is None:
         return None
     volumes = [
-        msgspec.structs.replace(v, new=False, source=None, source_name="", replaces=None, file_system=None)
+        msgspec.structs.replace(
+            v, new=False, source=None, source_name="", replaces=None, file_system=None, levels=_levels(v)
+        )
         for v in order.volumes
     ]
-    return volumes, [msgspec.structs.replace(s, new=False) for s in order.snapshots]
+    return volumes, [msgspec.structs.replace(s, new=False, options=s.options if s.new else {}) for s in order.snapshots]
 
 
-def _volume(picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume) -> WantedVolume:
+def _levels(volume: WantedVolume) -> tuple[WantedLevel, ...]:
+    """An option is heeded by what is made or removed later; what is there need not be told in a hurry."""
+    if volume.new:
+        return volume.levels
+    return tuple(msgspec.structs.replace(level, options={}) for level in volume.levels)
+
+
+def _volume(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
+) -> WantedVolume:
+    heeded = options.of_volume(drivers, picture, definition, resource.node, volume.pool, volume.number)
     closing = any(o.kind == "rollback" and o.state == "closing" for o in definition.operations)
     return WantedVolume(
         resource=definition.name,
         number=volume.number,
         uuid=volume.uuid,
         pool=volume.pool,
-        levels=tuple(WantedLevel(layer=level.layer, size=level.size) for level in volume.levels),
+        levels=tuple(
+            WantedLevel(layer=level.layer, size=level.size, options=heeded if level.layer == "STORAGE" else {})
+            for level in volume.levels
+        ),
         wanted=not (resource.deleting or "DELETE" in volume.flags),
         active=volume.new or ("INACTIVE" not in resource.flags and not closing),  # made first, then closed
         new=volume.new,
@@ -125,7 +150,9 @@ def _file_system(
     )
 
 
-def _snapshots(definition: ResourceDefinition, snapshot: Snapshot, part: NodeSnapshot) -> list[WantedSnapshot]:
+def _snapshots(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, snapshot: Snapshot, part: NodeSnapshot
+) -> list[WantedSnapshot]:
     return [
         WantedSnapshot(
             resource=definition.name,
@@ -137,6 +164,7 @@ def _snapshots(definition: ResourceDefinition, snapshot: Snapshot, part: NodeSna
             size=volume.size,
             wanted="DELETE" not in snapshot.flags and "DELETE" not in part.flags,
             new=volume.new,
+            options=options.of_volume(drivers, picture, definition, part.node, volume.pool, volume.number),
         )
         for volume in part.volumes
     ]

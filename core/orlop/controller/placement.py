@@ -11,8 +11,9 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from orlop.codes import Fail
-from orlop.controller.capacity import usable_free
+from orlop.controller.capacity import about, nearly_full, usable_free
 from orlop.controller.picture import Picture
+from orlop.controller.properties.effective import Objects
 from orlop.controller.reported import Reported, Status
 from orlop.drivers import STORAGE, Drivers
 from orlop.errors import Refused, UnknownDriver
@@ -33,6 +34,7 @@ class Cluster(NamedTuple):
     picture: Picture
     reported: Reported
     drivers: Drivers
+    asked: Objects = {}  # the definition and the group that are placed: they decide some properties of placement
 
 
 class NotEnoughNodes(Refused):
@@ -110,14 +112,18 @@ def candidates(
 
 
 def _space(cluster: Cluster, pool: StoragePool, size: int) -> tuple[int, str | None]:
-    seen = cluster.reported.pool(pool.node, pool.name)
+    seen = about(pool, cluster.reported.pool(pool.node, pool.name))
     try:
         thin = bool(cluster.drivers.load(STORAGE, pool.provider).thin)
     except UnknownDriver as error:
         return 0, str(error)
     free = usable_free(cluster.picture, pool, seen, thin)
-    if free is None:
+    if free is None or seen is None:
         return 0, (seen.problem if seen else "") or "its free space is not known yet"
+    if seen.warning:
+        return free, seen.warning
+    if thin and (why := nearly_full(cluster.picture, pool, seen, cluster.asked)):
+        return free, why
     if free < size:
         return free, f"{free // 1024} KiB free, {size // 1024} KiB needed"
     return free, None

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from orlop.codes import Fail
 from orlop.controller.picture import Picture
 from orlop.drivers import LAYER, STORAGE, Drivers
 from orlop.errors import Refused
-from orlop.model import Level, ResourceDefinition, VolumeDefinition, key
+from orlop.model import KIB, Level, ReportedPool, ResourceDefinition, StoragePool, VolumeDefinition, key
+from orlop.model.cluster import Properties
 
 DEFAULT = ("DRBD", "STORAGE")
-GRANULARITY = "AllocationGranularity"
+GRANULARITY = "StorDriver/internal/AllocationGranularity"
+SMALLEST = 4 * KIB
 
 
 def default_stack(drivers: Drivers) -> tuple[str, ...]:
@@ -60,17 +64,49 @@ def levels(
     for layer in layers[:-1]:
         found.append(Level(layer=layer, size=size))
         size = drivers.load(LAYER, layer).size_below(size, props)
-    return (*found, Level(layer=layers[-1], size=-(-size // granularity) * granularity))
+    return aligned((*found, Level(layer=layers[-1], size=size)), granularity)
+
+
+def aligned(of: tuple[Level, ...], granularity: int) -> tuple[Level, ...]:
+    """With the storage level a multiple of what is handed out at once."""
+    lowest = of[-1]
+    return (*of[:-1], Level(layer=lowest.layer, size=-(-lowest.size // granularity) * granularity))
 
 
 def granularity(picture: Picture, drivers: Drivers, pools: Iterable[tuple[str, str]]) -> int:
     """The coarsest of some pools (node, pool), so that replicas on different backends are equally large."""
-    found = [4096]
+    found = [SMALLEST]
     for node, name in pools:
         pool = picture.pool(node, name)
         if pool is not None:
-            found.append(drivers.load(STORAGE, pool.provider).granularity(pool.props))
+            found += [drivers.load(STORAGE, pool.provider).granularity(pool.props), noted(pool.props)]
     return max(found)
+
+
+def noted(props: Properties) -> int:
+    """Bytes: the extent a pool was last seen to have, or the one that replicas of a volume were aligned to."""
+    text = props.get(GRANULARITY, "")
+    return int(text) * KIB if text.isdecimal() else 0
+
+
+def with_noted(props: Properties, granularity: int) -> Properties:
+    """As the common API shows it: in KiB, never set by users."""
+    return {**props, GRANULARITY: str(-(-granularity // KIB))}
+
+
+def noticed(pool: StoragePool, seen: ReportedPool) -> StoragePool:
+    """The pool as it is to be kept after a report about it; the same object when that says nothing new."""
+    if pool.new and seen.marked:
+        pool = msgspec.structs.replace(pool, new=False)
+    if seen.extent > SMALLEST and seen.extent != noted(pool.props):
+        pool = msgspec.structs.replace(pool, props=with_noted(pool.props, seen.extent))
+    elif 0 < seen.extent <= SMALLEST and GRANULARITY in pool.props:
+        pool = msgspec.structs.replace(pool, props=without_noted(pool.props))
+    return pool
+
+
+def without_noted(props: Properties) -> Properties:
+    return {name: value for name, value in props.items() if name != GRANULARITY}
 
 
 def existing_levels(definition: ResourceDefinition, number: int, layers: tuple[str, ...]) -> tuple[Level, ...] | None:

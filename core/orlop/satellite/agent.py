@@ -8,7 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from orlop.model import NodeInfo
 from orlop.satellite.node import BACK_OFF, Job, Node
-from orlop.transport.messages import Accepted, Fence, PhysicalDevice, Report, Sync, Update
+from orlop.transport.messages import (
+    Accepted,
+    BackingOutcome,
+    Fence,
+    MakeBacking,
+    PhysicalDevice,
+    RemoveBacking,
+    Report,
+    Sync,
+    Update,
+)
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +71,12 @@ class ThreadedAgent:
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return self._node.physical_storage()
+
+    def make_backing(self, message: MakeBacking) -> BackingOutcome:
+        return self._node.make_backing(message)
+
+    def remove_backing(self, message: RemoveBacking) -> BackingOutcome:
+        return self._node.remove_backing(message)
 
     def _watch(self) -> None:
         while self._wait():

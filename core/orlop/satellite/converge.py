@@ -3,15 +3,17 @@
 import logging
 from collections.abc import Callable, Sequence
 
+from orlop.codes import Fail
 from orlop.errors import Cancelled, DidNotConverge, InUse, OrlopError
 from orlop.model import ReportedResource, WantedResource
 from orlop.plugin import LongCopy, Step
 from orlop.satellite import report
 from orlop.satellite.observe import Observation
-from orlop.satellite.plan import Key, Part, plan
+from orlop.satellite.plan import Key, Part, key_of, plan
 
 log = logging.getLogger(__name__)
 
+FULL = ("no space left", "insufficient free space", "insufficient suitable", "out of space", "reached threshold")
 ROUNDS = 6  # rolling back takes three (close, copy, look); the rest is for stacks
 
 
@@ -41,7 +43,7 @@ class Course:
             except Cancelled:
                 raise
             except OrlopError as error:
-                self._failed[part.key] = _sentence(part, error)
+                self._failed[part.key] = self._sentence(part, error)
                 log.warning("%s: %s", self.wanted.name, error)
             except Exception as error:
                 self._failed[part.key] = f"unexpected error: {error!r}"
@@ -61,14 +63,22 @@ class Course:
         """Devices that this attempt brought up: nobody can have used them before."""
         return report.devices(self.wanted, seen) - (self._before or frozenset())
 
+    def _sentence(self, part: Part, error: OrlopError) -> str:
+        if is_full(error):
+            pools = {key_of(v): v.pool for v in self.wanted.volumes}
+            pools |= {key_of(s): s.pool for s in self.wanted.snapshots}
+            return f"no space left in storage pool {pools.get(part.key, '')}: {error}"
+        if isinstance(error, InUse) and any(isinstance(step, LongCopy) for step in part.steps):
+            return f"{error}; a copy of a volume in use would not be consistent"
+        return str(error)
+
     def _open(self) -> tuple[Part, ...]:
         return tuple(part for part in self._parts if part.steps and part.key not in self._failed)
 
 
-def _sentence(part: Part, error: OrlopError) -> str:
-    if isinstance(error, InUse) and any(isinstance(step, LongCopy) for step in part.steps):
-        return f"{error}; a copy of a volume in use would not be consistent"
-    return str(error)
+def is_full(error: OrlopError) -> bool:
+    """Whether a pool ran full. Programs say it in words only."""
+    return error.code is Fail.NOT_ENOUGH_FREE_SPACE or any(words in str(error).lower() for words in FULL)
 
 
 def converge(

@@ -18,23 +18,31 @@ from orlop.host import Copying, Host, execute
 from orlop.model import NodeInfo, Presence, ReportedResource, WantedPool, WantedResource, key
 from orlop.plugin import Step
 from orlop.satellite import file_systems, physical, report
+from orlop.satellite.backings import Backings
 from orlop.satellite.converge import Course
 from orlop.satellite.fence import FenceKeeper
 from orlop.satellite.info import info
 from orlop.satellite.observe import Observation, kinds, observe
 from orlop.satellite.outbox import Outbox
 from orlop.satellite.plan import Part, plan, with_contents
-from orlop.transport.messages import Accepted, Fence, PhysicalDevice, Report, Sync, Update
+from orlop.satellite.secrets import no_secret
+from orlop.transport.messages import (
+    Accepted,
+    BackingOutcome,
+    Fence,
+    MakeBacking,
+    PhysicalDevice,
+    RemoveBacking,
+    Report,
+    Sync,
+    Update,
+)
 
 log = logging.getLogger(__name__)
 
 NOW, NEVER = float("-inf"), float("inf")
 BACK_OFF = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0)  # seconds
 LOOK_EVERY = 10.0  # seconds between looks at free space, users and everything that should have stayed as it was
-
-
-def no_secret(name: str) -> bytes:
-    raise NodeError(f"secret {name!r} is not known on this node")
 
 
 class Task:
@@ -85,6 +93,7 @@ class Node:
         self._look_at = NEVER
         self._outbox = Outbox(run)
         self._info: NodeInfo | None = None
+        self._backings = Backings(host, drivers, hooks)
 
     # -- orders -----------------------------------------------------------------------------------
 
@@ -154,6 +163,21 @@ class Node:
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return physical.unused(self._host)
+
+    def make_backing(self, message: MakeBacking) -> BackingOutcome:
+        self.check(message.fence)
+        return self._looking(self._backings.make(message.backing, message.fence.cluster))
+
+    def remove_backing(self, message: RemoveBacking) -> BackingOutcome:
+        self.check(message.fence)
+        return self._looking(self._backings.remove(message.pool, message.fence.cluster))
+
+    def _looking(self, outcome: BackingOutcome) -> BackingOutcome:
+        """Pools may have come or gone by it."""
+        with self.changed:
+            self._look_at = NOW
+            self.changed.notify_all()
+        return outcome
 
     def _late(self, fence: Fence) -> bool:
         """An order that was overtaken on its way may name what was removed since: it must not be obeyed."""

@@ -17,13 +17,23 @@ from orlop.controller.restored import accept
 from orlop.drivers import Drivers
 from orlop.errors import NodeError, TransportError
 from orlop.hooks import Hooks
-from orlop.model import NetInterface, Node, NodeInfo, StoragePool, key
+from orlop.model import NetInterface, NewBacking, Node, NodeInfo, StoragePool, WantedPool, key
 from orlop.satellite.node import Job
 from orlop.satellite.node import Node as Satellite
 from orlop.testing.commits import MemoryStore
 from orlop.testing.faults import Crash
 from orlop.testing.host import SimulatedHost
-from orlop.transport.messages import Accepted, Fence, PhysicalDevice, Report, Sync, Update
+from orlop.transport.messages import (
+    Accepted,
+    BackingOutcome,
+    Fence,
+    MakeBacking,
+    PhysicalDevice,
+    RemoveBacking,
+    Report,
+    Sync,
+    Update,
+)
 
 Result = TypeVar("Result")
 RECONNECT = 2.0  # seconds until a link tries again
@@ -144,6 +154,12 @@ class SimulatedChannel:
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return self._alive(lambda satellite: satellite.physical_storage())
 
+    def make_backing(self, message: MakeBacking) -> BackingOutcome:
+        return self._order(lambda satellite: satellite.make_backing(message))
+
+    def remove_backing(self, message: RemoveBacking) -> BackingOutcome:
+        return self._order(lambda satellite: satellite.remove_backing(message))
+
     def close(self) -> None:
         self._start = -1
 
@@ -152,7 +168,7 @@ class SimulatedChannel:
             raise TransportError(f"satellite {self._node.name} was restarted")
         return self._node.guarded(act)
 
-    def _order(self, act: Callable[[Satellite], Accepted]) -> Accepted:
+    def _order(self, act: Callable[[Satellite], Result]) -> Result:
         accepted = self._alive(act)
         if self._cluster.lost_answers > 0:
             self._cluster.lost_answers -= 1
@@ -215,6 +231,12 @@ class SimulatedLinks:
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
         return self.links[key(node)].physical_storage()
 
+    def make_backing(self, node: str, backing: NewBacking) -> BackingOutcome:
+        return self.links[key(node)].make_backing(backing)
+
+    def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
+        return self.links[key(node)].remove_backing(pool)
+
     def step(self, name: str, now: float) -> bool:
         """Whether the link had something to do; one that failed rests."""
         link = self.links[name]
@@ -245,10 +267,11 @@ class SimulatedCluster:
         seed: int = 0,
         reflink: bool = True,
         hooks: Hooks | None = None,
+        drivers: Drivers | None = None,
     ) -> None:
         self.random = random.Random(seed)
         self.clock = SimulatedClock()
-        self.drivers = Drivers.installed()
+        self.drivers = drivers or Drivers.installed()
         self.hooks = hooks or Hooks()
         self.store = MemoryStore()
         self.lost_answers = 0  # so many answers to orders get lost

@@ -3,7 +3,17 @@
 from typing import Protocol
 
 from orlop.model import NodeInfo
-from orlop.transport.messages import Accepted, Fence, PhysicalDevice, Report, Sync, Update
+from orlop.transport.messages import (
+    Accepted,
+    BackingOutcome,
+    Fence,
+    MakeBacking,
+    PhysicalDevice,
+    RemoveBacking,
+    Report,
+    Sync,
+    Update,
+)
 
 
 class Agent(Protocol):
@@ -30,3 +40,9 @@ class Agent(Protocol):
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         """Unused block devices of the node."""
         ...
+
+    def make_backing(self, message: MakeBacking) -> BackingOutcome:
+        """Returns when it is made or has failed."""
+        ...
+
+    def remove_backing(self, message: RemoveBacking) -> BackingOutcome: ...

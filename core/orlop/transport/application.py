@@ -20,8 +20,10 @@ from orlop.transport.messages import (
     PREFIX,
     Fence,
     Hello,
+    MakeBacking,
     Opening,
     Problem,
+    RemoveBacking,
     Report,
     Sync,
     Update,
@@ -97,6 +99,8 @@ class Application:
             ("POST", PREFIX + "update"): self._update,
             ("GET", PREFIX + "reports"): self._reports,
             ("GET", PREFIX + "physical-storage"): lambda *_: self._agent.physical_storage(),
+            ("POST", PREFIX + "make-backing"): self._make_backing,
+            ("POST", PREFIX + "remove-backing"): self._remove_backing,
             ("GET", PREFIX + "info"): lambda *_: self._agent.info(),
         }
 
@@ -183,6 +187,16 @@ class Application:
             raise
         except TransportError as error:
             raise NotSynced(error.message) from error
+
+    def _make_backing(self, session: Session, _: _Request, body: bytes) -> Value:
+        message = decode(body, type=MakeBacking)
+        check_speaker(session, message.fence)
+        return self._agent.make_backing(message)
+
+    def _remove_backing(self, session: Session, _: _Request, body: bytes) -> Value:
+        message = decode(body, type=RemoveBacking)
+        check_speaker(session, message.fence)
+        return self._agent.remove_backing(message)
 
     def _reports(self, _: Session, request: _Request, __: bytes) -> Report:
         after, wait = int(request.number("after")), min(request.number("wait"), LONGEST_WAIT)

@@ -20,11 +20,14 @@ from orlop.transport.messages import (
     PREFIX,
     VERSION,
     Accepted,
+    BackingOutcome,
     Fence,
     Hello,
+    MakeBacking,
     Opening,
     PhysicalDevice,
     Problem,
+    RemoveBacking,
     Report,
     Sync,
     Update,
@@ -51,6 +54,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 3.0
 ORDER_SECONDS = 30.0
+BACKING_SECONDS = 300.0  # large devices take their time to be signed and wiped
 GRACE_SECONDS = 5.0  # on top of what a long poll may wait
 LARGEST_ANSWER = 256 << 20
 T = TypeVar("T")
@@ -124,6 +128,16 @@ class Channel:
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return self._decode(self._call(self._orders, "GET", "physical-storage"), tuple[PhysicalDevice, ...])
+
+    def make_backing(self, message: MakeBacking) -> BackingOutcome:
+        return self._backing("make-backing", message)
+
+    def remove_backing(self, message: RemoveBacking) -> BackingOutcome:
+        return self._backing("remove-backing", message)
+
+    def _backing(self, path: str, message: MakeBacking | RemoveBacking) -> BackingOutcome:
+        answer = self._call(self._orders, "POST", path, encode(message), BACKING_SECONDS)
+        return self._decode(answer, BackingOutcome)
 
     def close(self) -> None:
         """Forget the session and close the connections."""

@@ -10,6 +10,7 @@ import msgspec
 from orlop.model.cluster import Value
 from orlop.model.node import (
     BackingObject,
+    NewBacking,
     NodeInfo,
     ReportedPool,
     ReportedResource,
@@ -78,6 +79,32 @@ class PhysicalDevice(Value, frozen=True, kw_only=True):
     model: str = ""
     serial: str = ""
     wwn: str = ""
+
+
+class MakeBacking(Value, frozen=True, kw_only=True):
+    """Make what a pool is to stand on, of devices that nothing uses. Carried out before it is answered.
+
+    It can be repeated: what is left of an attempt that was cut is finished.
+    """
+
+    fence: Fence
+    backing: NewBacking
+
+
+class RemoveBacking(Value, frozen=True, kw_only=True):
+    """Take the backing of a pool apart and wipe its devices, if it is empty and `MakeBacking` made it."""
+
+    fence: Fence
+    pool: WantedPool
+
+
+class BackingOutcome(Value, frozen=True, kw_only=True):
+    """What became of `MakeBacking` or `RemoveBacking`. An empty problem: there is nothing left to do."""
+
+    problem: str = ""  # one sentence
+    step: str = ""  # the step that failed, printed
+    left: tuple[str, ...] = ()  # steps that were left, printed
+    code: int = 0  # of the error, as the API has them
 
 
 class Problem(Value, frozen=True, kw_only=True):

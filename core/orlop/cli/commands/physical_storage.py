@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 MENU = Menu("physical-storage", help="Unused devices of the nodes, and pools made from them.")
 
 
+_PROVIDERS = {
+    "lvm": "LVM",
+    "lvmthin": "LVM_THIN",
+    "lvmthinpool": "LVM_THIN_POOL",
+    "zfs": "ZFS",
+    "zfsthin": "ZFS_THIN",
+    "spdk": "SPDK",
+}
+
+
 def _nodes(row: PhysicalStorage) -> str:
     return "\n".join(
         f"{node}[{', '.join(device.device for device in devices)}]" for node, devices in sorted(row.nodes.items())
@@ -48,7 +58,7 @@ def list_devices(session: Session, view: View) -> None:
     example="orlop physical-storage create-device-pool lvmthin alpha /dev/sdb /dev/sdc "
     "--pool-name thin --storage-pool pool_ssd",
 )
-@click.argument("provider", type=click.Choice(["lvm", "lvmthin", "zfs", "zfsthin", "spdk"], case_sensitive=False))
+@click.argument("provider", type=click.Choice(list(_PROVIDERS), case_sensitive=False))
 @options.node()
 @click.argument("devices", nargs=-1, required=True)
 @click.option("--pool-name", required=True, help="Name of the volume group, thin pool or zpool.")
@@ -86,4 +96,17 @@ def create_device_pool(
     )
 
 
-_PROVIDERS = {"lvm": "LVM", "lvmthin": "LVM_THIN", "zfs": "ZFS", "zfsthin": "ZFS_THIN", "spdk": "SPDK"}
+@MENU.verb("delete-device-pool", "ddp", example="orlop physical-storage delete-device-pool alpha pool_ssd")
+@options.node()
+@click.argument("name")
+@click.option(
+    "--provider",
+    type=click.Choice(list(_PROVIDERS), case_sensitive=False),
+    help="NAME is not a storage pool, but a volume group, thin pool or zpool of this kind.",
+)
+def delete_device_pool(session: Session, node: str, name: str, provider: str | None) -> Answer:
+    """Take apart what create-device-pool made: forget the storage pool, which must be empty, remove what it stands
+    on and wipe its devices. What was made in another way is refused."""
+    if provider:
+        return session.client.delete_backing(node, _PROVIDERS[provider], name)
+    return session.client.delete_device_pool(node, name)

@@ -26,6 +26,7 @@ _MADE = "It is made on the node if it does not exist; what is in it already is l
 _KINDS: tuple[tuple[str, tuple[str, ...], str, str, str], ...] = (
     ("lvm", (), "LVM", "an LVM volume group", "vg_ssd"),
     ("lvmthin", ("lvm-thin",), "LVM_THIN", "an LVM thin pool, as GROUP/POOL", "vg_ssd/thin"),
+    ("lvmthinpool", ("lvm-thin-pool",), "LVM_THIN_POOL", "an LVM volume group, with a thin pool per volume,", "vg_ssd"),
     ("zfs", (), "ZFS", "a zpool or a data set in it", "tank/orlop"),
     ("zfsthin", ("zfs-thin",), "ZFS_THIN", "a zpool or a data set in it, with sparse volumes", "tank/orlop"),
     ("file", (), "FILE", "a directory for files", "/srv/orlop"),

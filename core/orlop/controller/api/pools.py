@@ -8,7 +8,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
 from orlop.controller.api.routes import PAGED, Routes
 from orlop.controller.api.views import pools as view
-from orlop.controller.usecases import lookup, physical_storage, pools
+from orlop.controller.usecases import forgetting, lookup, physical_storage, pools
 from orlop.model import StoragePoolDefinition
 
 route = Routes("storage pools", Subject.STOR_POOL)
@@ -58,6 +58,11 @@ def modify(call: Call, node: str, storagepool: str) -> Answers:
 @route("DELETE", "/v1/nodes/{node}/storage-pools/{storagepool}", absent=MISSING)
 def delete(call: Call, node: str, storagepool: str) -> Answers:
     return pools.delete(call.core, node, storagepool)
+
+
+@route("DELETE", "/v1/nodes/{node}/storage-pools/{storagepool}/lost", absent=MISSING)
+def lost(call: Call, node: str, storagepool: str) -> Answers:
+    return forgetting.pool_lost(call.core, node, storagepool)
 
 
 def _definition(found: StoragePoolDefinition) -> wire.StoragePoolDefinition:
@@ -116,3 +121,28 @@ def devices_of(call: Call, node: str) -> list[wire.PhysicalStorageNode]:
 )
 def create_on_devices(call: Call, node: str) -> Answers:
     return physical_storage.create(call.core, node, call.body)
+
+
+@route(
+    "DELETE",
+    "/v1/orlop/physical-storage/{node}/{storagepool}",
+    about=Subject.PHYSICAL_DEVICE,
+    absent=MISSING,
+    waits=True,
+)
+def take_apart(call: Call, node: str, storagepool: str) -> Answers:
+    """Delete an empty pool, take apart the backing that was made for it, and wipe its devices."""
+    return physical_storage.remove(call.core, node, storagepool)
+
+
+@route(
+    "DELETE",
+    "/v1/orlop/physical-storage/{node}",
+    query={"provider_kind": str, "pool_name": str},
+    about=Subject.PHYSICAL_DEVICE,
+    waits=True,
+)
+def take_backing_apart(call: Call, node: str) -> Answers:
+    """The same for a backing that is no storage pool (any more)."""
+    query = call.query
+    return physical_storage.remove_backing(call.core, node, query.text("provider_kind"), query.text("pool_name"))

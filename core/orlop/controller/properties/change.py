@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from orlop.controller.properties import values
-from orlop.controller.properties.whitelist import Kind, Rule, best_match, keys_of, rules
+from orlop.controller.properties.whitelist import Kind, Rule, best_match, keys_of, rules, whitelist
 from orlop.errors import BadName, BadProperty
 from orlop.model import names
 
 Props = Mapping[str, str]
 AUXILIARY = "Aux"
 PATHS = "Paths"
+ANY_TEXT = Rule(type="string", objects=frozenset())
 CONNECTIONS = (Kind.NODE_CONNECTION, Kind.RESOURCE_CONNECTION)
 
 
@@ -30,12 +31,16 @@ def apply(
     override: Mapping[str, str],
     delete: Iterable[str] = (),
     delete_namespaces: Iterable[str] = (),
+    options: frozenset[str] = frozenset(),
 ) -> PropertyChange:
-    """Set, then delete, then delete whole namespaces; raises `BadProperty` and changes nothing on the first error."""
+    """Set, then delete, then delete whole namespaces; raises `BadProperty` and changes nothing on the first error.
+
+    `options` are keys that the object accepts beyond the whitelist, because a storage driver heeds them.
+    """
     after = dict(props)
     for given, value in override.items():
         key = normalised(given)
-        after[key] = checked(kind, key, value)
+        after[key] = checked(kind, key, value, options)
     removed: list[str] = []
     unknown: list[str] = []
     for given in delete:
@@ -65,7 +70,7 @@ def normalised(key: str) -> str:
     return found
 
 
-def checked(kind: Kind, key: str, value: str) -> str:
+def checked(kind: Kind, key: str, value: str, options: frozenset[str] = frozenset()) -> str:
     """The value in the spelling that is kept; raises `BadProperty`."""
     _refuse_read_only(kind, key)
     if len(value) > values.LONGEST_VALUE:
@@ -79,6 +84,8 @@ def checked(kind: Kind, key: str, value: str) -> str:
     if top == PATHS and kind in CONNECTIONS:
         return _path(key, value)
     rule = keys_of(kind).get(key)
+    if rule is None and key in options:
+        rule = whitelist().get(key, ANY_TEXT)
     if rule is None:
         raise _not_whitelisted(kind, key)
     return _legal(key, rule, value)

@@ -14,7 +14,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import deploying, guards, lookup, waiting
+from orlop.controller.usecases import deploying, guards, lookup, room, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import KIB, Resource, ResourceDefinition, Volume, VolumeDefinition, key, names
@@ -38,7 +38,7 @@ def create(core: Core, request: wire.ResourceDefinitionCreate) -> Answers:
             external_name=body.external_name,
             group=group.name,
             layers=stacks.checked_stack(core.drivers, asked or stacks.default_stack(core.drivers)),
-            props=checked(Kind.RESOURCE_DEFINITION, body.props),
+            props=checked(core.drivers, Kind.RESOURCE_DEFINITION, body.props),
             peer_slots=request.drbd_peer_slots,
         )
         answers.success(
@@ -117,7 +117,7 @@ def modify(core: Core, name: str, request: wire.ResourceDefinitionModify) -> Ans
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
-        props = changed(answers, Kind.RESOURCE_DEFINITION, definition.props, request)
+        props = changed(core.drivers, answers, Kind.RESOURCE_DEFINITION, definition.props, request)
         definition = replace(definition, props=props)
         if request.resource_group:
             definition = replace(definition, group=lookup.group(draft, request.resource_group).name)
@@ -202,7 +202,7 @@ def with_volume(core: Core, definition: ResourceDefinition, body: wire.VolumeDef
         number=number,
         uuid=core.new_uuid(),
         size=names.size(body.size_kib * KIB),
-        props=checked(Kind.VOLUME_DEFINITION, body.props),
+        props=checked(core.drivers, Kind.VOLUME_DEFINITION, body.props),
         flags=frozenset(flag.upper() for flag in body.flags) & VOLUME_FLAGS,
     )
     volumes = sorted([*definition.volume_definitions, volume], key=lambda v: v.number)
@@ -236,7 +236,16 @@ def create_volume(core: Core, name: str, request: wire.VolumeDefinitionCreate) -
         draft.put(definition)
     answers.success(f"New volume definition {number} of '{definition.name}' created.", codes.CREATED)
     nodes = [r.node for r in definition.resources if not r.deleting and not r.diskless]
-    waiting.settled(core, answers, definition.name, nodes, f"created volume {number}", "it will be created")
+    deployed = [r for r in definition.resources if r.node in nodes]
+    room.explain(core, answers, definition, deployed)
+    done = f"created volume {number}"
+    problems = waiting.settled(core, answers, definition.name, nodes, done, "it will be created")
+    if any(waiting.failure_code(problem) is Fail.NOT_ENOUGH_FREE_SPACE for problem in problems.values()):
+        answers.info(f"Volume definition {number} of '{definition.name}' is taken back on every node.")
+        try:
+            answers.extend(delete_volume(core, name, number))
+        except Refused as error:  # somebody uses it already
+            answers.refused(error)
     return answers
 
 
@@ -248,7 +257,7 @@ def modify_volume(core: Core, name: str, number: int, request: wire.VolumeDefini
         guards.not_deleting(definition)
         volume = lookup.volume_definition(definition, number)
         refuse_encryption(definition, request.flags)
-        props = changed(answers, Kind.VOLUME_DEFINITION, volume.props, request)
+        props = changed(core.drivers, answers, Kind.VOLUME_DEFINITION, volume.props, request)
         volume = replace(volume, props=props, flags=_flags(volume.flags, request.flags))
         definition = _with_volume_definition(definition, volume)
         if request.size_kib is not None:
@@ -293,20 +302,8 @@ def _resize(
             correction="Make a smaller volume and copy the data over.",
             code=Fail.INVLD_VLM_SIZE,
         )
-    resources = []
-    nodes = []
-    for resource in definition.resources:
-        if resource.deleting or resource.diskless:
-            resources.append(resource)
-            continue
-        volumes = tuple(
-            deploying.grown(core, draft, definition, resource, v, size) if v.number == volume.number else v
-            for v in resource.volumes
-        )
-        resources.append(replace(resource, volumes=volumes))
-        nodes.append(resource.node)
-    definition = _with_volume_definition(definition, replace(volume, size=size))
-    return replace(definition, resources=tuple(resources)), nodes
+    definition, growing = deploying.grown(core, draft, definition, volume.number, size)
+    return definition, [resource.node for resource in growing]
 
 
 def delete_volume(core: Core, name: str, number: int) -> Answers:

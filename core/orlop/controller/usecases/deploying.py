@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from orlop.codes import Fail
-from orlop.controller import stacks
-from orlop.controller.capacity import usable_free
+from orlop.controller import options, stacks
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Effective, Kind, Source, effective
-from orlop.controller.usecases import guards
-from orlop.drivers import STORAGE
+from orlop.controller.usecases import guards, room
 from orlop.errors import NotFound, Refused
 from orlop.model import (
-    KIB,
     Level,
     Node,
     Resource,
@@ -95,29 +92,73 @@ def new_volume(
     of: VolumeDefinition,
     pool: StoragePool | None = None,
 ) -> Volume:
-    """A volume to be created; raises when its pool does not exist or is full."""
+    """A volume to be created; raises when its pool does not exist. `complete` gives it its final size."""
     pool = pool or pool_for(picture, definition, made, of)
     layers = made.layers or definition.layers
-    wanted = _levels(core, picture, definition, layers, of, [(made.node, pool.name)])
+    found = stacks.existing_levels(definition, of.number, layers)
+    wanted = found or stacks.levels(core.drivers, layers, of.size, stacks.SMALLEST, of.props)
     name = volume_name(definition.name, of.number)
     stacks.refuse_backing_name(core.drivers, picture, name, made.node, pool.name)
-    refuse_full(core, picture, pool, wanted[-1].size)
     return Volume(number=of.number, uuid=core.new_uuid(), pool=pool.name, levels=wanted)
 
 
-def _levels(
-    core: Core,
-    picture: Picture,
-    definition: ResourceDefinition,
-    layers: tuple[str, ...],
-    of: VolumeDefinition,
-    pools: list[tuple[str, str]],
-) -> tuple[Level, ...]:
-    existing = stacks.existing_levels(definition, of.number, layers)
-    if existing is not None:
-        return existing
-    coarsest = stacks.granularity(picture, core.drivers, pools)
-    return stacks.levels(core.drivers, layers, of.size, coarsest, of.props)
+def complete(
+    core: Core, picture: Picture, definition: ResourceDefinition, made: Collection[Volume]
+) -> ResourceDefinition:
+    """The definition with the new ones among its volumes as they are to be made.
+
+    New replicas of a volume are equally large, a multiple of what the coarsest of their pools hands out at once. Where
+    replicas are already, their size is law; one in a coarser pool is rounded up by itself. Raises where a pool cannot
+    be used, has not the room, or its driver could not obey the properties in force.
+    """
+    fresh = {volume.uuid for volume in made}
+    before = replace(
+        definition,
+        resources=tuple(
+            replace(r, volumes=tuple(v for v in r.volumes if v.uuid not in fresh)) for r in definition.resources
+        ),
+    )
+    coarsest = _coarsest(core, picture, definition, fresh)
+
+    def sized(resource: Resource, volume: Volume) -> Volume:
+        if volume.uuid not in fresh:
+            return volume
+        options.refuse(core.drivers, picture, definition, resource.node, volume.pool, volume.number)
+        layers = tuple(level.layer for level in volume.levels)
+        unit = coarsest[volume.number]
+        if stacks.existing_levels(before, volume.number, layers) is not None:
+            unit = stacks.granularity(picture, core.drivers, [(resource.node, volume.pool)])
+        return replace(volume, levels=stacks.aligned(volume.levels, unit))
+
+    resources = tuple(replace(r, volumes=tuple(sized(r, v) for v in r.volumes)) for r in definition.resources)
+    need: dict[tuple[str, str], int] = {}
+    for at, volume in ((key(r.node), v) for r in resources for v in r.volumes if v.uuid in fresh):
+        need[at, key(volume.pool)] = need.get((at, key(volume.pool)), 0) + volume.levels[-1].size
+    room.refuse_full(core, picture, need)
+    volumes = tuple(_noting(v, coarsest.get(v.number, 0)) for v in definition.volume_definitions)
+    return replace(definition, resources=resources, volume_definitions=volumes)
+
+
+def _coarsest(core: Core, picture: Picture, definition: ResourceDefinition, fresh: Collection[str]) -> dict[int, int]:
+    """By number of each volume with new replicas: the bytes that all of them are a multiple of."""
+    found = {}
+    for of in definition.volume_definitions:
+        pools = [
+            (r.node, v.pool)
+            for r in definition.resources
+            for v in r.volumes
+            if v.number == of.number and v.uuid in fresh
+        ]
+        if pools:
+            found[of.number] = max(stacks.granularity(picture, core.drivers, pools), stacks.noted(of.props))
+    return found
+
+
+def _noting(of: VolumeDefinition, granularity: int) -> VolumeDefinition:
+    """What the replicas were aligned to is kept, for those that come later."""
+    if granularity <= max(stacks.SMALLEST, stacks.noted(of.props)):
+        return of
+    return replace(of, props=stacks.with_noted(of.props, granularity))
 
 
 def pool_for(picture: Picture, definition: ResourceDefinition, made: Resource, of: VolumeDefinition) -> StoragePool:
@@ -172,47 +213,42 @@ def _peer_pool(picture: Picture, definition: ResourceDefinition, node: str, numb
     return None
 
 
-def refuse_full(core: Core, picture: Picture, pool: StoragePool, size: int) -> None:
-    """Raises when a pool is known to lack the space; a pool that has not reported yet is asked by trying."""
-    driver = core.drivers.load(STORAGE, pool.provider)
-    free = usable_free(picture, pool, core.reported.pool(pool.node, pool.name), driver.thin)
-    if free is not None and free < size:
-        raise Refused(
-            f"Storage pool '{pool.name}' on node '{pool.node}' has {free // KIB} KiB left, {size // KIB} KiB are "
-            "needed.",
-            correction="Free space there, use another pool, or raise MaxOversubscriptionRatio of a thin pool.",
-            code=Fail.NOT_ENOUGH_FREE_SPACE,
-        )
-
-
 def deploy_volume(core: Core, picture: Picture, definition: ResourceDefinition, number: int) -> ResourceDefinition:
     """A new volume definition is deployed at once on all resources that exist."""
     of = next(v for v in definition.volume_definitions if v.number == number)
-    resources = []
+    resources, made = [], []
     for existing in definition.resources:
         if not existing.deleting and not existing.diskless:
-            volume = new_volume(core, picture, definition, existing, of)
-            existing = replace(existing, volumes=(*existing.volumes, volume))
+            made.append(new_volume(core, picture, definition, existing, of))
+            existing = replace(existing, volumes=(*existing.volumes, made[-1]))
         resources.append(existing)
-    return replace(definition, resources=tuple(resources))
+    return complete(core, picture, replace(definition, resources=tuple(resources)), made)
 
 
 def grown(
-    core: Core, picture: Picture, definition: ResourceDefinition, owner: Resource, volume: Volume, size: int
-) -> Volume:
-    """The volume with all levels large enough for `size` bytes; no level ever gets smaller."""
+    core: Core, picture: Picture, definition: ResourceDefinition, number: int, size: int
+) -> tuple[ResourceDefinition, list[Resource]]:
+    """The definition with a volume of `size` bytes, and the resources that grow; no level ever gets smaller."""
     guards.not_deleting(definition)
-    layers = tuple(level.layer for level in volume.levels)
-    of = next(v for v in definition.volume_definitions if v.number == volume.number)
-    pools = [(r.node, v.pool) for r in definition.resources for v in r.volumes if v.number == volume.number]
-    coarsest = stacks.granularity(picture, core.drivers, pools)
-    wanted = stacks.levels(core.drivers, layers, size, coarsest, of.props)
-    pool = picture.pool(owner.node, volume.pool)
-    if pool is not None:
-        refuse_full(core, picture, pool, max(0, wanted[-1].size - volume.levels[-1].size))
-    return replace(
-        volume,
-        levels=tuple(
-            Level(layer=new.layer, size=max(new.size, old.size)) for new, old in zip(wanted, volume.levels, strict=True)
-        ),
-    )
+    of = next(v for v in definition.volume_definitions if v.number == number)
+    growing = [r for r in definition.resources if not r.deleting and not r.diskless]
+    pools = [(r.node, v.pool) for r in growing for v in r.volumes if v.number == number]
+    unit = max(stacks.granularity(picture, core.drivers, pools), stacks.noted(of.props))
+    need: dict[tuple[str, str], int] = {}
+
+    def larger(resource: Resource, volume: Volume) -> Volume:
+        if volume.number != number or resource not in growing:
+            return volume
+        layers = tuple(level.layer for level in volume.levels)
+        wanted = stacks.levels(core.drivers, layers, size, unit, of.props)
+        pairs = zip(wanted, volume.levels, strict=True)
+        levels = tuple(Level(layer=new.layer, size=max(new.size, old.size)) for new, old in pairs)
+        if (at := (key(resource.node), key(volume.pool))) in picture.pools:
+            need[at] = levels[-1].size - volume.levels[-1].size
+        return replace(volume, levels=levels)
+
+    resources = tuple(replace(r, volumes=tuple(larger(r, v) for v in r.volumes)) for r in definition.resources)
+    room.refuse_full(core, picture, need)
+    after = replace(_noting(of, unit), size=size)
+    volumes = tuple(after if v.number == number else v for v in definition.volume_definitions)
+    return replace(definition, resources=resources, volume_definitions=volumes), growing

@@ -11,9 +11,10 @@ from orlop.controller.answers import Answers
 from orlop.controller.capacity import ratios
 from orlop.controller.core import Core
 from orlop.controller.placement import Candidate, Cluster, NotEnoughNodes, place
+from orlop.controller.properties import Kind, Source
 from orlop.controller.usecases import filters, lookup
 from orlop.drivers import STORAGE
-from orlop.model import KIB, SelectFilter, StoragePool, key
+from orlop.model import KIB, ResourceGroup, SelectFilter, StoragePool, key
 
 
 class _Space(NamedTuple):
@@ -22,9 +23,16 @@ class _Space(NamedTuple):
     total: int
 
 
-def _spaces(core: Core, rule: SelectFilter, layers: tuple[str, ...]) -> list[_Space]:
+def _cluster(core: Core, group: ResourceGroup | None) -> Cluster:
+    asked = {Kind.RESOURCE_GROUP: Source(group.name, group.props)} if group else {}
+    return Cluster(core.picture, core.reported, core.drivers, asked)
+
+
+def _spaces(
+    core: Core, rule: SelectFilter, layers: tuple[str, ...], group: ResourceGroup | None = None
+) -> list[_Space]:
     """Every pool that could take the smallest volume, most free first."""
-    cluster = Cluster(core.picture, core.reported, core.drivers)
+    cluster = _cluster(core, group)
     found = []
     for candidate, why in placement.candidates(cluster, 4 * KIB, rule, layers, None):
         seen = core.reported.pool(candidate.node.name, candidate.pool.name)
@@ -58,14 +66,14 @@ def query_size_info(core: Core, group_name: str, request: wire.QuerySizeInfoRequ
     layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers))
     count = rule.place_count if rule.place_count is not None else 1
     answers = Answers(codes.MODIFY, Subject.RSC_GRP, RscGrp=group.name)
-    cluster = Cluster(core.picture, core.reported, core.drivers)
+    cluster = _cluster(core, group)
     chosen: list[Candidate] = []
     try:
         chosen = place(cluster, count, 4 * KIB, rule, layers, None, core.hooks.vetoes, core.hooks.weight)
     except NotEnoughNodes as error:
         answers.refused(error)
     per_node: dict[str, _Space] = {}
-    for space in _spaces(core, rule, layers):
+    for space in _spaces(core, rule, layers, group):
         per_node.setdefault(key(space.candidate.node.name), space)
     general = [ratios(core.picture, c.pool) for c in chosen]
     return wire.QuerySizeInfoResponse(
@@ -102,12 +110,13 @@ def query_all_size_info(core: Core, request: wire.QueryAllSizeInfoRequest) -> wi
 def max_volume_sizes(core: Core, body: wire.AutoSelectFilter | None, group_name: str | None) -> wire.MaxVolumeSizes:
     """Per pool name: the largest volume that `place_count` nodes could take in pools of that name."""
     rule = filters.asked(body)
-    if group_name is not None:
-        rule = filters.merged(rule, lookup.group(core.picture, group_name).select_filter)
+    group = lookup.group(core.picture, group_name) if group_name is not None else None
+    if group is not None:
+        rule = filters.merged(rule, group.select_filter)
     layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers))
     count = max(1, rule.place_count or 1)
     by_name: dict[str, list[_Space]] = {}
-    for space in _spaces(core, rule, layers):
+    for space in _spaces(core, rule, layers, group):
         by_name.setdefault(space.candidate.pool.name, []).append(space)
     candidates = []
     for name, spaces in sorted(by_name.items()):

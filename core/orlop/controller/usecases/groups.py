@@ -27,7 +27,7 @@ def create(core: Core, body: wire.ResourceGroup) -> Answers:
         name=name,
         uuid=core.new_uuid(),
         description=body.description or "",
-        props=checked(Kind.RESOURCE_GROUP, body.props),
+        props=checked(core.drivers, Kind.RESOURCE_GROUP, body.props),
         select_filter=filters.asked(body.select_filter),
         peer_slots=_peer_slots(body.peer_slots),
     )
@@ -53,7 +53,7 @@ def modify(core: Core, name: str, body: wire.ResourceGroupModify) -> Answers:
         after = replace(
             group,
             description=group.description if body.description is None else body.description,
-            props=changed(answers, Kind.RESOURCE_GROUP, group.props, body),
+            props=changed(core.drivers, answers, Kind.RESOURCE_GROUP, group.props, body),
             select_filter=filters.changed(group.select_filter, body.select_filter)
             if body.select_filter
             else group.select_filter,
@@ -100,7 +100,7 @@ def create_volume(core: Core, name: str, body: wire.VolumeGroup) -> Answers:
         made = VolumeGroup(
             number=number,
             uuid=core.new_uuid(),
-            props=checked(Kind.VOLUME_GROUP, body.props),
+            props=checked(core.drivers, Kind.VOLUME_GROUP, body.props),
             flags=_flags(frozenset(), body.flags),
         )
         ordered = sorted((*group.volume_groups, made), key=lambda v: v.number)
@@ -117,7 +117,7 @@ def modify_volume(core: Core, name: str, number: int, body: wire.VolumeGroupModi
         answers.success(f"Volume group {number} of resource group '{group.name}' is modified.", codes.MODIFIED)
         after = replace(
             before,
-            props=changed(answers, Kind.VOLUME_GROUP, before.props, body),
+            props=changed(core.drivers, answers, Kind.VOLUME_GROUP, before.props, body),
             flags=_flags(before.flags, body.flags),
         )
         volumes = tuple(after if v is before else v for v in group.volume_groups)

@@ -64,7 +64,7 @@ def differences(core: Core, nodes: frozenset[str]) -> list[wire.Difference]:
         difference
         for node, report in _nodes(core, nodes)
         for definition in sorted(picture.definitions_on(node.name), key=lambda d: key(d.name))
-        for difference in _of_definition(picture, definition, node, report)
+        for difference in _of_definition(core, picture, definition, node, report)
     ]
 
 
@@ -74,9 +74,9 @@ def _nodes(core: Core, names: frozenset[str]) -> list[tuple[Node, NodeReport]]:
 
 
 def _of_definition(
-    picture: Picture, definition: ResourceDefinition, node: Node, report: NodeReport
+    core: Core, picture: Picture, definition: ResourceDefinition, node: Node, report: NodeReport
 ) -> Iterator[wire.Difference]:
-    order = orders.wanted_resource(picture, definition, node.name)
+    order = orders.wanted_resource(core.drivers, picture, definition, node.name)
     seen = report.resources.get(key(definition.name))
     if order is None or seen is None:
         return

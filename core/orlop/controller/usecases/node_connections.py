@@ -38,7 +38,7 @@ def modify(core: Core, node_a: str, node_b: str, body: wire.NodeConnectionModify
         first, second = connection.node_a, connection.node_b
         answers = Answers(codes.MODIFY, Subject.NODE_CONN, FirstNode=first, SecondNode=second)
         answers.success(f"Connection between nodes '{first}' and '{second}' is modified.", codes.MODIFIED)
-        after = replace(connection, props=changed(answers, Kind.NODE_CONNECTION, connection.props, body))
+        after = replace(connection, props=changed(core.drivers, answers, Kind.NODE_CONNECTION, connection.props, body))
         if after.props:
             draft.put(after)
         elif before.uuid:

@@ -10,10 +10,9 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
-from orlop.controller.progress import advance
 from orlop.controller.properties import Kind
 from orlop.controller.reported import Status
-from orlop.controller.usecases import lookup, snapshots
+from orlop.controller.usecases import forgetting, lookup, snapshots
 from orlop.controller.usecases.net_interfaces import interfaces_of, switched
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
@@ -23,7 +22,6 @@ KINDS = ("SATELLITE", "COMBINED", "CONTROLLER", "AUXILIARY")
 DISKLESS = "DISKLESS"
 DISKLESS_POOL = "DfltDisklessStorPool"
 CONNECT = 5.0  # seconds a request waits for the first connection to a satellite
-CONNECTED = (Status.CONNECTED, Status.AUTHENTICATED, Status.ONLINE)
 
 
 def create(core: Core, body: wire.Node) -> Answers:
@@ -35,7 +33,7 @@ def create(core: Core, body: wire.Node) -> Answers:
         name=name,
         uuid=core.new_uuid(),
         kind=kind,
-        props=checked(Kind.NODE, body.props),
+        props=checked(core.drivers, Kind.NODE, body.props),
         interfaces=interfaces_of(core, kind, body.net_interfaces),
     )
     with core.change() as draft:
@@ -58,7 +56,7 @@ def modify(core: Core, name: str, body: wire.NodeModify) -> Answers:
         node = lookup.node(draft, name)
         answers = Answers(codes.MODIFY, Subject.NODE, Node=node.name)
         answers.success(f"Node '{node.name}' is modified.", codes.MODIFIED)
-        node = replace(node, props=changed(answers, Kind.NODE, node.props, body))
+        node = replace(node, props=changed(core.drivers, answers, Kind.NODE, node.props, body))
         if body.node_type and _kind(body.node_type) != node.kind:
             node = _retyped(core, draft, node, _kind(body.node_type))
         draft.put(node)
@@ -80,7 +78,7 @@ def lost(core: Core, name: str) -> Answers:
     """Forget a node that will not come back, with everything on it."""
     with core.change() as draft:
         node = lookup.node(draft, name)
-        if core.reported.node(name).status in CONNECTED:
+        if core.reported.node(name).status in forgetting.CONNECTED:
             raise Refused(
                 f"Node '{node.name}' is connected: it is not lost.",
                 correction="Delete it with 'orlop node delete', or stop its satellite first if it must be forgotten.",
@@ -89,7 +87,8 @@ def lost(core: Core, name: str) -> Answers:
         answers = Answers(codes.DELETE, Subject.NODE, Node=node.name)
         answers.success(f"Node '{node.name}' is forgotten.", codes.DELETED, details=f"Its UUID was {node.uuid}.")
         for definition in draft.definitions_on(node.name):
-            _forget(draft, definition, node.name, answers)
+            forgetting.forget_node(draft, definition, node.name)
+            answers.info(f"Resource '{definition.name}' on node '{node.name}' is forgotten.", RscDfn=definition.name)
         _remove(draft, node)
     return answers
 
@@ -248,24 +247,6 @@ def _remove(draft: Draft, node: Node) -> None:
         if here in pair:
             draft.remove(connection)
     draft.remove(node)
-
-
-def _forget(draft: Draft, definition: ResourceDefinition, node: str, answers: Answers) -> None:
-    """Everything of the definition on the node; the definition itself where it only waited for that."""
-    here = key(node)
-    parts = {s.uuid: tuple(p for p in s.nodes if key(p.node) != here) for s in definition.snapshots}
-    after = replace(
-        definition,
-        resources=tuple(r for r in definition.resources if key(r.node) != here),
-        connections=tuple(c for c in definition.connections if here not in (key(c.node_a), key(c.node_b))),
-        snapshots=tuple(replace(s, nodes=parts[s.uuid]) for s in definition.snapshots if parts[s.uuid] or not s.nodes),
-    )
-    remaining = advance(after, {})
-    if remaining is None:
-        draft.remove(definition)
-    else:
-        draft.put(remaining)
-    answers.info(f"Resource '{definition.name}' on node '{node}' is forgotten.", RscDfn=definition.name)
 
 
 def _mark(draft: Draft, node: str, add: frozenset[str], remove: frozenset[str]) -> list[ResourceDefinition]:

@@ -6,10 +6,10 @@ from msgspec.structs import replace
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import wire
+from orlop.controller import stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.picture import NOTHING, Draft
+from orlop.controller.picture import NOTHING, Draft, Picture
 from orlop.controller.properties import Kind
 from orlop.controller.usecases import lookup
 from orlop.controller.usecases.property_changes import changed, checked
@@ -29,8 +29,27 @@ def create(core: Core, node_name: str, body: wire.StoragePool) -> Answers:
 
     A pool whose backing is wrong stays, listed with the problem, until it is repaired or deleted.
     """
-    driver = core.drivers.load(STORAGE, body.provider_kind)
     node = lookup.node(core.picture, node_name)
+    with core.change() as draft:
+        pool = new(core, draft, node, body)
+        if key(pool.name) not in draft.pool_definitions:
+            draft.put(StoragePoolDefinition(name=pool.name, uuid=core.new_uuid()))
+        draft.put(pool)
+    answers = Answers(codes.CREATE, Subject.STOR_POOL, Node=node.name, StorPool=pool.name, StorPoolDfn=pool.name)
+    answers.success(
+        f"Storage pool '{pool.name}' is registered on node '{node.name}'.",
+        codes.CREATED,
+        details=f"Its UUID is {pool.uuid}.",
+    )
+    if pool.provider != DISKLESS:
+        _await_backing(core, node, pool, answers)
+    return answers
+
+
+def new(core: Core, picture: Picture, node: Node, body: wire.StoragePool) -> StoragePool:
+    """The pool that a request describes; raises where it could not be registered. Nothing is changed."""
+    driver = core.drivers.load(STORAGE, body.provider_kind)
+    lookup.node(picture, node.name)
     if not node.has_satellite:
         raise Refused(
             f"Node '{node.name}' is of type {node.kind}: it carries no storage pools.",
@@ -42,32 +61,19 @@ def create(core: Core, node_name: str, body: wire.StoragePool) -> Answers:
         name=names.storage_pool(body.storage_pool_name),
         uuid=core.new_uuid(),
         provider=driver.kind,
-        props=checked(Kind.STORAGE_POOL, driver.check_pool(body.props)),
+        props=checked(core.drivers, Kind.STORAGE_POOL, driver.check_pool(body.props), driver.kind),
         shared_space=_shared_space(body),
         external_locking=body.external_locking,
         new=driver.kind != DISKLESS,
     )
-    answers = Answers(codes.CREATE, Subject.STOR_POOL, Node=node.name, StorPool=pool.name, StorPoolDfn=pool.name)
-    with core.change() as draft:
-        lookup.node(draft, node.name)
-        if draft.pool(node.name, pool.name):
-            raise Refused(
-                f"Storage pool '{pool.name}' exists already on node '{node.name}'.",
-                correction="Choose another name, or delete that pool first.",
-                code=Fail.EXISTS_STOR_POOL,
-            )
-        _require_own_backing(draft, pool)
-        if key(pool.name) not in draft.pool_definitions:
-            draft.put(StoragePoolDefinition(name=pool.name, uuid=core.new_uuid()))
-        draft.put(pool)
-    answers.success(
-        f"Storage pool '{pool.name}' is registered on node '{node.name}'.",
-        codes.CREATED,
-        details=f"Its UUID is {pool.uuid}.",
-    )
-    if pool.provider != DISKLESS:
-        _await_backing(core, node, pool, answers)
-    return answers
+    if picture.pool(node.name, pool.name):
+        raise Refused(
+            f"Storage pool '{pool.name}' exists already on node '{node.name}'.",
+            correction="Choose another name, or delete that pool first.",
+            code=Fail.EXISTS_STOR_POOL,
+        )
+    _require_own_backing(picture, pool)
+    return pool
 
 
 def modify(core: Core, node_name: str, name: str, body: wire.StoragePoolDefinitionModify) -> Answers:
@@ -75,12 +81,13 @@ def modify(core: Core, node_name: str, name: str, body: wire.StoragePoolDefiniti
         pool = lookup.pool(draft, node_name, name)
         answers = Answers(codes.MODIFY, Subject.STOR_POOL, Node=pool.node, StorPool=pool.name)
         answers.success(f"Storage pool '{pool.name}' on node '{pool.node}' is modified.", codes.MODIFIED)
-        props = changed(answers, Kind.STORAGE_POOL, pool.props, body)
+        props = changed(core.drivers, answers, Kind.STORAGE_POOL, pool.props, body, pool.provider)
         after = replace(pool, props=core.drivers.load(STORAGE, pool.provider).check_pool(props))
         if after.props.get(BACKING) != pool.props.get(BACKING):
-            _require_unused(draft, pool, "get another backing")
+            require_unused(draft, pool, "get another backing")
             _require_own_backing(draft, after)
-            after = replace(after, uuid=core.new_uuid(), new=True)  # another place is another pool
+            # Another place is another pool, of an extent that nobody has seen yet.
+            after = replace(after, uuid=core.new_uuid(), new=True, props=stacks.without_noted(after.props))
         draft.put(after)
     return answers
 
@@ -93,7 +100,7 @@ def delete(core: Core, node_name: str, name: str) -> Answers:
                 f"'{pool.name}' belongs to every node and cannot be deleted.",
                 code=Fail.INVLD_STOR_POOL_NAME,
             )
-        _require_unused(draft, pool, "be deleted")
+        require_unused(draft, pool, "be deleted")
         draft.remove(pool)
     answers = Answers(codes.DELETE, Subject.STOR_POOL, Node=pool.node, StorPool=pool.name, StorPoolDfn=pool.name)
     answers.success(
@@ -106,7 +113,7 @@ def delete(core: Core, node_name: str, name: str) -> Answers:
 
 def create_definition(core: Core, body: wire.StoragePoolDefinition) -> Answers:
     name = names.storage_pool(body.storage_pool_name or "")
-    props = checked(Kind.STORAGE_POOL_DEFINITION, body.props)
+    props = checked(core.drivers, Kind.STORAGE_POOL_DEFINITION, body.props)
     with core.change() as draft:
         if key(name) in draft.pool_definitions:
             raise Refused(f"Storage pool definition '{name}' exists already.", code=Fail.EXISTS_STOR_POOL_DFN)
@@ -121,7 +128,7 @@ def modify_definition(core: Core, name: str, body: wire.StoragePoolDefinitionMod
         found = lookup.pool_definition(draft, name)
         answers = Answers(codes.MODIFY, Subject.STOR_POOL_DFN, StorPoolDfn=found.name)
         answers.success(f"Storage pool definition '{found.name}' is modified.", codes.MODIFIED)
-        draft.put(replace(found, props=changed(answers, Kind.STORAGE_POOL_DEFINITION, found.props, body)))
+        draft.put(replace(found, props=changed(core.drivers, answers, Kind.STORAGE_POOL_DEFINITION, found.props, body)))
     return answers
 
 
@@ -183,7 +190,8 @@ def _await_backing(core: Core, node: Node, pool: StoragePool, answers: Answers) 
         answers.success(f"Storage pool '{pool.name}' is ready on node '{node.name}'.")
 
 
-def _require_unused(draft: Draft, pool: StoragePool, what: str) -> None:
+def require_unused(draft: Draft, pool: StoragePool, what: str) -> None:
+    """Raises while anything of ours is in the pool."""
     usage = draft.usage.get((key(pool.node), key(pool.name)), NOTHING)
     if usage.volumes or usage.snapshots:
         raise Refused(
@@ -194,10 +202,10 @@ def _require_unused(draft: Draft, pool: StoragePool, what: str) -> None:
         )
 
 
-def _require_own_backing(draft: Draft, pool: StoragePool) -> None:
+def _require_own_backing(picture: Picture, pool: StoragePool) -> None:
     """A path is one place for every kind of pool; any other name is known to its own kind only."""
     place = pool.props.get(BACKING)
-    for other in draft.pools.values():
+    for other in picture.pools.values():
         if (key(other.node), other.props.get(BACKING)) != (key(pool.node), place) or key(other.name) == key(pool.name):
             continue
         if place is not None and (other.provider == pool.provider or place.startswith("/")):

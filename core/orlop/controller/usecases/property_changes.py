@@ -3,16 +3,28 @@
 from collections.abc import Mapping
 
 from orlop.codes import Info, Warn
-from orlop.controller import wire
+from orlop.controller import options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.properties import Kind, apply
+from orlop.drivers import Drivers
 
 
 def changed(
-    answers: Answers, kind: Kind, props: Mapping[str, str], request: wire.PropertiesModify
+    drivers: Drivers,
+    answers: Answers,
+    kind: Kind,
+    props: Mapping[str, str],
+    request: wire.PropertiesModify,
+    provider: str = "",
 ) -> Mapping[str, str]:
-    """The properties after the request, with an entry per key; raises `BadProperty` and changes nothing."""
-    change = apply(kind, props, request.override_props, request.delete_props, request.delete_namespaces)
+    """The properties after the request, with an entry per key; raises `BadProperty` and changes nothing.
+
+    `provider` is the kind of the storage pool that has them.
+    """
+    heeded = _heeded(drivers, kind)
+    change = apply(kind, props, request.override_props, request.delete_props, request.delete_namespaces, heeded)
+    if kind in options.KINDS:
+        options.check(drivers, change.props, change.set_keys, provider)
     for name in change.set_keys:
         answers.info(f"Property '{name}' is set to '{change.props[name]}'.", Info.PROP_SET)
     for name in change.removed_keys:
@@ -22,6 +34,13 @@ def changed(
     return change.props
 
 
-def checked(kind: Kind, props: Mapping[str, str]) -> Mapping[str, str]:
+def checked(drivers: Drivers, kind: Kind, props: Mapping[str, str], provider: str = "") -> Mapping[str, str]:
     """The properties a new object gets, in their canonical spelling."""
-    return apply(kind, {}, props, (), ()).props
+    found = apply(kind, {}, props, options=_heeded(drivers, kind)).props
+    if kind in options.KINDS:
+        options.check(drivers, found, found, provider)
+    return found
+
+
+def _heeded(drivers: Drivers, kind: Kind) -> frozenset[str]:
+    return options.heeded_by_any(drivers) if kind in options.KINDS else frozenset()

@@ -11,7 +11,16 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import definitions, deploying, filters, guards, lookup, spawning, waiting
+from orlop.controller.usecases import (
+    all_or_nothing,
+    definitions,
+    deploying,
+    filters,
+    guards,
+    lookup,
+    spawning,
+    waiting,
+)
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceConnection, ResourceDefinition, SelectFilter, key
@@ -34,6 +43,7 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
             resource = _new(core, draft, definition, request)
             made.append(resource)
             definition = replace(definition, resources=(*definition.resources, resource))
+        definition = deploying.complete(core, draft, definition, [v for r in made for v in r.volumes])
         draft.put(definition)
     for resource in made:
         answers.success(
@@ -42,7 +52,7 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
             details=f"UUID is: {resource.uuid}",
             Node=resource.node,
         )
-    waiting.deployed(core, answers, definition, made)
+    all_or_nothing.deployed(core, answers, definition, made)
     return answers
 
 
@@ -57,7 +67,7 @@ def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire
     deploying.check_node(core, definition, node, stack)
     if flags & DISKLESS_FLAGS or request.drbd_client:
         _refuse_diskless(core, definition, stack)
-    props = checked(Kind.RESOURCE, body.props)
+    props = checked(core.drivers, Kind.RESOURCE, body.props)
     return deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
 
 
@@ -76,7 +86,7 @@ def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> An
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         resource = lookup.resource(definition, node)
-        props = changed(answers, Kind.RESOURCE, resource.props, request)
+        props = changed(core.drivers, answers, Kind.RESOURCE, resource.props, request)
         draft.put(_with(definition, replace(resource, props=props)))
     answers.success(f"Resource '{definition.name}' on node '{resource.node}' modified.", codes.MODIFIED)
     return answers
@@ -153,7 +163,7 @@ def autoplace(core: Core, name: str, request: wire.AutoPlaceRequest) -> Answers:
     if request.layer_list:
         asked = replace(asked, layers=tuple(request.layer_list))
     definition, made = spawning.autoplace(core, answers, definition.name, asked)
-    waiting.deployed(core, answers, definition, made)
+    all_or_nothing.deployed(core, answers, definition, made)
     return answers
 
 
@@ -226,7 +236,7 @@ def make_available(core: Core, name: str, node: str, request: wire.ResourceMakeA
         node_names=(target.name,), additional_place_count=1, layers=tuple(layer.upper() for layer in request.layer_list)
     )
     definition, made = spawning.autoplace(core, answers, found.name, here)
-    waiting.deployed(core, answers, definition, made)
+    all_or_nothing.deployed(core, answers, definition, made)
     return answers
 
 
@@ -269,7 +279,7 @@ def modify_volume(core: Core, name: str, node: str, number: int, request: wire.V
         if volume is None:
             lookup.volume_definition(definition, number)
             raise Refused(f"Resource '{name}' on node '{node}' has no volume {number}.", code=Fail.NOT_FOUND_VLM)
-        after = replace(volume, props=changed(answers, Kind.VOLUME, volume.props, request))
+        after = replace(volume, props=changed(core.drivers, answers, Kind.VOLUME, volume.props, request))
         volumes = tuple(after if v.number == number else v for v in resource.volumes)
         draft.put(_with(definition, replace(resource, volumes=volumes)))
     answers.success(f"Volume {number} of '{definition.name}' on node '{resource.node}' modified.", codes.MODIFIED)
@@ -288,7 +298,7 @@ def modify_connection(
             raise Refused("A connection is between two different nodes.", code=Fail.INVLD_NODE_NAME)
         present = next((c for c in definition.connections if {c.node_a, c.node_b} == {first, second}), None)
         connection = present or ResourceConnection(node_a=first, node_b=second, uuid=core.new_uuid())
-        props = changed(answers, Kind.RESOURCE_CONNECTION, connection.props, request)
+        props = changed(core.drivers, answers, Kind.RESOURCE_CONNECTION, connection.props, request)
         others = tuple(c for c in definition.connections if c is not present)
         kept = (replace(connection, props=props),) if props else ()
         draft.put(replace(definition, connections=(*others, *kept)))

@@ -10,10 +10,10 @@ from orlop.controller import stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
-from orlop.controller.usecases import deploying, guards, lookup, waiting
+from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup
 from orlop.controller.usecases.snapshots import usable
 from orlop.errors import NotFound, Refused
-from orlop.model import NodeSnapshot, Resource, ResourceDefinition, Snapshot, VolumeDefinition, key
+from orlop.model import Level, NodeSnapshot, Resource, ResourceDefinition, Snapshot, VolumeDefinition, key
 from orlop.model.node import snapshot_name
 
 replace = msgspec.structs.replace
@@ -58,13 +58,14 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         # What the snapshot kept of its definition comes back; what the target was given since wins.
         props = {**snapshot.resource_definition_props, **target.props}
         target = replace(target, resources=resources, props=props)
+        target = deploying.complete(core, draft, target, [v for r in resources for v in r.volumes])
         draft.put(target)
     nodes = [r.node for r in resources]
     answers.success(
         f"Snapshot '{snapshot.name}' of '{source.name}' is restored to '{target.name}' on {', '.join(nodes)}.",
         codes.CREATED,
     )
-    waiting.settled(core, answers, target.name, nodes, f"restored '{target.name}'", "it will be restored")
+    all_or_nothing.deployed(core, answers, target, list(resources))
     return answers
 
 
@@ -114,6 +115,11 @@ def _restorable(source: ResourceDefinition, snapshot: Snapshot, target: Resource
         )
 
 
+def _at_least(levels: tuple[Level, ...], size: int) -> tuple[Level, ...]:
+    """What lies below must be able to hold the whole snapshot."""
+    return (*levels[:-1], replace(levels[-1], size=max(size, levels[-1].size)))
+
+
 def _restored(
     core: Core,
     draft: Draft,
@@ -144,6 +150,7 @@ def _restored(
         volumes.append(
             replace(
                 volume,
+                levels=_at_least(volume.levels, taken.size),
                 source=taken.uuid,
                 source_name=snapshot_name(source.name, taken.number, snapshot.name),
             )

@@ -41,7 +41,7 @@ def modify(core: Core, body: wire.PropertiesModify) -> Answers:
     answers.success("The controller's properties are modified.", codes.MODIFIED)
     with core.change() as draft:
         controller = draft.controller
-        draft.put(replace(controller, props=changed(answers, Kind.CONTROLLER, controller.props, body)))
+        draft.put(replace(controller, props=changed(core.drivers, answers, Kind.CONTROLLER, controller.props, body)))
     later = sorted(name for name in (*body.override_props, *body.delete_props) if name.startswith(RESTART))
     if later:
         answers.warning(
@@ -96,7 +96,7 @@ def modify_key_value_store(core: Core, name: str, body: wire.KeyValueStoreModify
         store = before or KeyValueStore(name=names.key_value_store(name))
         answers = Answers(codes.MODIFY, Subject.KVS, KVS=store.name)
         answers.success(f"Key-value store '{store.name}' is modified.", codes.MODIFIED)
-        after = replace(store, props=changed(answers, Kind.KEY_VALUE_STORE, store.props, body))
+        after = replace(store, props=changed(core.drivers, answers, Kind.KEY_VALUE_STORE, store.props, body))
         if after.props:
             draft.put(after)
         elif before:

@@ -12,7 +12,7 @@ from orlop.controller.core import Core
 from orlop.controller.picture import Draft
 from orlop.controller.progress import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import guards, lookup, waiting
+from orlop.controller.usecases import guards, lookup, room, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.drivers import STORAGE
 from orlop.errors import Refused
@@ -52,7 +52,8 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
         for name, body in wanted:
             definition = lookup.definition(draft, name)
             snapshot = _new(core, draft, answers, definition, body)
-            definition = replace(definition, snapshots=(*definition.snapshots, snapshot))
+            others = tuple(s for s in definition.snapshots if key(s.name) != key(snapshot.name))
+            definition = replace(definition, snapshots=(*others, snapshot))
             draft.put(definition)
             made.append((definition, snapshot))
     for definition, snapshot in made:
@@ -72,7 +73,7 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
     name = names.snapshot(body.name or "")
     guards.not_deleting(definition)
     guards.no_operation(definition)
-    if any(key(s.name) == key(name) for s in definition.snapshots):
+    if any(key(s.name) == key(name) and not _failed_without_trace(s) for s in definition.snapshots):
         raise Refused(
             f"A snapshot '{name}' of '{definition.name}' exists already.",
             correction="Choose another name; one that is being deleted keeps its name until every node has confirmed.",
@@ -85,7 +86,7 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
     return Snapshot(
         name=name,
         uuid=core.new_uuid(),
-        props=checked(Kind.SNAPSHOT, body.props),
+        props=checked(core.drivers, Kind.SNAPSHOT, body.props),
         layers=definition.layers,
         resource_definition_props=definition.props,
         volume_definitions=tuple(
@@ -95,6 +96,11 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
         ),
         nodes=tuple(parts),
     )
+
+
+def _failed_without_trace(snapshot: Snapshot) -> bool:
+    """Only listed so that the failure is seen; the next attempt takes its place."""
+    return bool(snapshot.flags & {FAILED, DISCONNECTED}) and not snapshot.nodes
 
 
 def _participants(
@@ -137,6 +143,7 @@ def _participants(
 
 def _snapshot_volume(core: Core, draft: Draft, resource: Resource, volume: Volume) -> SnapshotVolume:
     pool = lookup.pool(draft, resource.node, volume.pool)
+    room.refuse_unusable(core, pool)
     if not core.drivers.load(STORAGE, pool.provider).snapshots:
         raise Refused(
             f"Pool '{pool.name}' on node '{resource.node}' cannot take snapshots: its provider is {pool.provider}.",
@@ -163,7 +170,8 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
 
     def ended() -> Snapshot | bool | None:
         for part in snapshot.nodes:
-            report = core.reported.current(part.node, definition.name)
+            # Once the failure is noted, the node has another order: its report is not about the current one any more.
+            report = core.reported.resource(part.node, definition.name)
             for volume in part.volumes:
                 seen = reported_snapshot(report, volume.uuid)
                 if seen is not None and seen.problem:
@@ -199,7 +207,7 @@ def modify(core: Core, name: str, snapshot_name: str, request: wire.SnapshotModi
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         snapshot = lookup.snapshot(definition, snapshot_name)
-        props = changed(answers, Kind.SNAPSHOT, snapshot.props, request)
+        props = changed(core.drivers, answers, Kind.SNAPSHOT, snapshot.props, request)
         draft.put(_with(definition, replace(snapshot, props=props)))
     answers.success(f"Snapshot '{snapshot.name}' of '{definition.name}' modified.", codes.MODIFIED)
     return answers

@@ -12,16 +12,14 @@ from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.placement import Candidate, Cluster, place
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import definitions, deploying, filters, guards, lookup, waiting
+from orlop.controller.usecases import all_or_nothing, definitions, deploying, filters, guards, lookup, room
 from orlop.controller.usecases.property_changes import checked
 from orlop.errors import OrlopError, Refused
 from orlop.model import (
-    KIB,
     Resource,
     ResourceDefinition,
     ResourceGroup,
     SelectFilter,
-    VolumeDefinition,
     key,
 )
 
@@ -43,9 +41,16 @@ def wanted_count(rule: SelectFilter, definition: ResourceDefinition | None) -> i
     return rule.place_count - len(existing)
 
 
-def size_of(core: Core, volumes: tuple[VolumeDefinition, ...], layers: tuple[str, ...]) -> int:
-    """Bytes that all volumes together need at the storage level."""
-    found = [stacks.levels(core.drivers, layers, v.size, 4 * KIB, v.props)[-1].size for v in volumes]
+def size_of(core: Core, definition: ResourceDefinition, granularity: int) -> int:
+    """Bytes that one more replica of all volumes needs at the storage level."""
+    found = []
+    for of in definition.volume_definitions:
+        if "DELETE" in of.flags:
+            continue
+        existing = stacks.existing_levels(definition, of.number, definition.layers)
+        unit = granularity if existing else max(granularity, stacks.noted(of.props))
+        levels = existing or stacks.levels(core.drivers, definition.layers, of.size, unit, of.props)
+        found.append(stacks.aligned(levels, unit)[-1].size)
     return sum(found)
 
 
@@ -62,7 +67,7 @@ def autoplace(
         if count <= 0:
             _explain_nothing(answers, definition, rule, count)
             return definition, []
-        chosen = choose(core, picture, rule, definition.layers, definition.volume_definitions, count, definition)
+        chosen = choose(core, picture, rule, definition, count)
         with core.change() as draft:
             current = lookup.definition(draft, name)
             guards.not_deleting(current)
@@ -110,17 +115,18 @@ def _explain_nothing(answers: Answers, definition: ResourceDefinition, rule: Sel
 
 
 def choose(
-    core: Core,
-    picture: Picture,
-    rule: SelectFilter,
-    layers: tuple[str, ...],
-    volumes: tuple[VolumeDefinition, ...],
-    count: int,
-    existing: ResourceDefinition | None = None,
+    core: Core, picture: Picture, rule: SelectFilter, definition: ResourceDefinition, count: int
 ) -> list[Candidate]:
-    cluster = Cluster(picture, core.reported, core.drivers)
-    size = size_of(core, tuple(v for v in volumes if "DELETE" not in v.flags), layers)
-    return place(cluster, count, size, rule, layers, existing, core.hooks.vetoes, core.hooks.weight)
+    """The coarsest of the chosen pools decides how large the replicas are: a coarser one makes the choice anew."""
+    cluster = Cluster(picture, core.reported, core.drivers, room.asked_of(picture, definition))
+    unit = stacks.SMALLEST
+    while True:
+        size = size_of(core, definition, unit)
+        chosen = place(cluster, count, size, rule, definition.layers, definition, core.hooks.vetoes, core.hooks.weight)
+        found = stacks.granularity(picture, core.drivers, [(c.node.name, c.pool.name) for c in chosen])
+        if found <= unit:
+            return chosen
+        unit = found
 
 
 def _deploy(
@@ -139,18 +145,19 @@ def _deploy(
             props={deploying.POOL: pool.name},
             created=core.clock.milliseconds(),
         )
-        try:
-            volumes = tuple(
-                deploying.new_volume(core, draft, definition, resource, v, pool)
-                for v in definition.volume_definitions
-                if "DELETE" not in v.flags
-            )
-        except Refused as error:
-            if error.code == Fail.NOT_ENOUGH_FREE_SPACE:
-                return None, []
-            raise
+        volumes = tuple(
+            deploying.new_volume(core, draft, definition, resource, v, pool)
+            for v in definition.volume_definitions
+            if "DELETE" not in v.flags
+        )
         made.append(replace(resource, volumes=volumes))
-    return replace(definition, resources=(*definition.resources, *made)), made
+    deployed = replace(definition, resources=(*definition.resources, *made))
+    try:
+        return deploying.complete(core, draft, deployed, [v for r in made for v in r.volumes]), made
+    except Refused as error:
+        if error.code == Fail.NOT_ENOUGH_FREE_SPACE:
+            return None, []
+        raise
 
 
 # -- resource groups ------------------------------------------------------------------------------------------
@@ -165,9 +172,7 @@ def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answ
         rule = filters.merged(filters.asked(request.select_filter), group.select_filter)
         definition = _spawned(core, picture, group, rule, request)
         count = 0 if request.definitions_only else wanted_count(rule, None)
-        chosen = (
-            choose(core, picture, rule, definition.layers, definition.volume_definitions, count) if count > 0 else []
-        )
+        chosen = choose(core, picture, rule, definition, count) if count > 0 else []
         with core.change() as draft:
             if draft.group(group_name) is not group:
                 continue
@@ -200,7 +205,7 @@ def _spawn_entries(
     if not made:
         answers.info(f"No resource of '{definition.name}' was placed on any node.", Info.NO_RSC_SPAWNED)
         return
-    waiting.deployed(core, answers, definition, made)
+    all_or_nothing.deployed(core, answers, definition, made, spawned=True)
 
 
 def _spawned(
@@ -223,7 +228,7 @@ def _spawned(
         external_name=request.resource_definition_external_name,
         group=group.name,
         layers=stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers)),
-        props=checked(Kind.RESOURCE_DEFINITION, request.resource_definition_props),
+        props=checked(core.drivers, Kind.RESOURCE_DEFINITION, request.resource_definition_props),
         peer_slots=request.peer_slots or group.peer_slots,
     )
     definitions.refuse_encryption(definition, ("ENCRYPTED",) if any(request.volume_passphrases) else ())
@@ -256,9 +261,7 @@ def adjust(core: Core, group_name: str | None, request: wire.ResourceGroupAdjust
         except OrlopError as error:
             answers.refused(error)
     for definition, made in placed:
-        nodes = [r.node for r in made]
-        done = f"created '{definition.name}'"
-        waiting.settled(core, answers, definition.name, nodes, done, "it will be created")
+        all_or_nothing.deployed(core, answers, definition, made)
     if not len(answers):
         answers.success("Every resource definition has what its resource group asks for.")
     return answers

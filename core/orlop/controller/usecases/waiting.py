@@ -22,10 +22,11 @@ def offline(core: Core, answers: Answers, node: str, what: str) -> None:
     )
 
 
-def settled(core: Core, answers: Answers, name: str, nodes: Iterable[str], done: str, later: str) -> None:
+def settled(core: Core, answers: Answers, name: str, nodes: Iterable[str], done: str, later: str) -> dict[str, str]:
     """One entry per node: done, failed with its reason, away, or still at it when the time was over.
 
-    `done` and `later` are sentences without subject: "created 'web'", "it will be created".
+    `done` and `later` are sentences without subject: "created 'web'", "it will be created". Returns by node why it
+    failed.
     """
 
     def outcomes() -> dict[str, ReportedResource | None] | None:
@@ -41,11 +42,15 @@ def settled(core: Core, answers: Answers, name: str, nodes: Iterable[str], done:
         waiting.remove(node)
         offline(core, answers, node, later)
     found = core.wait(outcomes) if waiting else {}
+    problems = {}
     for node in waiting:
         report = found.get(node) if found is not None else None
         if found is None and not core.pending(name):  # what is not committed yet is not done
             report = core.reported.current(node, name)
         _entry(core, answers, node, report, done, later)
+        if report is not None and report.problem:
+            problems[node] = report.problem
+    return problems
 
 
 def _entry(core: Core, answers: Answers, node: str, report: ReportedResource | None, done: str, later: str) -> None:
@@ -109,9 +114,8 @@ def failure_code(problem: str) -> Fail:
     return Fail.UNKNOWN_ERROR
 
 
-def deployed(core: Core, answers: Answers, definition: ResourceDefinition, made: list[Resource]) -> None:
-    if not made:
-        return
+def deployed(core: Core, answers: Answers, definition: ResourceDefinition, made: list[Resource]) -> dict[str, str]:
+    """By node why it failed."""
     if not definition.volume_definitions:
         answers.warning(
             f"Resource definition '{definition.name}' has no volumes yet; nothing is created on the nodes.",
@@ -119,8 +123,7 @@ def deployed(core: Core, answers: Answers, definition: ResourceDefinition, made:
             correction=f"orlop volume-definition create {definition.name} SIZE",
         )
     nodes = [r.node for r in made]
-    settled(core, answers, definition.name, nodes, f"created '{definition.name}'", "it will be created")
-    explain_copies(core, answers, definition.name)
+    return settled(core, answers, definition.name, nodes, f"created '{definition.name}'", "it will be created")
 
 
 def explain_copies(core: Core, answers: Answers, name: str) -> None:

@@ -7,9 +7,9 @@ from orlop.codes import Fail, Subject, Warn
 from orlop.controller.answers import Entry
 
 
-def problem(message: str, code: Fail, about: Subject) -> Entry:
-    return Entry(ret_code=codes.signed(codes.ERROR | about | code), message=message)
+def problem(message: str, code: Fail, about: Subject, correction: str = "") -> Entry:
+    return Entry(ret_code=codes.signed(codes.ERROR | about | code), message=message, correction=correction)
 
 
-def warning(message: str, code: Warn, about: Subject) -> Entry:
-    return Entry(ret_code=codes.signed(codes.WARNING | about | code), message=message)
+def warning(message: str, code: Warn | int, about: Subject, correction: str = "") -> Entry:
+    return Entry(ret_code=codes.signed(codes.WARNING | about | code), message=message, correction=correction)

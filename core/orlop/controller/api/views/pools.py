@@ -84,5 +84,12 @@ def _reports(reported: Reported, wanted: model.StoragePool, seen: ReportedPool |
             ),
         )
     if seen is not None and seen.problem:
-        return (problem(seen.problem, Fail.STOR_POOL_CONFIGURATION_ERROR, Subject.STOR_POOL),)
+        hint = (
+            f"It comes back by itself when its backing does. If that is gone for good: "
+            f"orlop storage-pool lost {wanted.node} {wanted.name}"
+        )
+        return (problem(seen.problem, Fail.STOR_POOL_CONFIGURATION_ERROR, Subject.STOR_POOL, hint),)
+    if seen is not None and seen.warning:
+        hint = f"Nothing new is placed in '{wanted.name}' on '{wanted.node}' meanwhile; free or add space there."
+        return (warning(seen.warning, 0, Subject.STOR_POOL, hint),)
     return ()
