@@ -109,6 +109,7 @@ def _add_guest(tree: Path) -> None:
     shutil.copy(GUEST / "lvmlocal.conf", tree / "etc/lvm/lvmlocal.conf")
     (tree / "etc/modprobe.d/lab.conf").write_text("options zfs zfs_arc_max=67108864\n")
     (tree / "etc/fstab").write_text("")
+    (tree / "etc/target").mkdir(exist_ok=True)
     for folder in ("usr/share/doc", "usr/share/man", "var/lib/apt/lists", "var/cache/apt"):
         shutil.rmtree(tree / folder, ignore_errors=True)
 

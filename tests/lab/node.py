@@ -143,6 +143,7 @@ class Node:
         if self.machine.running:
             self.machine.attach(disk.unit, disk.file, disk.serial)
             self.wait_for(f"{disk} shows up", lambda: disk.path)
+            self.run("udevadm", "settle")
         return disk
 
     def mount(self, device: str, folder: str) -> None:

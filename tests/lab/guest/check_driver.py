@@ -1,4 +1,4 @@
-"""Runs in a node: the contract suite of storage drivers over this node's real kernel."""
+"""Runs in a node: the contract suites for a storage driver and the layer over it, on this node's real kernel."""
 
 import json
 import sys
@@ -6,10 +6,11 @@ import sys
 from orlop.drivers import STORAGE, Drivers
 from orlop.host import LocalHost
 from orlop.model import WantedPool
-from orlop.testing import check_storage
+from orlop.testing import check_layer, check_storage
 
 kind, props = sys.argv[1], json.loads(sys.argv[2])
 drivers = Drivers.installed()
 pool = WantedPool(name="pool", uuid="pool-uuid", provider=kind, props=props, new=True)
 check_storage(drivers.load(STORAGE, kind), LocalHost(), pool)
-print("the driver keeps the contract")
+check_layer(("STORAGE",), drivers, LocalHost(), pool)
+print("the driver and the layer over it keep their contracts")
