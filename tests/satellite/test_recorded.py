@@ -124,3 +124,14 @@ def test_a_device_that_is_or_was_something_is_not_offered(more: dict[str, Any]) 
 def test_a_signature_that_only_wipefs_finds_keeps_a_device_back() -> None:
     host = Replay(lsblk=json.dumps({"blockdevices": [disk()]}), wipefs=recorded("wipefs-ext4-2.38.1.json"))
     assert unused(host) == ()
+
+
+def test_a_simulated_disk_is_offered_until_something_signs_it_and_again_when_that_is_wiped() -> None:
+    host = SimulatedHost()
+    host.disk.add_disk("/dev/vdb", 2 * GIB).signatures.append("LVM2_member")
+    host.disk.add_disk("/dev/vdc", 2 * GIB)
+    assert [found.device for found in unused(host)] == ["/dev/vdc"]
+    host.run(("wipefs", "--all", "/dev/vdb"))
+    assert [found.device for found in unused(host)] == ["/dev/vdb", "/dev/vdc"]
+    host.power_loss()
+    assert len(unused(host)) == 2

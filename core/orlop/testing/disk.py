@@ -42,6 +42,7 @@ class Disk:
         self.folders: dict[str, dict[str, SimulatedFile]] = {"/run": {}}
         self.loops: dict[str, Loop] = {}
         self.opened: dict[str, SimulatedFile] = {}  # other block devices that are there now, by path
+        self.disks: dict[str, SimulatedFile] = {}  # whole disks, by path: they are always there
         self.used: dict[str, tuple[str, ...]] = {}
         self.destroyed: list[str] = []  # devices with data that were formatted
         self._use = threading.Event()
@@ -93,6 +94,13 @@ class Disk:
         for loop in list(self.loops.values()):
             yield loop.file
 
+    def add_disk(self, path: str, size: int) -> SimulatedFile:
+        """A whole disk, blank. It has its own room."""
+        with self._lock:
+            self._inodes += 1
+            self.disks[path] = SimulatedFile(inode=self._inodes, size=size, allocated=size)
+        return self.disks[path]
+
     # -- loop devices -----------------------------------------------------------------------------
 
     def attach(self, path: str) -> str:
@@ -121,7 +129,10 @@ class Disk:
 
     def content(self, device: str) -> SimulatedFile:
         """What a loop device or any other block device shows."""
-        return self.opened[device] if device in self.opened else self.loop(device).file
+        return self.opened.get(device) or self.disks.get(device) or self.loop(device).file
+
+    def is_block_device(self, path: str) -> bool:
+        return path in self.loops or path in self.opened or path in self.disks
 
     def is_deleted(self, loop: Loop) -> bool:
         return self.find(loop.path) is not loop.file

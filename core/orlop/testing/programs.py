@@ -1,6 +1,6 @@
 """The external programs of a simulated node: they answer as the recorded ones do (`tests/recorded`)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ from orlop.testing.disk import HOLDER, Disk
 
 VERSION = "2.38.1"
 LOOKING = {"--list", "--json", "--version", "--no-act", "-n"}
-LOOKERS = {"lsblk", "getent", "wipefs", "xfs_repair", "fsck.ext4"}
+LOOKERS = {"lsblk", "lvm", "getent", "xfs_repair", "fsck.ext4"}
 Program = Callable[[Disk, tuple[str, ...]], str]
 
 
@@ -51,7 +51,10 @@ def _loop(disk: Disk, device: str) -> dict[str, Any]:
 
 def wipefs(disk: Disk, arguments: tuple[str, ...]) -> str:
     device = arguments[-1]
-    found = disk.content(device).signatures if device in disk.loops or device in disk.opened else []
+    if "--all" in arguments:
+        disk.content(device).signatures.clear()
+        return ""
+    found = disk.content(device).signatures if disk.is_block_device(device) else []
     rows = [{"device": device[5:], "offset": "0x438", "type": kind, "uuid": None, "label": None} for kind in found]
     return _json("signatures", rows)
 
@@ -71,19 +74,33 @@ def check_file_system(disk: Disk, arguments: tuple[str, ...]) -> str:
     return "clean\n"
 
 
+def blkdiscard(disk: Disk, arguments: tuple[str, ...]) -> str:
+    match arguments:
+        case ("--zeroout", "--offset", start, "--length", length, device):
+            blocks = disk.content(device).blocks
+            for at in [at for at in blocks if int(start) <= at < int(start) + int(length)]:
+                del blocks[at]
+        case _:
+            raise CommandFailed(("blkdiscard", *arguments), 1, "not known to the simulated blkdiscard")
+    return ""
+
+
 def mkdir(disk: Disk, arguments: tuple[str, ...]) -> str:
     disk.make_folder(arguments[-1])
     return ""
 
 
 def lsblk(disk: Disk, arguments: tuple[str, ...]) -> str:
-    return _json("blockdevices", [_block_device(device, loop.size) for device, loop in list(disk.loops.items())])
+    loops = [_block_device(device, "loop", loop.size) for device, loop in list(disk.loops.items())]
+    disks = [_block_device(device, "disk", file.size, file.signatures) for device, file in list(disk.disks.items())]
+    return _json("blockdevices", loops + disks)
 
 
-def _block_device(device: str, size: int) -> dict[str, Any]:
-    empty = ("model", "serial", "wwn", "fstype", "pttype", "pkname")
-    known = {"path": device, "name": device[5:], "type": "loop", "size": size, "rota": True}
-    return {**known, **dict.fromkeys(empty), "mountpoints": [None], "ro": False}
+def _block_device(device: str, kind: str, size: int, signatures: Sequence[str] = ()) -> dict[str, Any]:
+    empty = ("model", "serial", "wwn", "pttype", "pkname")
+    known = {"path": device, "name": device[5:], "type": kind, "size": size, "rota": True}
+    fstype = signatures[0] if signatures else None
+    return {**known, **dict.fromkeys(empty), "fstype": fstype, "mountpoints": [None], "ro": False}
 
 
 def getent(disk: Disk, arguments: tuple[str, ...]) -> str:
@@ -106,5 +123,6 @@ UTIL_LINUX: Mapping[str, Program] = {
     "fsck.ext4": check_file_system,
     "xfs_repair": check_file_system,
     "mkdir": mkdir,
+    "blkdiscard": blkdiscard,
     "getent": getent,
 }
