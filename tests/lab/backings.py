@@ -18,11 +18,13 @@ class Backing(NamedTuple):
     make: str
     props: Mapping[str, str]
     remove: str
+    folder: str = ""  # where the disk is mounted, if it is
 
 
 def _folder(name: str, kind: str, mkfs: str) -> Backing:
-    make = f"{mkfs} {{disk}}; mkdir -p /mnt/{name}; mount {{disk}} /mnt/{name}"
-    return Backing(name, kind, make, {POOL: f"/mnt/{name}/pool"}, f"umount /mnt/{name}")
+    """A folder of a file system of its own, which is mounted at every start."""
+    remove = f"umount /mnt/{name}; sed -i '\\#/mnt/{name} #d' /etc/fstab"
+    return Backing(name, kind, f"{mkfs} {{disk}}", {POOL: f"/mnt/{name}/pool"}, remove, f"/mnt/{name}")
 
 
 BACKINGS = (
@@ -37,7 +39,10 @@ BACKINGS = (
 
 def make(node: Node, backing: Backing) -> None:
     """On the node's first disk, of which nothing is left."""
-    node.shell(backing.make.format(disk=wiped(node)))
+    disk = wiped(node)
+    node.shell(backing.make.format(disk=disk))
+    if backing.folder:
+        node.mount(disk, backing.folder)
 
 
 def remove(node: Node, backing: Backing) -> None:

@@ -15,7 +15,7 @@ class LocalHost:
         self._commands = commands.Commands(time_out)
         self._folders = files.Folders()
         self._mounts = mounts.Mounts()
-        self._sharing: dict[int, bool] = {}  # number of a file system -> whether its files can share blocks
+        self._sharing: dict[tuple[int, int], bool] = {}  # file system -> whether its files can share blocks
 
     def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
         return self._commands.run(argv, stdin)
@@ -38,12 +38,13 @@ class LocalHost:
 
     def reflink(self, directory: str) -> bool:
         try:
-            number = os.stat(directory).st_dev
+            # Another file system on the same disk has another id, but for a few kinds (xfs), see `mounts_changed`.
+            system = (os.stat(directory).st_dev, os.statvfs(directory).f_fsid)
         except OSError as error:
             raise CannotRead(f"{directory} cannot be looked at: {error.strerror}") from error
-        if number not in self._sharing:
-            self._sharing[number] = copies.can_share(directory)
-        return self._sharing[number]
+        if system not in self._sharing:
+            self._sharing[system] = copies.can_share(directory)
+        return self._sharing[system]
 
     def users(self) -> Mapping[str, tuple[str, ...]]:
         return usage.users()
@@ -73,7 +74,10 @@ class LocalHost:
         usage.require_unused(device)
 
     def mounts_changed(self, wait: float) -> bool:
-        return self._mounts.changed(wait)
+        changed = self._mounts.changed(wait)
+        if changed:
+            self._sharing.clear()
+        return changed
 
     def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
         if not programs:
