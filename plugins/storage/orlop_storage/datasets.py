@@ -229,7 +229,7 @@ def _missing(probe: Probe, pool: WantedPool, cluster: str) -> str:
     if pool.new:
         return f"{path} does not exist; make it first, a dataset with: zfs create -o mountpoint=none {path}"
     return (
-        f"{path}, the place of pool {pool.name}, is not there; if its zpool is not in use: zpool import {_zpool(path)}"
+        f"{path}, the place of pool {pool.name}, is not there; if its zpool was exported: zpool import {_zpool(path)}"
     )
 
 
