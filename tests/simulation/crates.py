@@ -38,7 +38,7 @@ class Crate(File, frozen=True, kw_only=True):
         said = {
             p.name: tuple(probe.read(p.props[FOLDER] + end) or "" for end in (".extent", ".warning")) for p in pools
         }
-        return cls(cluster=seen.cluster, folders=seen.folders, said=said)  # type: ignore[arg-type]
+        return cls(cluster=seen.cluster, folders=seen.folders, said=said)
 
     def extent(self, pool: str) -> int:
         return int(self.said[pool][0] or "4096")
