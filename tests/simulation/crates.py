@@ -46,6 +46,10 @@ class Crate(File, frozen=True, kw_only=True):
     def pool_warning(self, pool: str) -> str:
         return self.said[pool][1]
 
+    @classmethod
+    def snapshot_room(cls, size: int, options: Mapping[str, str]) -> int:
+        return size // 2 if options.get(WOOD) == "pine" else 0
+
     # -- devices ----------------------------------------------------------------------------------
 
     @classmethod

@@ -546,6 +546,20 @@ def test_a_volume_that_finds_a_pool_full_is_taken_back_on_all_nodes(cluster):
     assert not definitions.create_volume(cluster.core, "web", body).failed
 
 
+def test_a_snapshot_that_needs_more_room_than_there_is_is_refused_before_anything_is_done(cluster):
+    for name in NODES:
+        disk(cluster, name).total = 200 * MIB
+    spawn(cluster, size_kib=150 * 1024)
+    definitions.modify(cluster.core, "web", set_props(**{WOOD: "pine"}))
+    cluster.run(20.0)
+    with pytest.raises(Refused, match=r"has \d+ KiB left, 76800 KiB are needed") as refused:
+        snapshots.create(cluster.core, "web", wire.Snapshot(name="monday"))
+    assert refused.value.code == Fail.NOT_ENOUGH_FREE_SPACE
+    assert not cluster.core.picture.definition("web").snapshots
+    definitions.modify(cluster.core, "web", set_props(**{WOOD: "oak"}))
+    assert not snapshots.create(cluster.core, "web", wire.Snapshot(name="monday")).failed
+
+
 def test_a_snapshot_that_finds_a_pool_full_is_on_no_node_and_can_be_repeated(cluster):
     for node in cluster.nodes.values():
         node.host._reflink = False

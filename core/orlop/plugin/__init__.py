@@ -6,6 +6,7 @@ from orlop.plugin.contracts import (
     FileFacts,
     NodeLayer,
     Probe,
+    SnapshotRoom,
     StorageDriver,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
@@ -46,6 +47,7 @@ __all__ = [
     "ResizeFile",
     "Run",
     "SetAttributes",
+    "SnapshotRoom",
     "Step",
     "StorageDriver",
     "WriteFile",
