@@ -21,10 +21,11 @@ from orlop.plugin import (
 from orlop.testing import programs as simulated
 from orlop.testing.disk import BLOCK, HOLDER, Disk, SimulatedFile
 from orlop.testing.faults import Faults
+from orlop.testing.zfs import SimulatedZfs
 
 
 class SimulatedHost:
-    """`disk` is what there is, `faults` what shall go wrong, `ran` every argv so far.
+    """`disk` is what there is, `zfs` what lies in zpools, `faults` what shall go wrong, `ran` every argv so far.
 
     More programs can be put into `installed`: name -> function of the disk and the arguments.
     """
@@ -39,7 +40,8 @@ class SimulatedHost:
         """`clock` tells seconds since 1970."""
         self.disk = Disk(total)
         self.faults = Faults()
-        self.installed = dict(simulated.UTIL_LINUX)
+        self.zfs = SimulatedZfs(self.disk, clock)
+        self.installed = {**simulated.UTIL_LINUX, **self.zfs.programs()}
         self.ran: list[tuple[str, ...]] = []
         self._name, self._reflink, self._clock = name, reflink, clock
 
@@ -83,7 +85,9 @@ class SimulatedHost:
     def read(self, path: str) -> str | None:
         if path.startswith("/sys/block/"):
             loop = self.disk.loops.get("/dev/" + path.split("/")[3])
-            return f"{loop.size // 512}\n" if loop else None
+            return f"{loop.size // 512}\n" if loop else self.zfs.read(path)
+        if path.startswith("/sys/module/"):
+            return self.zfs.read(path)
         file = self.disk.find(path)
         return file.text if file else None
 
@@ -198,6 +202,7 @@ class SimulatedHost:
     def power_loss(self) -> None:
         """Devices and their users are gone; files are as the last finished step left them."""
         self.disk.power_loss()
+        self.zfs.boot()
 
     def _draft(self, path: str, marks: Mapping[str, str]) -> SimulatedFile:
         self.disk.drop(os.path.join(os.path.dirname(path), NEW_FILE + marks[UUID]))

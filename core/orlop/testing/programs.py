@@ -10,12 +10,12 @@ from orlop.testing.disk import HOLDER, Disk
 
 VERSION = "2.38.1"
 LOOKING = {"--list", "--json", "--version", "--no-act", "-n"}
-LOOKERS = {"lsblk", "getent", "xfs_repair", "fsck.ext4"}
+LOOKERS = {"lsblk", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
 Program = Callable[[Disk, tuple[str, ...]], str]
 
 
 def only_looks(argv: tuple[str, ...]) -> bool:
-    return argv[0] in LOOKERS or bool(LOOKING & set(argv))
+    return argv[0] in LOOKERS or argv[1:2] == ("list",) or bool(LOOKING & set(argv))
 
 
 def losetup(disk: Disk, arguments: tuple[str, ...]) -> str:
