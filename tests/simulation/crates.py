@@ -40,6 +40,11 @@ class Crate(File, frozen=True, kw_only=True):
         }
         return cls(cluster=seen.cluster, folders=seen.folders, said=said)
 
+    @classmethod
+    def granularity(cls, props: Mapping[str, str]) -> int:
+        """Pine is sawn in larger pieces."""
+        return 16384 if props.get(WOOD) == "pine" else 4096
+
     def extent(self, pool: str) -> int:
         return int(self.said[pool][0] or "4096")
 

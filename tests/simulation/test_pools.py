@@ -195,6 +195,15 @@ def test_replicas_are_equally_large_although_their_pools_hand_out_different_exte
         definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(override_props={NOTED: "4"}))
 
 
+def test_an_option_that_makes_a_pool_coarser_counts(cluster):
+    pools.modify(cluster.core, "bravo", "crates", wire.StoragePoolDefinitionModify(override_props={WOOD: "oak"}))
+    settings.modify(cluster.core, wire.ControllerPropsModify(override_props={WOOD: "pine"}))
+    spawn(cluster, size_kib=65, place_count=1, node_name_list=("bravo",))
+    assert sizes(cluster) == {"bravo": 68 * KIB}
+    spawn(cluster, name="next", size_kib=65)
+    assert set(sizes(cluster, "next").values()) == {80 * KIB}
+
+
 def test_an_extent_is_known_while_the_node_is_away_and_after_a_restart(cluster):
     extent(cluster, "bravo", 4 * MIB)
     cluster.nodes["bravo"].stop()
