@@ -6,12 +6,14 @@ KEY := $(shell { cat pyproject.toml; pwd; } | sha256sum | cut -c1-16)
 READY := .venv/ready-$(KEY)
 READY_DEV := .venv/ready-dev-$(KEY)
 
-.PHONY: help demo demo-stop test lint format bench clean
+.PHONY: help demo demo-stop test lab lab-shell lint format bench clean
 
 help:
 	@echo 'make demo        a cluster of three nodes on this machine does the main job (root); KEEP=1 leaves it running'
 	@echo 'make demo-stop   end the cluster that make demo KEEP=1 left, and remove all of it'
 	@echo 'make test        the tests; what needs root or a missing program is skipped and named'
+	@echo 'make lab         tests with real kernels in virtual nodes (root the first time); LAB_ARGS= goes to pytest'
+	@echo 'make lab-shell   three virtual nodes with LVM, ZFS and file pools, and a prompt to play with them'
 	@echo 'make lint        style and types'
 	@echo 'make format      bring the style in order'
 	@echo 'make bench       measure, and print what is wanted and what was found; real files need root'
@@ -31,6 +33,14 @@ demo-stop: $(READY)
 
 test: $(READY_DEV)
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+lab: $(READY_DEV)
+	@.venv/bin/python -m tests.lab.requirements
+	.venv/bin/python -m pytest -m lab tests/lab $(LAB_ARGS)
+
+lab-shell: $(READY_DEV)
+	@.venv/bin/python -m tests.lab.requirements
+	@.venv/bin/python -m tests.lab.shell
 
 lint: $(READY_DEV)
 	.venv/bin/ruff check

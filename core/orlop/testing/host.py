@@ -18,9 +18,11 @@ from orlop.plugin import (
     SetAttributes,
     WriteFile,
 )
+from orlop.testing import lvm_reports
 from orlop.testing import programs as simulated
 from orlop.testing.disk import BLOCK, HOLDER, Disk, SimulatedFile
 from orlop.testing.faults import Faults
+from orlop.testing.lvm import SimulatedLvm
 from orlop.testing.zfs import SimulatedZfs
 
 
@@ -41,7 +43,8 @@ class SimulatedHost:
         self.disk = Disk(total)
         self.faults = Faults()
         self.zfs = SimulatedZfs(self.disk, clock)
-        self.installed = {**simulated.UTIL_LINUX, **self.zfs.programs()}
+        self.lvm = SimulatedLvm(clock)
+        self.installed = {**simulated.UTIL_LINUX, **self.zfs.programs(), **lvm_reports.programs(self.lvm)}
         self.ran: list[tuple[str, ...]] = []
         self._name, self._reflink, self._clock = name, reflink, clock
 

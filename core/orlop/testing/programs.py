@@ -10,7 +10,7 @@ from orlop.testing.disk import HOLDER, Disk
 
 VERSION = "2.38.1"
 LOOKING = {"--list", "--json", "--version", "--no-act", "-n"}
-LOOKERS = {"lsblk", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
+LOOKERS = {"lsblk", "lvm", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
 Program = Callable[[Disk, tuple[str, ...]], str]
 
 
@@ -74,6 +74,17 @@ def check_file_system(disk: Disk, arguments: tuple[str, ...]) -> str:
     return "clean\n"
 
 
+def blkdiscard(disk: Disk, arguments: tuple[str, ...]) -> str:
+    match arguments:
+        case ("--zeroout", "--offset", start, "--length", length, device):
+            blocks = disk.content(device).blocks
+            for at in [at for at in blocks if int(start) <= at < int(start) + int(length)]:
+                del blocks[at]
+        case _:
+            raise CommandFailed(("blkdiscard", *arguments), 1, "not known to the simulated blkdiscard")
+    return ""
+
+
 def mkdir(disk: Disk, arguments: tuple[str, ...]) -> str:
     disk.make_folder(arguments[-1])
     return ""
@@ -112,5 +123,6 @@ UTIL_LINUX: Mapping[str, Program] = {
     "fsck.ext4": check_file_system,
     "xfs_repair": check_file_system,
     "mkdir": mkdir,
+    "blkdiscard": blkdiscard,
     "getent": getent,
 }

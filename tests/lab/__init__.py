@@ -1,0 +1,1 @@
+"""Virtual nodes with real kernels: see docs/lab.md."""

@@ -1,0 +1,52 @@
+"""What pools can lie on in a node, one row each: tests of contracts and of the product run over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tests.lab.node import Node
+
+POOL = "StorDriver/StorPoolName"
+
+
+class Backing(NamedTuple):
+    """`make` is shell in which {disk} is an empty disk; `remove` undoes it, whatever state it is in."""
+
+    name: str
+    kind: str
+    make: str
+    props: Mapping[str, str]
+    remove: str
+
+
+def _folder(name: str, kind: str, mkfs: str) -> Backing:
+    make = f"{mkfs} {{disk}}; mkdir -p /mnt/{name}; mount {{disk}} /mnt/{name}"
+    return Backing(name, kind, make, {POOL: f"/mnt/{name}/pool"}, f"umount /mnt/{name}")
+
+
+BACKINGS = (
+    _folder("file-ext4", "FILE", "mkfs.ext4 -q"),
+    _folder("file-xfs", "FILE", "mkfs.xfs -q -m reflink=1"),
+    _folder("file-btrfs", "FILE", "mkfs.btrfs -q"),
+    _folder("thin-ext4", "FILE_THIN", "mkfs.ext4 -q"),
+    _folder("thin-xfs", "FILE_THIN", "mkfs.xfs -q -m reflink=1"),
+    _folder("thin-btrfs", "FILE_THIN", "mkfs.btrfs -q"),
+)
+
+
+def make(node: Node, backing: Backing) -> None:
+    """On the node's first disk, of which nothing is left."""
+    node.shell(backing.make.format(disk=wiped(node)))
+
+
+def remove(node: Node, backing: Backing) -> None:
+    node.attempt("sh", "-c", backing.remove.format(disk=node.disks[0].path))
+    wiped(node)
+
+
+def wiped(node: Node) -> str:
+    """Path of the node's first disk, as if it was new."""
+    path = node.disks[0].path
+    node.shell(f"udevadm settle; wipefs --all --force {path} >/dev/null; blkdiscard --force {path}; udevadm settle")
+    return path

@@ -1,0 +1,46 @@
+"""Programs that the lab needs on the host, and the Debian or Ubuntu packages that bring them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAMS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "mmdebstrap": "mmdebstrap",
+    "cpio": "cpio",
+    "depmod": "kmod",
+    "objcopy": "binutils",
+    "mke2fs": "e2fsprogs",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+}
+FILES = {"/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring"}
+
+
+def missing() -> list[str]:
+    """Packages to install, by name."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    programs = [package for program, package in PROGRAMS.items() if not shutil.which(program, path=path)]
+    return sorted({*programs, *(package for file, package in FILES.items() if not Path(file).exists())})
+
+
+def provide() -> None:
+    """Install what is missing; who may not is told what to install."""
+    packages = missing()
+    if not packages:
+        return
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        sys.exit(f"The lab needs {', '.join(packages)} here. On Debian and Ubuntu, as root:\n  {' '.join(install)}")
+    print(f"lab: installing {' '.join(packages)}", flush=True)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-q"], env=quiet, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(install, env=quiet, stdout=subprocess.DEVNULL, check=True)
+
+
+if __name__ == "__main__":
+    provide()
