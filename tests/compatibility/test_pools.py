@@ -38,6 +38,9 @@ def unused(linstor: Linstor, node: str) -> list[str]:
 
 
 KINDS = {
+    StoragePoolDriver.LVM: ("vg0", "vg0", "Fat"),
+    StoragePoolDriver.LVMThin: ("vg0", "vg0/thinpool", "Thin"),
+    "LVM_THIN_POOL": ("vg0", "vg0", "Fat"),
     StoragePoolDriver.ZFS: ("tank", "tank", "Fat"),
     StoragePoolDriver.ZFSThin: ("tank", "tank", "Thin"),
 }
@@ -53,7 +56,8 @@ def test_a_pool_is_made_of_devices_used_and_taken_apart(controller: Controller, 
     assert unused(linstor, "bravo") == list(DISKS)
     made = pool(linstor, "alpha", "fast")
     assert made.provider_kind == kind
-    assert made.properties["StorDriver/StorPoolName"] == backing
+    place = made.properties["StorDriver/StorPoolName"]
+    assert place == backing
     assert made.supports_snapshots() is True
     assert made.data_v1["static_traits"]["Provisioning"] == provisioning
     assert 0 < made.free_space.free_capacity <= made.free_space.total_capacity <= 2 * 2 * GIB // KIB
