@@ -67,11 +67,11 @@ def test_a_pool_on_a_node_that_is_away_is_a_warning(api: FlaskClient, cluster: C
 
 
 def test_an_unknown_provider_is_refused_with_what_is_installed(api: FlaskClient) -> None:
-    answer = api.post(POOLS, json=body(provider="lvm_thin"))
+    answer = api.post(POOLS, json=body(provider="spdk"))
     assert answer.status_code == 500
     entry = entries(answer)[0]
     assert code(entry) == Fail.INVLD_PROVIDER
-    assert "installed: diskless, file, file_thin" in entry["message"]
+    assert "installed: diskless, file, file_thin, " in entry["message"]
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,75 @@ def test_devices_are_grouped_by_size_and_kind(api: FlaskClient, cluster: Cluster
     assert "not connected" in entries(refused)[0]["message"]
 
 
-@pytest.mark.parametrize("provider", ["lvm", "file"])
-def test_no_pool_is_made_from_whole_devices(api: FlaskClient, provider: str) -> None:
+@pytest.mark.parametrize("provider", ["diskless", "file", "spdk"])
+def test_pools_of_some_kinds_are_not_made_from_devices(api: FlaskClient, provider: str) -> None:
     what = {"provider_kind": provider, "device_paths": ["/dev/sdb"]}
     refused = api.post("/v1/physical-storage/alpha", json=what)
     assert refused.status_code == 500
     assert code(entries(refused)[0]) == Fail.INVLD_PROVIDER
+
+
+def test_a_pool_is_made_from_devices_and_taken_apart(api: FlaskClient, cluster: Cluster) -> None:
+    what = {
+        "provider_kind": "ZFS",
+        "device_paths": ["/dev/sdb"],
+        "pool_name": "tank",
+        "with_storage_pool": {"name": "p1"},
+    }
+    refused = api.post("/v1/physical-storage/alpha", json=what)
+    assert code(entries(refused)[0]) == Fail.INVLD_STOR_POOL_NAME
+    what["with_storage_pool"] = {"name": "pool", "props": {"Aux/rack": "1"}}
+    answer = api.post("/v1/physical-storage/alpha", json=what)
+    assert answer.status_code == 201
+    shown = api.get(f"{POOLS}/pool").get_json()
+    assert shown["provider_kind"] == "ZFS"
+    assert shown["props"]["Aux/rack"] == "1"
+    path = "/v1/orlop/physical-storage/alpha"
+    assert api.delete(f"{path}/pool").status_code == 200
+    assert api.get(f"{POOLS}/pool").status_code == 404
+    again = api.delete(f"{path}/pool")
+    assert (again.status_code, code(entries(again)[0])) == (200, Warn.NOT_FOUND)
+    assert api.delete(f"{path}?provider_kind=ZFS&pool_name=tank").status_code == 200
+    assert code(entries(api.delete(path))[0]) == Fail.INVLD_PROVIDER
+    cluster.satellites.away.add("alpha")
+    assert code(entries(api.post("/v1/physical-storage/alpha", json=what))[0]) == Fail.NOT_CONNECTED
+
+
+def test_a_pool_that_did_not_work_out_is_not_kept(api: FlaskClient, cluster: Cluster) -> None:
+    cluster.satellites.problems["pool"] = "the zpool is suspended"
+    what = {"provider_kind": "ZFS", "device_paths": ["/dev/sdb"], "with_storage_pool": {"name": "pool"}}
+    answer = api.post("/v1/physical-storage/alpha", json=what)
+    assert answer.status_code == 500
+    assert api.get(f"{POOLS}/pool").status_code == 404
+
+
+def test_a_lost_pool_is_forgotten(api: FlaskClient, cluster: Cluster) -> None:
+    deployed(cluster, "db1", "bravo")
+    path = "/v1/nodes/bravo/storage-pools"
+    refused = api.delete(f"{path}/pool/lost")
+    assert (refused.status_code, code(entries(refused)[0])) == (500, Fail.LOST_STOR_POOL)
+    cluster.disconnect("bravo")
+    answer = api.delete(f"{path}/POOL/lost")
+    assert answer.status_code == 200
+    assert "is forgotten" in entries(answer)[0]["message"]
+    assert api.get("/v1/view/resources").get_json() == []
+    assert api.get(f"{path}/pool").status_code == 404
+    again = api.delete(f"{path}/pool/lost")
+    assert (again.status_code, code(entries(again)[0])) == (200, Warn.NOT_FOUND)
+    refused = api.delete(f"{path}/DfltDisklessStorPool/lost")
+    assert code(entries(refused)[0]) == Fail.INVLD_STOR_POOL_NAME
+
+
+@pytest.mark.parametrize("path", ["/v1/controller/properties", "/v1/nodes/alpha", "/v1/resource-groups/DfltRscGrp"])
+def test_what_no_driver_could_obey_is_refused_at_once(api: FlaskClient, path: str) -> None:
+    method = api.post if path.endswith("properties") else api.put
+    refused = method(path, json={"override_props": {"StorDriver/ZfscreateOptions": "-o volsize=1"}})
+    assert refused.status_code == 500
+    assert code(entries(refused)[0]) == Fail.INVLD_PROP
+    assert method(path, json={"override_props": {"StorDriver/ZfscreateOptions": "-o compression=on"}}).status_code < 300
+
+
+def test_what_the_satellite_saw_of_a_pool_cannot_be_set(api: FlaskClient) -> None:
+    name = "StorDriver/internal/AllocationGranularity"
+    refused = api.post(POOLS, json=body(props=FOLDER | {name: "4"}))
+    assert code(entries(refused)[0]) == Fail.INVLD_PROP

@@ -6,6 +6,7 @@ import pytest
 from orlop.cli import sizes
 from orlop.cli.grammar import Menu, Verb
 from orlop.cli.program import orlop as program
+from orlop.cli.program import run
 
 
 def _commands(menu: click.Command, ctx: click.Context, path: tuple[str, ...] = ()):
@@ -152,3 +153,13 @@ def test_a_property_is_removed_by_leaving_out_the_value(orlop):
     assert orlop("controller sp Autoplacer/PreSelectScript").requests == [
         'POST /v1/controller/properties {"delete_props":["Autoplacer/PreSelectScript"]}'
     ]
+
+
+@pytest.mark.parametrize("value", ["--stripes 2", "-o compression=lz4"])
+def test_a_value_that_begins_like_an_option_needs_no_trick(value, capsys):
+    assert run(["--disable-config", "--curl", "storage-pool", "set-property", "alpha", "pool", "Aux/words", value]) == 0
+    assert value in capsys.readouterr().out
+
+
+def test_a_misspelt_option_is_no_value(capsys):
+    assert run(["--disable-config", "--curl", "storage-pool", "set-property", "alpha", "pool", "words", "--auxx"]) != 0

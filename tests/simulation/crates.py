@@ -38,13 +38,22 @@ class Crate(File, frozen=True, kw_only=True):
         said = {
             p.name: tuple(probe.read(p.props[FOLDER] + end) or "" for end in (".extent", ".warning")) for p in pools
         }
-        return cls(cluster=seen.cluster, folders=seen.folders, said=said)  # type: ignore[arg-type]
+        return cls(cluster=seen.cluster, folders=seen.folders, said=said)
+
+    @classmethod
+    def granularity(cls, props: Mapping[str, str]) -> int:
+        """Pine is sawn in larger pieces."""
+        return 16384 if props.get(WOOD) == "pine" else 4096
 
     def extent(self, pool: str) -> int:
         return int(self.said[pool][0] or "4096")
 
     def pool_warning(self, pool: str) -> str:
         return self.said[pool][1]
+
+    @classmethod
+    def snapshot_room(cls, size: int, options: Mapping[str, str]) -> int:
+        return size // 2 if options.get(WOOD) == "pine" else 0
 
     # -- devices ----------------------------------------------------------------------------------
 

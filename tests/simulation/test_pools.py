@@ -195,6 +195,15 @@ def test_replicas_are_equally_large_although_their_pools_hand_out_different_exte
         definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(override_props={NOTED: "4"}))
 
 
+def test_an_option_that_makes_a_pool_coarser_counts(cluster):
+    pools.modify(cluster.core, "bravo", "crates", wire.StoragePoolDefinitionModify(override_props={WOOD: "oak"}))
+    settings.modify(cluster.core, wire.ControllerPropsModify(override_props={WOOD: "pine"}))
+    spawn(cluster, size_kib=65, place_count=1, node_name_list=("bravo",))
+    assert sizes(cluster) == {"bravo": 68 * KIB}
+    spawn(cluster, name="next", size_kib=65)
+    assert set(sizes(cluster, "next").values()) == {80 * KIB}
+
+
 def test_an_extent_is_known_while_the_node_is_away_and_after_a_restart(cluster):
     extent(cluster, "bravo", 4 * MIB)
     cluster.nodes["bravo"].stop()
@@ -544,6 +553,20 @@ def test_a_volume_that_finds_a_pool_full_is_taken_back_on_all_nodes(cluster):
     assert all(files(cluster, node) == ["web_00000"] for node in NODES)
     free(cluster, "charlie")
     assert not definitions.create_volume(cluster.core, "web", body).failed
+
+
+def test_a_snapshot_that_needs_more_room_than_there_is_is_refused_before_anything_is_done(cluster):
+    for name in NODES:
+        disk(cluster, name).total = 200 * MIB
+    spawn(cluster, size_kib=150 * 1024)
+    definitions.modify(cluster.core, "web", set_props(**{WOOD: "pine"}))
+    cluster.run(20.0)
+    with pytest.raises(Refused, match=r"has \d+ KiB left, 76800 KiB are needed") as refused:
+        snapshots.create(cluster.core, "web", wire.Snapshot(name="monday"))
+    assert refused.value.code == Fail.NOT_ENOUGH_FREE_SPACE
+    assert not cluster.core.picture.definition("web").snapshots
+    definitions.modify(cluster.core, "web", set_props(**{WOOD: "oak"}))
+    assert not snapshots.create(cluster.core, "web", wire.Snapshot(name="monday")).failed
 
 
 def test_a_snapshot_that_finds_a_pool_full_is_on_no_node_and_can_be_repeated(cluster):

@@ -53,6 +53,18 @@ class Words(Kind):
 WORDS = Words()
 
 
+def _literal(args: list[str]) -> list[str]:
+    """What is one word with a space in it is no option, even if it begins like one: `set-property ... "-o a=b"`."""
+    for index, word in enumerate(args):
+        if word == "--":
+            return args
+        first, space, _ = word.partition(" ")
+        is_value = index > 0 and args[index - 1].startswith("-")
+        if word.startswith("-") and space and "=" not in first and not is_value:
+            return [*args[:index], "--", *args[index:]]
+    return args
+
+
 class Verb(click.Command):
     """A command: one paragraph of help, its options, an example.
 
@@ -69,7 +81,7 @@ class Verb(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         if not ctx.resilient_parsing:
-            args = expand(args, options, self._least(args) if self._least else self._required(), ctx)
+            args = expand(_literal(args), options, self._least(args) if self._least else self._required(), ctx)
         return super().parse_args(ctx, args)
 
     def _required(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from orlop.codes import Fail
+from orlop.controller import options
 from orlop.controller.picture import Picture
 from orlop.drivers import LAYER, STORAGE, Drivers
 from orlop.errors import Refused
@@ -73,13 +74,16 @@ def aligned(of: tuple[Level, ...], granularity: int) -> tuple[Level, ...]:
     return (*of[:-1], Level(layer=lowest.layer, size=-(-lowest.size // granularity) * granularity))
 
 
-def granularity(picture: Picture, drivers: Drivers, pools: Iterable[tuple[str, str]]) -> int:
-    """The coarsest of some pools (node, pool), so that replicas on different backends are equally large."""
+def granularity(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, number: int, pools: Iterable[tuple[str, str]]
+) -> int:
+    """The coarsest of some pools (node, pool), so that replicas of a volume on different backends are equally large."""
     found = [SMALLEST]
     for node, name in pools:
         pool = picture.pool(node, name)
         if pool is not None:
-            found += [drivers.load(STORAGE, pool.provider).granularity(pool.props), noted(pool.props)]
+            heeded = options.of_volume(drivers, picture, definition, node, name, number)
+            found += [drivers.load(STORAGE, pool.provider).granularity({**pool.props, **heeded}), noted(pool.props)]
     return max(found)
 
 

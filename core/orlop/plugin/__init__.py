@@ -7,6 +7,7 @@ from orlop.plugin.contracts import (
     KeepsRemnants,
     NodeLayer,
     Probe,
+    SnapshotRoom,
     StorageDriver,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
@@ -48,6 +49,7 @@ __all__ = [
     "ResizeFile",
     "Run",
     "SetAttributes",
+    "SnapshotRoom",
     "Step",
     "StorageDriver",
     "WriteFile",

@@ -212,6 +212,16 @@ class KeepsRemnants(Protocol):
 
 
 @runtime_checkable
+class SnapshotRoom(StorageDriver, Protocol):
+    """A kind of pool in which a snapshot needs room of its own as soon as it is taken."""
+
+    @classmethod
+    def snapshot_room(cls, size: int, options: Mapping[str, str]) -> int:
+        """Bytes that have to be free for a snapshot of a volume of `size` bytes."""
+        ...
+
+
+@runtime_checkable
 class NodeLayer(Protocol):
     """One level of a volume's device stack. `kind` is the layer's name in the API."""
 

@@ -3,17 +3,15 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from orlop.codes import Fail
 from orlop.errors import Cancelled, DidNotConverge, InUse, OrlopError
 from orlop.model import ReportedResource, WantedResource
 from orlop.plugin import LongCopy, Step
 from orlop.satellite import report
 from orlop.satellite.observe import Observation
-from orlop.satellite.plan import Key, Part, key_of, plan
+from orlop.satellite.plan import Key, Part, key_of, plan, sentence
 
 log = logging.getLogger(__name__)
 
-FULL = ("no space left", "insufficient free space", "insufficient suitable", "out of space", "reached threshold")
 ROUNDS = 6  # rolling back takes three (close, copy, look); the rest is for stacks
 
 
@@ -64,21 +62,14 @@ class Course:
         return report.devices(self.wanted, seen) - (self._before or frozenset())
 
     def _sentence(self, part: Part, error: OrlopError) -> str:
-        if is_full(error):
-            pools = {key_of(v): v.pool for v in self.wanted.volumes}
-            pools |= {key_of(s): s.pool for s in self.wanted.snapshots}
-            return f"no space left in storage pool {pools.get(part.key, '')}: {error}"
         if isinstance(error, InUse) and any(isinstance(step, LongCopy) for step in part.steps):
             return f"{error}; a copy of a volume in use would not be consistent"
-        return str(error)
+        items = {key_of(item): item for item in self.wanted.volumes}
+        snapshots = {key_of(item): item for item in self.wanted.snapshots}
+        return sentence(items.get(part.key) or snapshots[part.key], error)
 
     def _open(self) -> tuple[Part, ...]:
         return tuple(part for part in self._parts if part.steps and part.key not in self._failed)
-
-
-def is_full(error: OrlopError) -> bool:
-    """Whether a pool ran full. Programs say it in words only."""
-    return error.code is Fail.NOT_ENOUGH_FREE_SPACE or any(words in str(error).lower() for words in FULL)
 
 
 def converge(

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from orlop.codes import Fail
 from orlop.errors import BadName, CannotRead, OrlopError
 from orlop.model import FileSystem, Presence, WantedResource, WantedSnapshot, WantedVolume, names
 from orlop.model.cluster import Value
@@ -15,6 +16,9 @@ from orlop.satellite import file_systems
 from orlop.satellite.observe import Observation
 
 log = logging.getLogger(__name__)
+
+# Programs tell it in words only.
+FULL = ("no space left", "insufficient free space", "insufficient suitable", "out of space", "reached threshold")
 
 Key = tuple[int, str, str]  # volume number, snapshot's name or "", uuid: a tombstone and its successor share the name
 
@@ -59,10 +63,16 @@ def _part(item: WantedVolume | WantedSnapshot, seen: Observation) -> Part:
         steps = _volume(item, seen) if isinstance(item, WantedVolume) else _snapshot(item, seen)
         return Part(key=key, steps=tuple(steps))
     except OrlopError as error:
-        return Part(key=key, problem=str(error))
+        return Part(key=key, problem=sentence(item, error))
     except Exception as error:  # noqa: BLE001 - somebody else's plugin must not stop the other volumes
         log.exception("planning for %s failed", item.name)
         return Part(key=key, problem=f"a plugin failed while it planned for {item.name}: {error!r}")
+
+
+def sentence(item: WantedVolume | WantedSnapshot, error: OrlopError) -> str:
+    """What stood in the way; where it was lack of space, with the pool, and in words that say so."""
+    is_full = error.code is Fail.NOT_ENOUGH_FREE_SPACE or any(words in str(error).lower() for words in FULL)
+    return f"no space left in storage pool {item.pool}: {error}" if is_full else str(error)
 
 
 def _check_names(item: WantedVolume | WantedSnapshot) -> None:

@@ -138,14 +138,15 @@ class Lvm(LogicalVolumes, GroupBacking, frozen=True, kw_only=True):
 
     # -- a snapshot -------------------------------------------------------------------------------
 
+    @classmethod
+    def snapshot_room(cls, size: int, options: Mapping[str, str]) -> int:
+        chunk = LARGEST_CHUNK if _added(options).value("--chunksize") else CHUNK
+        return size + size // CHUNK * 16 + 4 * chunk  # 16 bytes to find each chunk again
+
     def _snapshot(self, snapshot: WantedSnapshot, origin: LogicalVolume) -> list[Step]:
         """More than the largest store of any use is cut down to it by LVM itself."""
-        added = lvm_options.added(
-            snapshot.options.get(lvm_options.SNAPSHOT, ""), lvm_options.THICK_SNAPSHOT, lvm_options.SNAPSHOT
-        )
-        chunk = LARGEST_CHUNK if added.value("--chunksize") else CHUNK
-        store = origin.size + origin.size // CHUNK * 16 + 4 * chunk  # 16 bytes to find each chunk again
-        extents = self._group(snapshot.pool).extents(store)
+        added = _added(snapshot.options)
+        extents = self._group(snapshot.pool).extents(self.snapshot_room(origin.size, snapshot.options))
         self._require_room(snapshot.pool, extents, f"snapshot {snapshot.name}")
         return [
             self._run(
@@ -181,3 +182,7 @@ def _zeros(device: str, start: int, end: int) -> list[Step]:
         run("blkdiscard", "--zeroout", "--offset", str(at), "--length", str(min(ZEROED_AT_ONCE, end - at)), device)
         for at in range(start, end, ZEROED_AT_ONCE)
     ]
+
+
+def _added(options: Mapping[str, str]) -> lvm_options.Added:
+    return lvm_options.added(options.get(lvm_options.SNAPSHOT, ""), lvm_options.THICK_SNAPSHOT, lvm_options.SNAPSHOT)

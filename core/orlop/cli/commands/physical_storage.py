@@ -63,6 +63,7 @@ def list_devices(session: Session, view: View) -> None:
 @click.argument("devices", nargs=-1, required=True)
 @click.option("--pool-name", required=True, help="Name of the volume group, thin pool or zpool.")
 @click.option("--storage-pool", help="Make it a storage pool of this name, too.")
+@click.option("--raid-level", help="How a zpool is laid out: JBOD (the default), MIRROR, RAIDZ or RAIDZ2.")
 @click.option("--vdo-enable", is_flag=True, help="Put VDO below it.")
 @click.option("--vdo-logical-size", type=SIZE, help="Size that VDO shows.")
 @click.option("--vdo-slab-size", type=SIZE, help="Size of VDO's slabs.")

@@ -127,7 +127,7 @@ def complete(
         layers = tuple(level.layer for level in volume.levels)
         unit = coarsest[volume.number]
         if stacks.existing_levels(before, volume.number, layers) is not None:
-            unit = stacks.granularity(picture, core.drivers, [(resource.node, volume.pool)])
+            unit = stacks.granularity(core.drivers, picture, definition, volume.number, [(resource.node, volume.pool)])
         return replace(volume, levels=stacks.aligned(volume.levels, unit))
 
     resources = tuple(replace(r, volumes=tuple(sized(r, v) for v in r.volumes)) for r in definition.resources)
@@ -150,7 +150,9 @@ def _coarsest(core: Core, picture: Picture, definition: ResourceDefinition, fres
             if v.number == of.number and v.uuid in fresh
         ]
         if pools:
-            found[of.number] = max(stacks.granularity(picture, core.drivers, pools), stacks.noted(of.props))
+            found[of.number] = max(
+                stacks.granularity(core.drivers, picture, definition, of.number, pools), stacks.noted(of.props)
+            )
     return found
 
 
@@ -233,7 +235,7 @@ def grown(
     of = next(v for v in definition.volume_definitions if v.number == number)
     growing = [r for r in definition.resources if not r.deleting and not r.diskless]
     pools = [(r.node, v.pool) for r in growing for v in r.volumes if v.number == number]
-    unit = max(stacks.granularity(picture, core.drivers, pools), stacks.noted(of.props))
+    unit = max(stacks.granularity(core.drivers, picture, definition, number, pools), stacks.noted(of.props))
     need: dict[tuple[str, str], int] = {}
 
     def larger(resource: Resource, volume: Volume) -> Volume:

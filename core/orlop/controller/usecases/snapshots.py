@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import wire
+from orlop.controller import options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
@@ -27,6 +27,7 @@ from orlop.model import (
     key,
     names,
 )
+from orlop.plugin import SnapshotRoom
 
 replace = msgspec.structs.replace
 ENDED = frozenset({SUCCESSFUL, FAILED, DISCONNECTED})
@@ -80,9 +81,14 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
             code=Fail.EXISTS_SNAPSHOT_DFN,
         )
     parts = []
+    need: dict[tuple[str, str], int] = {}
     for resource in _participants(core, answers, definition, body.nodes):
         volumes = tuple(_snapshot_volume(core, draft, resource, v) for v in resource.volumes if "DELETE" not in v.flags)
+        for volume in volumes:
+            at = key(resource.node), key(volume.pool)
+            need[at] = need.get(at, 0) + _room(core, draft, definition, resource.node, volume)
         parts.append(NodeSnapshot(node=resource.node, uuid=core.new_uuid(), volumes=volumes))
+    room.refuse_full(core, draft, {at: size for at, size in need.items() if size})
     return Snapshot(
         name=name,
         uuid=core.new_uuid(),
@@ -157,6 +163,15 @@ def _snapshot_volume(core: Core, draft: Draft, resource: Resource, volume: Volum
         pool=volume.pool,
         size=volume.levels[-1].size,
     )
+
+
+def _room(core: Core, draft: Draft, definition: ResourceDefinition, node: str, volume: SnapshotVolume) -> int:
+    """Bytes that its pool has to have free; most kinds take none before something is written."""
+    driver = core.drivers.load(STORAGE, lookup.pool(draft, node, volume.pool).provider)
+    if not isinstance(driver, SnapshotRoom):
+        return 0
+    heeded = options.of_volume(core.drivers, draft, definition, node, volume.pool, volume.number)
+    return driver.snapshot_room(volume.size, heeded)
 
 
 def _find(core: Core, definition: ResourceDefinition, snapshot: Snapshot) -> Snapshot | None:

@@ -123,7 +123,10 @@ def choose(
     while True:
         size = size_of(core, definition, unit)
         chosen = place(cluster, count, size, rule, definition.layers, definition, core.hooks.vetoes, core.hooks.weight)
-        found = stacks.granularity(picture, core.drivers, [(c.node.name, c.pool.name) for c in chosen])
+        pools = [(c.node.name, c.pool.name) for c in chosen]
+        numbers = [v.number for v in definition.volume_definitions]
+        units = [stacks.granularity(core.drivers, picture, definition, number, pools) for number in numbers]
+        found = max(units, default=unit)
         if found <= unit:
             return chosen
         unit = found
