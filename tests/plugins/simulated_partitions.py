@@ -50,7 +50,9 @@ class PartitionedDisk:
         assert option == "--json", arguments
         self._need(path, ("sfdisk", *arguments))
         if not self.label:
-            raise CommandFailed(("sfdisk", *arguments), 1, f"sfdisk: {path}: does not contain a recognized partition table")
+            raise CommandFailed(
+                ("sfdisk", *arguments), 1, f"sfdisk: {path}: does not contain a recognized partition table"
+            )
         rows = [self._row(number, entry) for number, entry in sorted(self.entries.items())]
         table = {"label": self.label, "device": path, "unit": "sectors", "firstlba": FIRST}
         table |= {"lastlba": self.sectors - FIRST, "sectorsize": SECTOR} | ({"partitions": rows} if rows else {})
