@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,8 +38,9 @@ class PartitionedDisk:
         self.entries: dict[int, Entry] = {}
         self.contents: dict[int, SimulatedFile] = {}  # by first sector: a new partition finds what was there
         self.opened = host.disk.opened
-        self._lsblk: Callable[[Disk, tuple[str, ...]], str] = host.installed["lsblk"]
-        host.installed |= {"sfdisk": self.sfdisk, "sgdisk": self.sgdisk, "partx": self.partx, "lsblk": self.lsblk}
+        self._lsblk, self._wipefs = host.installed["lsblk"], host.installed["wipefs"]
+        host.installed |= {"sfdisk": self.sfdisk, "sgdisk": self.sgdisk, "partx": self.partx}
+        host.installed |= {"lsblk": self.lsblk, "wipefs": self.wipefs}
 
     def node(self, number: int) -> str:
         return f"{self.path}{number}"
@@ -126,6 +126,13 @@ class PartitionedDisk:
                 content = disk.opened[node]
                 rows.append({"path": node, "start": places[id(content)], "size": content.size, "type": "part"})
         return json.dumps({"blockdevices": rows})
+
+    def wipefs(self, disk: Disk, arguments: tuple[str, ...]) -> str:
+        """The one that every simulated node has only lists."""
+        if "--all" not in arguments:
+            return self._wipefs(disk, arguments)
+        disk.content(arguments[-1]).signatures.clear()
+        return ""
 
     def _need(self, path: str, argv: tuple[str, ...]) -> None:
         if path != self.path:
