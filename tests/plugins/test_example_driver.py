@@ -1,11 +1,8 @@
-"""A driver written from the author's guide alone: partitions, in simulation and on a disk of this machine."""
+"""A driver written from the author's guide alone: partitions, with programs that its author simulated."""
 
-import hashlib
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from orlop.drivers import LAYER, STORAGE, Drivers
-from orlop.errors import BadProperty, InUse, NodeError, PoolUnavailable, Refused
-from orlop.host import Host, LocalHost
+from orlop.errors import BadProperty, InUse, NodeError, PoolUnavailable, WouldDestroy
+from orlop.host import Host
 from orlop.model import MIB, Presence, WantedLevel, WantedPool, WantedVolume
 from orlop.plugin import StorageDriver
 from orlop.testing import Crash, SimulatedHost, Workbench, check_layer, check_storage
@@ -92,7 +89,7 @@ def test_a_foreign_partition_is_listed_and_left_alone(disk: PartitionedDisk, ben
     assert bench.look().presence(volume) is Presence.FOREIGN
     assert bench.look().device(volume) is None
     bench.down(replace(volume, wanted=False))
-    with pytest.raises(Refused, match="data_00000"):
+    with pytest.raises(WouldDestroy, match="data_00000"):
         bench.look().bring_up(volume)
     assert disk.entries == before
 
@@ -142,6 +139,16 @@ def test_the_mark_of_an_empty_pool_of_this_cluster_can_be_replaced(
     assert len(disk.entries) == 1
 
 
+def test_the_mark_of_an_empty_pool_that_is_still_there_is_not_replaced(
+    host: SimulatedHost, disk: PartitionedDisk, bench: Workbench
+) -> None:
+    pools = (replace(bench.pool, new=False), pool_on(disk.path, OTHER_POOL, name="second"))
+    seen = DRIVER.observe(host, pools, CLUSTER)
+    assert seen.mark_pool(pools[1]) == []
+    assert seen.pool_problem("pool") == ""
+    assert POOL in seen.pool_problem("second")
+
+
 def test_the_mark_of_another_cluster_stays_even_on_an_empty_disk(
     host: SimulatedHost, disk: PartitionedDisk, bench: Workbench
 ) -> None:
@@ -167,9 +174,8 @@ def test_a_volume_grows_as_far_as_what_is_behind_it_is_free(disk: PartitionedDis
     volume = bench.volume("data", 4 * MIB)
     bench.up(volume)
     disk.entries[9] = Entry(2048 * 10, 2048 * 12 - 1, name="EFI")
-    with pytest.raises(NodeError, match="cannot grow") as raised:
+    with pytest.raises(NodeError, match=f"only {4 * MIB} are free"):
         bench.up(with_size(volume, 9 * MIB))
-    assert f"Only {4 * MIB} bytes" in raised.value.cause
     bench.up(with_size(volume, 8 * MIB))
     assert bench.look().size(volume) == 8 * MIB
     assert disk.entries[2].name == "data_00000"
@@ -179,7 +185,7 @@ def test_the_free_space_told_is_what_one_volume_can_have(disk: PartitionedDisk, 
     free = bench.look().capacity("pool").free
     bench.up(bench.volume("data", free))
     assert bench.look().capacity("pool").free == 0
-    with pytest.raises(NodeError, match="no free piece"):
+    with pytest.raises(NodeError, match="in one piece"):
         bench.up(bench.volume("more"))
 
 
@@ -259,140 +265,6 @@ def test_a_cut_at_every_step_is_made_good(moment: Moment, reboot: bool) -> None:
     pytest.fail("the steps never end")
 
 
-# --- on this machine ---
-
-
-def command(*argv: str) -> str:
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
-
-
-@pytest.fixture
-def sector() -> int:
-    return 512
-
-
-@pytest.fixture
-def real_disk(tmp_path: Path, sector: int) -> Iterator[str]:
-    if shutil.which("sgdisk") is None:
-        pytest.skip("needs sgdisk")
-    image = tmp_path / "disk"
-    with image.open("wb") as file:
-        file.truncate(128 * MIB)
-    device = command("losetup", "--find", "--show", "--sector-size", str(sector), str(image))
-    try:
-        command("sgdisk", "--clear", device)
-        yield device
-    finally:
-        close_all(device)
-        command("losetup", "--detach", device)
-
-
-def close_all(disk: str) -> None:
-    subprocess.run(("partx", "--delete", disk), check=False, capture_output=True)  # fails where nothing is open
-
-
-def reattached(disk: str) -> Callable[[], None]:
-    """What a reboot does: nothing is shown any more but the disk."""
-    image = command("losetup", "--noheadings", "--output", "BACK-FILE", disk)
-    sector = command("blockdev", "--getss", disk)
-
-    def reboot() -> None:
-        close_all(disk)
-        command("losetup", "--detach", disk)
-        command("losetup", "--sector-size", sector, disk, image)
-
-    return reboot
-
-
-@pytest.mark.root
-def test_the_driver_keeps_the_law_on_this_machine(real_disk: str) -> None:
-    check_storage(DRIVER, LocalHost(), pool_on(real_disk))
-    assert command("lsblk", "--noheadings", "--list", "--output", "TYPE", real_disk) == "loop"
-
-
-@pytest.mark.root
-def test_a_stack_on_it_keeps_the_contract_on_this_machine(real_disk: str) -> None:
-    check_layer(("STORAGE",), DRIVERS, LocalHost(), pool_on(real_disk), reboot=reattached(real_disk))
-
-
-def write(device: str, size: int) -> str:
-    data = os.urandom(size)
-    with open(device, "r+b") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return hashlib.sha256(data).hexdigest()
-
-
-def read(device: str, size: int) -> str:
-    with open(device, "rb") as file:
-        return hashlib.sha256(file.read(size)).hexdigest()
-
-
-@pytest.mark.root
-@pytest.mark.parametrize("sector", [512, 4096])
-def test_data_outlives_closing_opening_growing_and_its_neighbours(real_disk: str) -> None:
-    command("sgdisk", "--new=7:60M:+8M", "--change-name=7:foreign_00000", real_disk)
-    command("partx", "--update", "--nr", "7", real_disk)
-    foreign = f"{real_disk}p7"
-    kept = write(foreign, 8 * MIB)
-    bench = marked(LocalHost(), pool_on(real_disk))
-    volume, neighbour = bench.volume("data", 8 * MIB), bench.volume("neighbour", 4 * MIB)
-    bench.up(volume)
-    device = bench.look().device(volume)
-    assert device is not None
-    written = write(device, 8 * MIB)
-    known = replace(volume, new=False)
-
-    bench.down(replace(known, active=False))
-    assert not os.path.exists(device)
-    bench.up(known)
-    assert read(device, 8 * MIB) == written
-
-    with open(device, "rb"):  # in use while it grows
-        bench.up(with_size(known, 24 * MIB))
-        assert bench.look().size(known) == 24 * MIB == int(command("blockdev", "--getsize64", device))
-    assert read(device, 8 * MIB) == written
-    whole = write(device, 24 * MIB)
-    bench.up(neighbour)
-    write(bench.look().device(neighbour) or "", 4 * MIB)
-    reattached(real_disk)()
-    assert bench.look().presence(known) is Presence.HIDDEN
-    bench.up(with_size(known, 24 * MIB))
-    assert read(device, 24 * MIB) == whole
-
-    for each in (volume, neighbour):
-        bench.down(replace(each, wanted=False, new=False))
-    assert [found.name for found in bench.look().objects("pool")] == ["foreign_00000"]
-    command("partx", "--update", "--nr", "7", real_disk)
-    assert read(foreign, 8 * MIB) == kept
-
-
-@pytest.mark.root
-def test_a_volume_that_is_open_elsewhere_is_not_removed(real_disk: str) -> None:
-    bench = marked(LocalHost(), pool_on(real_disk))
-    volume = bench.volume("data")
-    bench.up(volume)
-    with open(bench.look().device(volume) or "", "rb"), pytest.raises(InUse):
-        bench.down(replace(volume, wanted=False))
-    assert bench.look().presence(volume) is Presence.READY
-
-
-@pytest.mark.root
-def test_a_real_file_system_of_a_removed_volume_is_wiped(real_disk: str) -> None:
-    bench = marked(LocalHost(), pool_on(real_disk))
-    old, new = bench.volume("old", 16 * MIB), bench.volume("new", 16 * MIB)
-    bench.up(old)
-    device = bench.look().device(old) or ""
-    command("mkfs.ext4", "-q", device)
-    bench.down(replace(old, wanted=False))
-    bench.up(new)
-    assert bench.look().device(new) == device
-    assert command("wipefs", device) == ""
-
-
-# --- as a distribution ---
-
 USE = """
 from orlop.drivers import STORAGE, Drivers
 drivers = Drivers.installed()
@@ -403,9 +275,10 @@ print(drivers.load(STORAGE, "PARTITION").__module__)
 
 def test_the_distribution_is_installed_and_found(tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index")
-    command(*pip, "--no-deps", "--no-build-isolation", "--target", str(tmp_path), str(DISTRIBUTION))
-    own = [path for path in sys.path if path and not path.endswith("example_driver")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *own])}
+    own = ("--no-deps", "--no-build-isolation", "--target", str(tmp_path), str(DISTRIBUTION))
+    subprocess.run((*pip, *own), check=True, capture_output=True)
+    others = [path for path in sys.path if path and not path.endswith("example_driver")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *others])}
     argv = [sys.executable, "-c", USE]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from orlop.errors import BadProperty, CannotRead, CommandFailed, NodeError, PoolUnavailable, Refused
+from orlop.errors import BadProperty, CannotRead, CommandFailed, NodeError, PoolUnavailable, Refused, WouldDestroy
 from orlop.model import BackingObject, Capacity, Presence, WantedPool, WantedSnapshot, WantedVolume
 from orlop.plugin import API_VERSION, Probe, RequireUnused, Step, run
 from orlop_partitions.table import ALIGNMENT, MARK_TYPE, Partition, Table, aligned, read_table, volume_type
@@ -108,15 +108,16 @@ class Partitions:
         return mark is not None and (mark.uuid, mark.name) == (self.pools[pool].uuid.lower(), self.cluster)
 
     def mark_pool(self, pool: WantedPool) -> list[Step]:
-        """The mark of an empty pool of this cluster may be replaced; nothing removes a mark with its pool."""
+        """Nothing removes a mark with its pool, so that of an earlier, empty pool of this cluster may be replaced."""
         if not pool.new or pool.name in self.unreadable or self.pool_marked(pool.name):
             return []
         table, disk = self.tables[pool.name], pool.props[PLACE]
         if any(partition.is_volume for partition in table.partitions):
             return []
         if table.mark is not None:
-            ours = table.mark.name == self.cluster
-            return [run("sgdisk", f"--partition-guid={table.mark.number}:{pool.uuid}", disk)] if ours else []
+            living = {other.uuid.lower() for other in self.pools.values()}
+            left_over = table.mark.name == self.cluster and table.mark.uuid not in living
+            return [run("sgdisk", f"--partition-guid={table.mark.number}:{pool.uuid}", disk)] if left_over else []
         start = table.place(ALIGNMENT)
         if start is None:
             raise NodeError(f"{disk} has no room for the mark of a pool", correction="Free 1 MiB of the disk.")
@@ -203,17 +204,19 @@ class Partitions:
     def _create(self, volume: WantedVolume) -> Step:
         presence, disk = self.presence(volume), self._disk(volume)
         if presence is Presence.FOREIGN:
-            raise Refused(f"{disk} has a partition {volume.name} that is not this volume")
+            raise WouldDestroy(
+                f"{disk} has a partition named {volume.name}, or with its GUID, that is not volume {volume.uuid}",
+                correction="Rename or remove that partition.",
+            )
         if not volume.new:
-            raise NodeError(f"{disk} has no partition {volume.name} although the volume was made there")
+            raise NodeError(f"partition {volume.name} of {disk} is missing and is not made again by itself")
         if volume.source:
             raise Refused(f"{volume.name} cannot be filled from a snapshot: {self.kind} takes none")
         table, size = self.tables[volume.pool], aligned(volume.size)
         start = table.place(size)
         if start is None:
             raise NodeError(
-                f"{disk} has no free piece of {size} bytes for {volume.name}",
-                cause=f"The largest piece has {table.largest_gap} bytes.",
+                f"{volume.name} needs {size} bytes in one piece; the largest free one of {disk} has {table.largest_gap}"
             )
         kind = volume_type(self.cluster)
         return _make(disk, table, table.free_number or 0, start, size, kind, volume.uuid, volume.name, {UNWIPED})
@@ -223,9 +226,8 @@ class Partitions:
         free = table.behind(ours)
         if size > ours.size + free:
             raise NodeError(
-                f"{volume.name} cannot grow to {size} bytes",
-                cause=f"Only {free} bytes behind its partition {ours.number} of {disk} are free.",
-                correction="Place the volume anew in a pool with room, or free what follows it.",
+                f"{volume.name} cannot grow to {size} bytes: of what follows its {ours.size} bytes only {free} are free",
+                correction="Place it anew in a pool with room, or free what follows it.",
             )
         return _make(disk, table, ours.number, ours.start, size, ours.type, ours.uuid, ours.name, ours.bits, again=True)
 
