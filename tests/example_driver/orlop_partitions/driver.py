@@ -226,7 +226,7 @@ class Partitions:
         free = table.behind(ours)
         if size > ours.size + free:
             raise NodeError(
-                f"{volume.name} cannot grow to {size} bytes: of what follows its {ours.size} bytes only {free} are free",
+                f"{volume.name} cannot grow to {size} bytes: of what follows its {ours.size} only {free} are free",
                 correction="Place it anew in a pool with room, or free what follows it.",
             )
         return _make(disk, table, ours.number, ours.start, size, ours.type, ours.uuid, ours.name, ours.bits, again=True)
