@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,16 @@ FIRST = 34
 LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 
 Row = dict[str, Any]
+Program = Callable[[Disk, tuple[str, ...]], str]
+
+
+def with_version(program: Program) -> Program:
+    """A node is asked for the version of everything that a driver needs."""
+
+    def answer(disk: Disk, arguments: tuple[str, ...]) -> str:
+        return f"{program.__name__} 1.0\n" if arguments == ("--version",) else program(disk, arguments)
+
+    return answer
 
 
 @dataclass
@@ -39,8 +50,9 @@ class PartitionedDisk:
         self.contents: dict[int, SimulatedFile] = {}  # by first sector: a new partition finds what was there
         self.opened = host.disk.opened
         self._lsblk, self._wipefs = host.installed["lsblk"], host.installed["wipefs"]
-        host.installed |= {"sfdisk": self.sfdisk, "sgdisk": self.sgdisk, "partx": self.partx}
         host.installed |= {"lsblk": self.lsblk, "wipefs": self.wipefs}
+        for program in (self.sfdisk, self.sgdisk, self.partx):
+            host.installed[program.__name__] = with_version(program)
 
     def node(self, number: int) -> str:
         return f"{self.path}{number}"

@@ -20,7 +20,8 @@ from orlop_partitions.table import volume_type
 from tests.plugins.simulated_partitions import Entry, PartitionedDisk
 
 DRIVER: type[StorageDriver] = Partitions
-DISTRIBUTION = Path(__file__).parent.parent / "example_driver"
+REPOSITORY = Path(__file__).parent.parent.parent
+DISTRIBUTION = REPOSITORY / "tests" / "example_driver"
 DRIVERS = Drivers({STORAGE: {"partition": Partitions}, LAYER: Drivers.installed().all(LAYER)})
 CLUSTER, OTHER_CLUSTER = "6ae30084-c8be-48e6-a48d-54156efd9ee6", "0c6f2c0e-1c35-4f6c-9d5c-1f0e7be1a001"
 POOL, OTHER_POOL = "0b0c1f5e-40de-45a0-a3a2-6b7a2bd9c7ee", "5b8b4b2f-53c8-4a43-8f6a-b1d6c6c7f002"
@@ -266,20 +267,46 @@ def test_a_cut_at_every_step_is_made_good(moment: Moment, reboot: bool) -> None:
 
 
 USE = """
+from orlop.controller import wire
+from orlop.controller.usecases import definitions, pools, spawning
 from orlop.drivers import STORAGE, Drivers
-drivers = Drivers.installed()
-assert not drivers.broken, drivers.broken
-print(drivers.load(STORAGE, "PARTITION").__module__)
+from orlop.testing.cluster import SimulatedCluster
+from tests.plugins.simulated_partitions import PartitionedDisk
+
+cluster = SimulatedCluster(("alpha",))
+assert not cluster.drivers.broken, cluster.drivers.broken
+disk = PartitionedDisk(cluster.nodes["alpha"].host)
+cluster.register()
+core = cluster.core
+
+place = {"StorDriver/StorPoolName": "/dev/sda/"}
+pools.create(core, "alpha", wire.StoragePool(storage_pool_name="parts", provider_kind="PARTITION", props=place))
+cluster.settle()
+spawn = wire.ResourceGroupSpawn(
+    resource_definition_name="data",
+    volume_sizes=(10_000,),
+    resource_definition_props={"FileSystem/Type": "ext4"},
+    select_filter=wire.AutoSelectFilter(place_count=1, storage_pool="parts"),
+)
+spawning.spawn(core, "DfltRscGrp", spawn)
+cluster.settle()
+definitions.modify_volume(core, "data", 0, wire.VolumeDefinitionModify(size_kib=20_000))
+cluster.settle()
+said = core.reported.resource("alpha", "data").volumes[0]
+print(said.presence.value, said.device, said.size, said.formatted, said.problem)
+definitions.delete(core, "data")
+cluster.settle()
+print(len(disk.entries), cluster.drivers.load(STORAGE, "PARTITION").__module__)
 """
 
 
-def test_the_distribution_is_installed_and_found(tmp_path: Path) -> None:
+def test_the_distribution_is_installed_and_used_by_a_whole_cluster(tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index")
     own = ("--no-deps", "--no-build-isolation", "--target", str(tmp_path), str(DISTRIBUTION))
     subprocess.run((*pip, *own), check=True, capture_output=True)
     others = [path for path in sys.path if path and not path.endswith("example_driver")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *others])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY), *others])}
     argv = [sys.executable, "-c", USE]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "orlop_partitions.driver\n"
+    assert done.stdout == f"READY /dev/sda2 {20 * MIB} True \n1 orlop_partitions.driver\n"
