@@ -162,10 +162,12 @@ def test_a_disk_without_a_gpt_fails_only_its_own_pool(
     host: SimulatedHost, disk: PartitionedDisk, label: str, said: str
 ) -> None:
     disk.label = label
-    pools = (pool_on(disk.path), pool_on("/dev/gone", name="gone"))
+    pools = (pool_on(disk.path), pool_on("/dev/gone", name="gone"), pool_on("nowhere", name="wrong"))
     seen = DRIVER.observe(host, pools, CLUSTER)
     assert said in seen.pool_problem("pool")
     assert "cannot open /dev/gone" in seen.pool_problem("gone")
+    assert "path of a disk" in seen.pool_problem("wrong")
+    assert isinstance(seen, StorageDriver)
     assert seen.mark_pool(pools[0]) == []
     with pytest.raises(PoolUnavailable):
         seen.capacity("pool")

@@ -78,8 +78,8 @@ class Partitions:
         unreadable: dict[str, str] = {}
         for pool in pools:
             try:
-                tables[pool.name] = read_table(probe, pool.props[PLACE])
-            except (CannotRead, CommandFailed) as error:
+                tables[pool.name] = read_table(probe, cls.check_pool(pool.props)[PLACE])
+            except (BadProperty, CannotRead, CommandFailed) as error:
                 unreadable[pool.name] = str(error)
         return cls(cluster=cluster, pools={pool.name: pool for pool in pools}, tables=tables, unreadable=unreadable)
 
