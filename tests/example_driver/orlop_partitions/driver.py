@@ -10,10 +10,12 @@ What tells ours from theirs is in the table itself, so that one write of the tab
 
 Attribute bits of a volume: `FORMATTED`, and `UNWIPED` until the signatures that its place bore before are wiped.
 
-`sgdisk` writes, because it takes a whole change as arguments and writes the table once, or not at all. `partx` opens
-and closes: the kernel shows a partition only while it is open. That works on loop devices without partition scanning
-and in kernels that cannot read a GPT themselves. Where kernel or udev scan a disk, partitions may appear unasked:
-they are then simply open, and closed again when that is wanted.
+`sgdisk` writes, because it takes a whole change as arguments and writes the table once, or not at all. What a cut in
+the middle of that leaves is one good copy of the table, which `sfdisk` reads and the next write restores. `partx` opens
+and closes: the kernel shows a partition only while it is open. That works on real disks, on loop devices without
+partition scanning, and in kernels that cannot read a GPT themselves. Where kernel or udev scan a disk, unused
+partitions may come and go unasked with a change of the table: they are open then, or closed, and the next look makes
+that what is wanted.
 """
 
 import re
