@@ -13,6 +13,7 @@ QUOTA = "StorDriver/Example/Quota"
 
 class FileQuota(FileThin, frozen=True, kw_only=True):
     kind: ClassVar[str] = "FILE_QUOTA"
+    options: ClassVar[frozenset[str]] = frozenset({QUOTA})  # the controller accepts no other key of its own
 
     quotas: Mapping[str, int] = {}  # bytes by pool
 

@@ -1,0 +1,1 @@
+"""Volumes of Orlop as GPT partitions of one disk per pool."""
