@@ -18,13 +18,19 @@ class Backing(NamedTuple):
     make: str
     props: Mapping[str, str]
     remove: str
-    folder: str = ""  # where the disk is mounted, if it is
 
 
 def _folder(name: str, kind: str, mkfs: str) -> Backing:
-    """A folder of a file system of its own, which is mounted at every start."""
-    remove = f"umount /mnt/{name}; sed -i '\\#/mnt/{name} #d' /etc/fstab"
-    return Backing(name, kind, f"{mkfs} {{disk}}", {POOL: f"/mnt/{name}/pool"}, remove, f"/mnt/{name}")
+    """A pool in a folder of a file system, which is mounted again after every start."""
+    make = f"""
+        {mkfs} -L {name} {{disk}}
+        mkdir -p /mnt/{name}
+        echo 'LABEL={name} /mnt/{name} auto noatime 0 0' > /etc/fstab
+        sync /etc/fstab
+        udevadm settle
+        mount /mnt/{name}
+    """
+    return Backing(name, kind, make, {POOL: f"/mnt/{name}/pool"}, f"umount /mnt/{name}; : > /etc/fstab")
 
 
 BACKINGS = (
@@ -37,12 +43,13 @@ BACKINGS = (
 )
 
 
+# One of each kind, for what takes long.
+KINDS = tuple({backing.kind: backing for backing in reversed(BACKINGS)}.values())
+
+
 def make(node: Node, backing: Backing) -> None:
     """On the node's first disk, of which nothing is left."""
-    disk = wiped(node)
-    node.shell(backing.make.format(disk=disk))
-    if backing.folder:
-        node.mount(disk, backing.folder)
+    node.shell(backing.make.format(disk=wiped(node)))
 
 
 def remove(node: Node, backing: Backing) -> None:
