@@ -5,7 +5,7 @@ they check, size and describe. The *node half* is a frozen picture of what was s
 impure method, once per round for all volumes; everything else in it is pure and returns steps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from orlop.model import (
@@ -190,6 +190,14 @@ class DeviceStorage(StorageDriver, Protocol):
         """Steps that are left to make it, of devices just proved unused and blank; none when it is there.
 
         Raises `WouldDestroy` where the name is taken by something else.
+        """
+        ...
+
+    @classmethod
+    def begun(cls, probe: Probe, backing: NewBacking, cluster: str) -> Collection[str]:
+        """Devices that are not blank any more because an attempt to make just this backing was cut.
+
+        Only those that say so themselves; a driver that signs all its devices in the step that makes them has none.
         """
         ...
 

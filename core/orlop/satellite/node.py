@@ -93,7 +93,7 @@ class Node:
         self._look_at = NEVER
         self._outbox = Outbox(run)
         self._info: NodeInfo | None = None
-        self._backings = Backings(host, drivers, hooks)
+        self._backings = Backings(host, drivers, hooks, directory)
 
     # -- orders -----------------------------------------------------------------------------------
 
