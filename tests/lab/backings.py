@@ -25,6 +25,9 @@ def _folder(name: str, kind: str, mkfs: str) -> Backing:
     return Backing(name, kind, make, {POOL: f"/mnt/{name}/pool"}, f"umount /mnt/{name}")
 
 
+ZFS = "modprobe zfs; zpool create -m none tank {disk}; zfs create -o mountpoint=none tank/orlop"
+NO_ZFS = "zpool destroy -f tank"
+
 BACKINGS = (
     _folder("file-ext4", "FILE", "mkfs.ext4 -q"),
     _folder("file-xfs", "FILE", "mkfs.xfs -q -m reflink=1"),
@@ -32,6 +35,8 @@ BACKINGS = (
     _folder("thin-ext4", "FILE_THIN", "mkfs.ext4 -q"),
     _folder("thin-xfs", "FILE_THIN", "mkfs.xfs -q -m reflink=1"),
     _folder("thin-btrfs", "FILE_THIN", "mkfs.btrfs -q"),
+    Backing("zfs", "ZFS", ZFS, {POOL: "tank/orlop"}, NO_ZFS),
+    Backing("zfs-thin", "ZFS_THIN", ZFS, {POOL: "tank/orlop"}, NO_ZFS),
 )
 
 

@@ -83,6 +83,8 @@ class LocalHost:
             found.append("the satellite does not run as root")
         if "losetup" in programs and not os.path.exists("/dev/loop-control"):
             found.append("the kernel offers no loop devices: /dev/loop-control is missing")
+        if "zfs" in programs and not os.path.exists("/dev/zfs"):
+            found.append("the kernel module zfs is not loaded: modprobe zfs")
         return tuple(found)
 
     def name(self) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from orlop.errors import CannotRead, InUse
+from orlop.host import zvols
 
 PROC = Path("/proc")
 BLOCK = Path("/sys/block")
@@ -23,6 +24,7 @@ def users() -> dict[str, tuple[str, ...]]:
         found.setdefault(device, set()).add(user)
         if whole := _whole(device):
             found.setdefault(whole, set()).add(user)
+    found |= {name: found[device] for name, device in zvols.names() if device in found}
     return {device: tuple(sorted(by)) for device, by in found.items()}
 
 

@@ -221,6 +221,15 @@ class SnapshotRoom(StorageDriver, Protocol):
 
 
 @runtime_checkable
+class KeepsRemnants(Protocol):
+    """A kind of pool where what was removed may have to stay, under another name, while something depends on it."""
+
+    def remnants(self, pool: str) -> list[Step]:
+        """Steps that remove what nothing depends on any more. Asked at every look; nobody waits for them."""
+        ...
+
+
+@runtime_checkable
 class NodeLayer(Protocol):
     """One level of a volume's device stack. `kind` is the layer's name in the API."""
 

@@ -16,7 +16,7 @@ from orlop.errors import Cancelled, NodeError, OrlopError, TransportError
 from orlop.hooks import Hooks
 from orlop.host import Copying, Host, execute
 from orlop.model import NodeInfo, Presence, ReportedResource, WantedPool, WantedResource, key
-from orlop.plugin import Step
+from orlop.plugin import KeepsRemnants, Step
 from orlop.satellite import file_systems, physical, report
 from orlop.satellite.backings import Backings
 from orlop.satellite.converge import Course
@@ -260,6 +260,8 @@ class Node:
         seen = self._observe(pools, wanted)
         if self._mark(pools, seen, problems):
             seen = self._observe(pools, wanted)
+        if everything:
+            self._remove_remnants(seen)
         users = self._look_for_users() if everything else None
         due = [task.wanted for task in picked]
         seen = with_contents(seen, lambda device, system: file_systems.look(self._host, device, system), due)
@@ -302,6 +304,15 @@ class Node:
             except OrlopError as error:
                 problems[pool.name] = str(error)
         return tried
+
+    def _remove_remnants(self, seen: Observation) -> None:
+        for pool, driver in seen.drivers.items():
+            if not isinstance(driver, KeepsRemnants):
+                continue
+            try:
+                execute(f"pool {pool}", driver.remnants(pool), self._host, self._hooks, self._secret)
+            except OrlopError as error:
+                log.warning("what was removed from pool %s is still there: %s", pool, error)
 
     @staticmethod
     def _next(task: Task, seen: Observation) -> tuple[Course, tuple[Part, ...]]:

@@ -7,41 +7,18 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from getopt import getopt
 
 from orlop.errors import CommandFailed, NodeError
 from orlop.model import GIB
 from orlop.plugin import UUID
-from orlop.testing.disk import BLOCK, Disk, SimulatedFile
+from orlop.testing.disk import Disk, SimulatedFile
+from orlop.testing.zfs_room import Dataset, Room, Zpool, above, zpool_of
 
 VERSION = "/sys/module/zfs/version"
 DEFAULT_BLOCK = 8192
-UNSET = "-"
-
-
-@dataclass
-class Zpool:
-    size: int
-    devices: tuple[str, ...] = ()
-    health: str = "ONLINE"
-
-
-@dataclass
-class Dataset:
-    """A file system, a volume or a snapshot; `file` holds the blocks. `props` are the ones set on itself."""
-
-    kind: str
-    guid: int
-    txg: int
-    created: int
-    props: dict[str, str]
-    file: SimulatedFile
-    origin: str = ""
-    block: int = 0
-    reservation: int = 0
-    deferred: bool = False
 
 
 @dataclass
@@ -134,14 +111,14 @@ class SimulatedZfs:
         options = dict(flags)
         kinds = options.get("-t", "filesystem,volume").split(",")
         depth = int(options["-d"]) if "-d" in options else 99 if "-r" in options or not names else 0
-        rows = []
+        rows, room = [], self._room()
         for name in names or list(self.zpools):
             self._known(name)
             for path in sorted(self.datasets):
                 below = len(re.findall("[/@]", path[len(name) :]))
                 inside = path == name or path.startswith((f"{name}/", f"{name}@"))
                 if inside and below <= depth and (self.datasets[path].kind in kinds or "all" in kinds):
-                    rows.append("\t".join(self._column(path, column) for column in options["-o"].split(",")))
+                    rows.append("\t".join(room.column(path, column) for column in options["-o"].split(",")))
         return "".join(f"{row}\n" for row in rows)
 
     def _create(self, words: list[str]) -> None:
@@ -173,10 +150,10 @@ class SimulatedZfs:
 
     def _snapshot(self, words: list[str]) -> None:
         flags, (name,) = getopt(words, "o:")
-        of = self._known(name.partition("@")[0])
+        of = self._known(above(name))
         self._room_for_name(name, "cannot create snapshot")
         if of.reservation:
-            self._need(name, self._written(name), f"cannot create snapshot '{name}': out of space")
+            self._need(name, self._room().written(above(name)), f"cannot create snapshot '{name}': out of space")
         taken = SimulatedFile(inode=0, size=of.file.size, blocks=dict(of.file.blocks))
         taken.signatures = list(of.file.signatures)
         self._put(name, "snapshot", taken, _props(flags), of.block)
@@ -206,8 +183,8 @@ class SimulatedZfs:
 
     def _rollback(self, words: list[str]) -> None:
         (name,) = words
-        taken, of = self._known(name), self._known(name.partition("@")[0])
-        if newer := [path for path in self._snapshots(name.partition("@")[0]) if self.datasets[path].txg > taken.txg]:
+        taken, of = self._known(name), self._known(above(name))
+        if newer := [path for path in self._room().snapshots[above(name)] if self.datasets[path].txg > taken.txg]:
             raise NodeError(
                 f"cannot rollback to '{name}': more recent snapshots or bookmarks exist\n"
                 f"use '-r' to force deletion of the following snapshots and bookmarks:\n" + "\n".join(newer)
@@ -218,7 +195,7 @@ class SimulatedZfs:
     def _destroy(self, words: list[str]) -> None:
         flags, (name,) = getopt(words, "d")
         seen = self._known(name)
-        if clones := self._clones(name):
+        if clones := self._room().clones.get(name):
             if not flags:
                 raise NodeError(f"cannot destroy '{name}': snapshot has dependent clones\nuse '-R' to destroy {clones}")
             seen.deferred = True
@@ -230,7 +207,7 @@ class SimulatedZfs:
             if name in self.minors:
                 raise NodeError(f"cannot destroy '{name}': dataset is busy")
         del self.datasets[name]
-        if seen.origin and self.datasets[seen.origin].deferred and not self._clones(seen.origin):
+        if seen.origin and self.datasets[seen.origin].deferred and seen.origin not in self._room().clones:
             del self.datasets[seen.origin]
 
     def _list_zpools(self, words: list[str]) -> str:
@@ -240,7 +217,7 @@ class SimulatedZfs:
         for name in names or sorted(self.zpools):
             if name not in self.zpools:
                 raise NodeError(f"cannot open '{name}': no such pool")
-            zpool, taken = self.zpools[name], self._taken(name)
+            zpool, taken = self.zpools[name], self._room().taken(name)
             known = {"name": name, "health": zpool.health, "size": zpool.size, "allocated": taken}
             known["free"] = zpool.size - taken
             lines.append("\t".join(str(known[column]) for column in columns))
@@ -265,7 +242,7 @@ class SimulatedZfs:
         if name not in self.zpools:
             raise NodeError(f"cannot open '{name}': no such pool")
         del self.zpools[name]
-        for path in [path for path in self.datasets if re.split("[/@]", path)[0] == name]:
+        for path in [path for path in self.datasets if zpool_of(path) == name]:
             self.minors.pop(path, None)
             del self.datasets[path]
 
@@ -280,7 +257,7 @@ class SimulatedZfs:
         return self.datasets[name]
 
     def _room_for_name(self, name: str, what: str) -> None:
-        self._known(re.split("[/@](?=[^/@]*$)", name)[0])
+        self._known(above(name))
         if name in self.datasets:
             raise NodeError(f"{what} '{name}': dataset already exists")
 
@@ -297,7 +274,7 @@ class SimulatedZfs:
     @staticmethod
     def _label(seen: Dataset) -> None:
         """Tests look up the device of an incarnation by this."""
-        seen.file.attributes[UUID] = seen.props.get("orlop:volume", "/").split("/")[1]
+        seen.file.attributes[UUID] = seen.props.get("orlop:volume", "").partition("/")[2]
 
     def _appear(self, name: str) -> None:
         if self.datasets[name].props.get("volmode") == "none":
@@ -329,78 +306,12 @@ class SimulatedZfs:
         self._need(name, amount - seen.reservation, f"cannot set property for '{name}': out of space")
         seen.reservation, seen.file.allocated = amount, seen.file.size if amount else 0
 
-    def _snapshots(self, name: str) -> list[str]:
-        found = [path for path in self.datasets if path.startswith(f"{name}@")]
-        return sorted(found, key=lambda path: self.datasets[path].txg)
-
-    def _clones(self, name: str) -> list[str]:
-        return sorted(path for path, seen in self.datasets.items() if seen.origin == name)
-
-    # -- room: blocks are shared as long as nobody writes, so what counts are the different ones ------
-
     def _need(self, name: str, amount: int, sentence: str) -> None:
-        if amount > self._free(re.split("[/@]", name)[0]):
+        if amount > self._room().free(name):
             raise NodeError(sentence)
 
-    def _taken(self, zpool: str) -> int:
-        own = [path for path in self.datasets if re.split("[/@]", path)[0] == zpool]
-        kept = sum(max(0, self.datasets[path].reservation - self._written(path)) for path in own)
-        return len(self._blocks(own)) * BLOCK + kept
-
-    def _free(self, zpool: str) -> int:
-        return max(0, self.zpools[zpool].size - self._taken(zpool))
-
-    def _blocks(self, names: Iterable[str]) -> set[int]:
-        return {id(data) for name in names for data in self.datasets[name].file.blocks.values()}
-
-    def _only(self, names: list[str]) -> int:
-        """Bytes that nothing else holds."""
-        return len(self._blocks(names) - self._blocks(path for path in self.datasets if path not in names)) * BLOCK
-
-    def _written(self, name: str) -> int:
-        """Since the newest snapshot, or the one it was cloned from."""
-        name = name.partition("@")[0]
-        before = self._snapshots(name)[-1:] or [path for path in [self.datasets[name].origin] if path]
-        return len(self._blocks([name]) - self._blocks(before)) * BLOCK
-
-    # -- columns ----------------------------------------------------------------------------------
-
-    def _column(self, path: str, column: str) -> str:
-        seen = self.datasets[path]
-        if ":" in column:
-            return self._handed_down(path, column)
-        known: dict[str, object] = {"name": path, "type": seen.kind, "guid": seen.guid, "creation": seen.created}
-        known |= {"createtxg": seen.txg, "keystatus": UNSET}
-        if seen.kind == "filesystem":
-            known |= {"used": self._taken(path.split("/")[0]), "available": self._free(path.split("/")[0])}
-            known |= {"usedbysnapshots": 0, "refreservation": 0, "volmode": "default", "written": 24576}
-        elif seen.kind == "volume":
-            known |= self._volume_columns(path, seen)
-        else:
-            known |= {"used": self._only([path]), "volsize": seen.file.size, "written": 0}
-            known |= {"clones": ",".join(self._clones(path)), "defer_destroy": "on" if seen.deferred else "off"}
-        return str(known.get(column, UNSET))
-
-    def _volume_columns(self, path: str, seen: Dataset) -> dict[str, object]:
-        of_snapshots = self._only(self._snapshots(path))
-        own = max(self._only([path]), seen.reservation)
-        return {
-            "used": own + of_snapshots,
-            "available": self._free(path.split("/")[0]),
-            "usedbysnapshots": of_snapshots,
-            "volsize": seen.file.size,
-            "volblocksize": seen.block,
-            "refreservation": seen.reservation,
-            "volmode": seen.props.get("volmode", "default"),
-            "written": self._written(path),
-        }
-
-    def _handed_down(self, path: str, column: str) -> str:
-        while path:
-            if column in self.datasets[path].props:
-                return self.datasets[path].props[column]
-            path = re.split("[/@](?=[^/@]*$)", path)[0] if re.search("[/@]", path) else ""
-        return UNSET
+    def _room(self) -> Room:
+        return Room(self.zpools, self.datasets)
 
 
 def _props(flags: list[tuple[str, str]]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from orlop.errors import CannotRead, CommandFailed, OrlopError
 from orlop.model import Capacity, WantedPool
 from orlop.model.cluster import Value
-from orlop.plugin import Probe
+from orlop.plugin import NEW_FILE, Probe
 from orlop_storage.zfs_options import block_size
 
 DATASET = "StorDriver/StorPoolName"
@@ -81,6 +81,22 @@ class Dataset(Value, frozen=True, kw_only=True):
     def of(self) -> str:
         """Path of the volume a snapshot was taken of."""
         return self.path.partition("@")[0]
+
+    @property
+    def deleted(self) -> bool:
+        """Removed, as far as anybody asked; it only waits for what depends on it."""
+        start = DELETED_SNAPSHOT if self.kind == "snapshot" else DELETED
+        return bool(self.owner.uuid) and self.name.endswith(start + self.owner.uuid)
+
+    @property
+    def shown(self) -> str:
+        """Its backing name; empty for what is only waiting to go."""
+        if self.deleted:
+            return ""
+        if self.kind == "snapshot":
+            return self.owner.more or f"{self.of.rpartition('/')[2].partition(DELETED)[0]}.{self.name}"
+        draft = bool(self.owner.uuid) and self.name.endswith(DRAFT + self.owner.uuid)
+        return NEW_FILE + self.owner.uuid if draft else self.name
 
 
 class Parent(Value, frozen=True, kw_only=True):
@@ -213,7 +229,7 @@ def _missing(probe: Probe, pool: WantedPool, cluster: str) -> str:
     if pool.new:
         return f"{path} does not exist; make it first, a dataset with: zfs create -o mountpoint=none {path}"
     return (
-        f"{path}, the place of pool {pool.name}, is not there; if its zpool is not in use: zpool import {_zpool(path)}"
+        f"{path}, the place of pool {pool.name}, is not there; if its zpool was exported: zpool import {_zpool(path)}"
     )
 
 

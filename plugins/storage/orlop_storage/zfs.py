@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 from orlop.errors import BadProperty, NodeError, PoolUnavailable, Refused, WouldDestroy
 from orlop.model import BackingObject, Capacity, NewBacking, Presence, WantedPool, WantedSnapshot, WantedVolume
 from orlop.model.cluster import Value
-from orlop.plugin import API_VERSION, NEW_FILE, Probe, RequireUnused, Step, run
+from orlop.plugin import API_VERSION, Probe, RequireUnused, Step, run
 from orlop_storage import zfs_options, zpools
 from orlop_storage.datasets import (
     DATASET,
@@ -125,7 +125,7 @@ class Zfs(Value, frozen=True, kw_only=True):
 
     def objects(self, pool: str) -> tuple[BackingObject, ...]:
         parent = self._parent(pool)
-        named = [(self._shown(seen), seen) for seen in (*parent.children.values(), *parent.snapshots)]
+        named = [(seen.shown, seen) for seen in (*parent.children.values(), *parent.snapshots)]
         return tuple(
             BackingObject(pool=pool, name=name, uuid=seen.owner.uuid, cluster=seen.owner.cluster, size=seen.size)
             for name, seen in sorted(named, key=lambda pair: pair[0])
@@ -134,7 +134,7 @@ class Zfs(Value, frozen=True, kw_only=True):
 
     def remnants(self, pool: str) -> list[Step]:
         """Removed volumes that nothing depends on any more."""
-        parent = self._parent(pool)
+        parent = self.parents[pool]
         gone = [seen for seen in parent.children.values() if self._is_deleted(seen) and not parent.snapshots_of(seen)]
         return [run("zfs", "destroy", seen.path) for seen in gone]
 
@@ -335,9 +335,9 @@ class Zfs(Value, frozen=True, kw_only=True):
 
     def remove_snapshot(self, snapshot: WantedSnapshot) -> list[Step]:
         """`-d` leaves the removal to the kernel: it comes when the last clone goes."""
-        seen, name = self._taken(snapshot), DELETED_SNAPSHOT + snapshot.uuid
+        seen = self._taken(snapshot)
         if seen is None:
-            left = [s for s in self._parent(snapshot.pool).snapshots if s.name == name and self._is(s, snapshot.uuid)]
+            left = [s for s in self._parent(snapshot.pool).snapshots if s.deleted and self._is(s, snapshot.uuid)]
             return [run("zfs", "destroy", "-d", s.path) for s in left if not s.deferred]
         if not seen.clones:
             return [run("zfs", "destroy", seen.path)]
@@ -346,7 +346,7 @@ class Zfs(Value, frozen=True, kw_only=True):
                 f"{seen.path} has clones: {', '.join(seen.clones)}",
                 correction=f"Remove them first, or set {DELETE_STRATEGY} to Dynamic.",
             )
-        away = f"{seen.of}@{name}"
+        away = f"{seen.of}@{DELETED_SNAPSHOT}{snapshot.uuid}"
         return [run("zfs", "rename", seen.path, away), run("zfs", "destroy", "-d", away)]
 
     # -- shared -----------------------------------------------------------------------------------
@@ -374,7 +374,7 @@ class Zfs(Value, frozen=True, kw_only=True):
         return volume.wanted and volume.new and volume.source is not None and self._is(seen, volume.replaces)
 
     def _is_deleted(self, seen: Dataset) -> bool:
-        return self._is(seen, seen.owner.uuid) and seen.name.endswith(DELETED + seen.owner.uuid)
+        return seen.deleted and seen.owner.cluster == self.cluster
 
     def _draft(self, volume: WantedVolume) -> Dataset | None:
         seen = self._parent(volume.pool).children.get(volume.name + DRAFT + volume.uuid)
@@ -386,7 +386,7 @@ class Zfs(Value, frozen=True, kw_only=True):
     def _find(self, pool: str, uuid: str | None) -> Dataset | None:
         """Wherever it is: its volume may have been replaced or removed since."""
         found = (seen for seen in self._parent(pool).snapshots if self._is(seen, uuid))
-        return next((seen for seen in found if seen.name != f"{DELETED_SNAPSHOT}{uuid}"), None)
+        return next((seen for seen in found if not seen.deleted), None)
 
     def _source(self, volume: WantedVolume) -> Dataset:
         source = self._find(volume.pool, volume.source)
@@ -399,17 +399,6 @@ class Zfs(Value, frozen=True, kw_only=True):
 
     def _mark(self, volume: WantedVolume) -> str:
         return f"{VOLUME}={Owner(self.cluster, volume.uuid)}"
-
-    def _shown(self, seen: Dataset) -> str:
-        """Its backing name; empty for what is only waiting to go."""
-        if seen.kind == "snapshot":
-            if self._is(seen, seen.owner.uuid) and seen.name == DELETED_SNAPSHOT + seen.owner.uuid:
-                return ""
-            return seen.owner.more or f"{seen.of.rpartition('/')[2].partition(DELETED)[0]}.{seen.name}"
-        if self._is_deleted(seen):
-            return ""
-        draft = seen.owner.uuid and seen.name.endswith(DRAFT + seen.owner.uuid)
-        return NEW_FILE + seen.owner.uuid if draft else seen.name
 
 
 def _options(volume: WantedVolume) -> Mapping[str, str]:

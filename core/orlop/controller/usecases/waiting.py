@@ -104,12 +104,16 @@ def gone(
             _entry(core, answers, node, core.reported.current(node, name), "removed", "it will be removed there")
 
 
+# What the kernel, and what ZFS says.
+FULL = ("no space left", "quota exceeded", "out of space", "greater than available space")
+
+
 def failure_code(problem: str) -> Fail:
     """Clients ask by number whether something was in use or full."""
     text = problem.lower()
     if "in use" in text:
         return Fail.IN_USE
-    if "no space left" in text or "quota exceeded" in text:
+    if any(words in text for words in FULL):
         return Fail.NOT_ENOUGH_FREE_SPACE
     return Fail.UNKNOWN_ERROR
 
