@@ -25,6 +25,9 @@ def _folder(name: str, kind: str, mkfs: str) -> Backing:
     return Backing(name, kind, make, {POOL: f"/mnt/{name}/pool"}, f"umount /mnt/{name}")
 
 
+LVM = "vgcreate -q vg0 {disk}"
+NO_LVM = "vgremove -q --force --force --yes vg0; pvremove -q --force --force --yes {disk}"
+
 BACKINGS = (
     _folder("file-ext4", "FILE", "mkfs.ext4 -q"),
     _folder("file-xfs", "FILE", "mkfs.xfs -q -m reflink=1"),
@@ -32,6 +35,9 @@ BACKINGS = (
     _folder("thin-ext4", "FILE_THIN", "mkfs.ext4 -q"),
     _folder("thin-xfs", "FILE_THIN", "mkfs.xfs -q -m reflink=1"),
     _folder("thin-btrfs", "FILE_THIN", "mkfs.btrfs -q"),
+    Backing("lvm", "LVM", LVM, {POOL: "vg0"}, NO_LVM),
+    Backing("lvm-thin", "LVM_THIN", f"{LVM}; lvcreate -q -T -l 90%FREE vg0/thin", {POOL: "vg0/thin"}, NO_LVM),
+    Backing("lvm-thin-pool", "LVM_THIN_POOL", LVM, {POOL: "vg0"}, NO_LVM),
 )
 
 
