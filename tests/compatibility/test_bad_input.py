@@ -98,7 +98,7 @@ VALUES = [
     ("POST", "/v1/nodes", interface(satellite_port=3366, satellite_encryption_type="rot13"), 500, 217),
     ("POST", "/v1/nodes", node(props={"NoSuchKey": "x"}), 500, 213),
     ("POST", "/v1/nodes/alpha/storage-pools", pool(provider_kind="FLOPPY"), 500, 227),
-    ("POST", "/v1/nodes/alpha/storage-pools", pool(provider_kind="LVM"), 500, 227),
+    ("POST", "/v1/nodes/alpha/storage-pools", pool(provider_kind="SPDK"), 500, 227),
     ("POST", "/v1/nodes/alpha/storage-pools", pool(props={}), 500, 213),
     ("POST", "/v1/nodes/alpha/storage-pools", pool(props={"StorDriver/StorPoolName": "a/b"}), 500, 213),
     ("POST", f"{RD}/bare/volume-definitions", volume(size_kib=0), 500, 206),
@@ -311,5 +311,5 @@ def test_what_is_no_route_is_told_in_an_envelope(controller: Controller, method:
 
 def test_nothing_that_clients_do_wrong_writes_an_error_report(controller: Controller) -> None:
     controller.request("POST", "/v1/nodes", b"{")
-    controller.request("POST", "/v1/nodes/alpha/storage-pools", pool(provider_kind="LVM"))
+    controller.request("POST", "/v1/nodes/alpha/storage-pools", pool(provider_kind="SPDK"))
     assert controller.request("GET", "/v1/error-reports").body == []

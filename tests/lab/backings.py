@@ -35,6 +35,8 @@ def _folder(name: str, kind: str, mkfs: str) -> Backing:
 
 ZFS = "modprobe zfs; zpool create -m none tank {disk}; zfs create -o mountpoint=none tank/orlop"
 NO_ZFS = "zpool destroy -f tank"
+LVM = "vgcreate -q vg0 {disk}"
+NO_LVM = "vgremove -q --force --force --yes vg0; pvremove -q --force --force --yes {disk}"
 
 BACKINGS = (
     _folder("file-ext4", "FILE", "mkfs.ext4 -q"),
@@ -45,6 +47,9 @@ BACKINGS = (
     _folder("thin-btrfs", "FILE_THIN", "mkfs.btrfs -q"),
     Backing("zfs", "ZFS", ZFS, {POOL: "tank/orlop"}, NO_ZFS),
     Backing("zfs-thin", "ZFS_THIN", ZFS, {POOL: "tank/orlop"}, NO_ZFS),
+    Backing("lvm", "LVM", LVM, {POOL: "vg0"}, NO_LVM),
+    Backing("lvm-thin", "LVM_THIN", f"{LVM}; lvcreate -q -T -l 90%FREE vg0/thin", {POOL: "vg0/thin"}, NO_LVM),
+    Backing("lvm-thin-pool", "LVM_THIN_POOL", LVM, {POOL: "vg0"}, NO_LVM),
 )
 
 

@@ -1,6 +1,6 @@
 """A kind of pool made of whole disks: a folder of files that shows what a backend on devices has to be asked."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar, Self
 
 from orlop.drivers import STORAGE, Drivers
@@ -72,6 +72,10 @@ class Crate(File, frozen=True, kw_only=True):
         if made != f"{cluster} {' '.join(backing.devices)}":
             raise WouldDestroy(f"there is a crate {backing.name} already")
         return [] if probe.files(path) is not None else [run("mkcrate", "open", path)]
+
+    @classmethod
+    def begun(cls, probe: Probe, backing: NewBacking, cluster: str) -> Collection[str]:
+        return ()
 
     @classmethod
     def remove_backing(cls, probe: Probe, pool: WantedPool, cluster: str) -> list[Step]:

@@ -1,5 +1,8 @@
 """Every kind of pool under the real controller and satellites: the main job, sizes, growth, and a full pool."""
 
+import contextlib
+import itertools
+
 import pytest
 
 from orlop.codes import ERROR, Fail
@@ -21,6 +24,7 @@ from orlop.testing.disk import BLOCK
 
 KINDS = ("LVM", "LVM_THIN", "LVM_THIN_POOL", "ZFS", "ZFS_THIN")
 NODES = ("alpha", "bravo")
+DISKS = ("/dev/vdb", "/dev/vdc")
 FIRST, SECOND = (text.ljust(BLOCK, b".") for text in (b"first", b"second"))
 
 
@@ -162,3 +166,76 @@ def test_a_volume_that_finds_the_pool_full_is_made_nowhere(cluster, kind):
     assert core.picture.definition("web") is None
     cluster.run(60.0)
     assert orphans(cluster) == []
+
+
+class Workshop:
+    """One node with two unused disks, and a request to make a pool `fast` of them or to take it apart."""
+
+    def __init__(self, kind, what):
+        self.cluster = SimulatedCluster(("alpha",), seed=1)
+        self.cluster.register()
+        self.node = self.cluster.nodes["alpha"]
+        for path in DISKS:
+            self.node.host.disk.add_disk(path, 4 * GIB)
+        self.body = wire.PhysicalStorageCreate(
+            provider_kind=kind,
+            device_paths=DISKS,
+            pool_name="store",
+            with_storage_pool=wire.PhysicalStorageStoragePoolCreate(name="fast"),
+        )
+        self.what = what
+        if what == "take apart":
+            succeeded(self._make())
+
+    def _make(self):
+        return physical_storage.create(self.cluster.core, "alpha", self.body)
+
+    @property
+    def done(self):
+        return (self.cluster.core.picture.pool("alpha", "fast") is not None) == (self.what == "make")
+
+    def act(self):
+        return self._make() if self.what == "make" else physical_storage.remove(self.cluster.core, "alpha", "fast")
+
+    def cut(self, step, moment):
+        """Whether there was such a step."""
+        self.node.host.faults.crash(step, moment)
+        with contextlib.suppress(Refused):
+            self.act()
+        if self.node.satellite is not None:
+            return False
+        self.node.power_loss()
+        self.node.start()
+        self.cluster.run(60.0)
+        return True
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("what", ["make", "take apart"])
+def test_a_power_loss_at_any_step_of_a_backing_is_mended_by_the_same_request(kind, moment, what):
+    for step in itertools.count(1):
+        shop = Workshop(kind, what)
+        if not shop.cut(step, moment):
+            break
+        if not shop.done:
+            succeeded(shop.act())
+        shop.cluster.run(30.0)
+        if what == "make":
+            assert shop.cluster.core.reported.pool("alpha", "fast").marked
+        else:
+            found = physical_storage.devices(shop.cluster.core, "alpha")
+            assert [d.device for d in found] == list(DISKS)
+    assert step > 1
+
+
+@pytest.mark.parametrize("forgetful", ["ZFS", "ZFS_THIN"])
+def test_what_came_to_a_disk_since_an_attempt_to_wipe_it_stays(forgetful):
+    """LVM finds its disks by itself."""
+    shop = Workshop(forgetful, "take apart")
+    assert shop.cut(3, "before"), "after the record and the first step of the kind"
+    disk = shop.node.host.disk.disks["/dev/vdc"]
+    disk.signatures[:] = ["ext4"]
+    for _ in range(2):
+        with contextlib.suppress(Refused):
+            shop.act()
+    assert disk.signatures == ["ext4"]

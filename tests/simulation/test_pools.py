@@ -5,6 +5,7 @@ import pytest
 from orlop.codes import ERROR, WARNING, Fail
 from orlop.controller import orders, wire
 from orlop.controller.api.views import pools as view
+from orlop.controller.api.views import resources as resource_view
 from orlop.controller.usecases import (
     definitions,
     forgetting,
@@ -361,6 +362,17 @@ def reports(cluster, node, name="crates"):
     return view.pool(core.drivers, core.reported, core.picture.pool(node, name)).reports
 
 
+def resource_list(cluster, name):
+    core = cluster.core
+    definition = core.picture.definition(name)
+    return [
+        resource_view.with_volumes(
+            resource_view.replica(core.picture, definition, r, core.reported.resource(r.node, name))
+        )
+        for r in definition.resources
+    ]
+
+
 def test_a_pool_that_vanished_fails_only_itself_and_comes_back_by_itself(cluster):
     spawn(cluster)
     spawn(cluster, name="other", storage_pool_list=("pool1",))
@@ -373,6 +385,14 @@ def test_a_pool_that_vanished_fails_only_itself_and_comes_back_by_itself(cluster
     assert cluster.core.reported.current("bravo", "other").settled
     seen = cluster.core.reported.current("bravo", "web").volumes[0]
     assert seen.presence == "HIDDEN", "unknown, not lost"
+    shown = {r.node_name: r.volumes[0] for r in resource_list(cluster, "web")}
+    assert {node: (v.state and v.state.disk_state) for node, v in shown.items()} == {
+        "alpha": "Created",
+        "bravo": None,
+        "charlie": "Created",
+    }
+    assert FOLDER in shown["bravo"].reports[0].message
+    assert "orlop storage-pool lost bravo crates" in shown["bravo"].reports[0].correction
     define(cluster, "next")
     for act in (
         lambda: create(cluster, "bravo", "next"),

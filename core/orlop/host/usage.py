@@ -25,6 +25,9 @@ def users() -> dict[str, tuple[str, ...]]:
         if whole := _whole(device):
             found.setdefault(whole, set()).add(user)
     found |= {name: found[device] for name, device in zvols.names() if device in found}
+    for device in [device for device in found if device.startswith("/dev/dm-")]:
+        for alias in _aliases(device):
+            found.setdefault(alias, set()).update(found[device])
     return {device: tuple(sorted(by)) for device, by in found.items()}
 
 
@@ -32,7 +35,8 @@ def require_unused(device: str) -> None:
     """Raises `InUse`. Whoever merely glances at the device (udev, blkid, losetup) is waited for."""
     until = time.monotonic() + GLANCE
     while True:
-        lasting = users().get(device, ())
+        known = users()
+        lasting = known.get(device) or known.get(os.path.realpath(device), ())
         by = [*lasting, *_descriptors(device)]
         if not by and _held(device):
             by = ["a part of the kernel"]
@@ -92,6 +96,27 @@ def _whole(device: str) -> str:
     name = device.removeprefix("/dev/").replace("/", "!")
     at = Path("/sys/class/block") / name
     return f"/dev/{at.resolve().parent.name.replace('!', '/')}" if (at / "partition").exists() else ""
+
+
+def _aliases(device: str) -> Iterator[str]:
+    """The other names of a device of device-mapper: `/dev/mapper/<name>`, and `/dev/<group>/<volume>` for LVM's."""
+    at = BLOCK / device.removeprefix("/dev/") / "dm"
+    try:
+        name, uuid = ((at / file).read_text().strip() for file in ("name", "uuid"))
+    except OSError:
+        return  # gone meanwhile
+    yield f"/dev/mapper/{name}"
+    if uuid.startswith("LVM-"):
+        yield _lvm_path(name)
+
+
+def _lvm_path(name: str) -> str:
+    """
+    >>> _lvm_path("my--group-web_00000.a--b")
+    '/dev/my-group/web_00000.a-b'
+    """
+    group, _, volume = name.replace("--", "\0").partition("-")
+    return f"/dev/{group}/{volume}".replace("\0", "-")
 
 
 def _holders() -> Iterator[tuple[str, str]]:

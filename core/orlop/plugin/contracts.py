@@ -5,7 +5,7 @@ they check, size and describe. The *node half* is a frozen picture of what was s
 impure method, once per round for all volumes; everything else in it is pure and returns steps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from orlop.model import (
@@ -194,20 +194,19 @@ class DeviceStorage(StorageDriver, Protocol):
         ...
 
     @classmethod
+    def begun(cls, probe: Probe, backing: NewBacking, cluster: str) -> Collection[str]:
+        """Devices that are not blank any more because an attempt to make just this backing was cut.
+
+        Only those that say so themselves; a driver that signs all its devices in the step that makes them has none.
+        """
+        ...
+
+    @classmethod
     def remove_backing(cls, probe: Probe, pool: WantedPool, cluster: str) -> list[Step]:
         """Steps that are left to take apart an empty backing that was made by `make_backing`, and to wipe its devices.
 
         Raises `WouldDestroy` when anything else is in it.
         """
-        ...
-
-
-@runtime_checkable
-class KeepsRemnants(Protocol):
-    """A kind of pool where what was removed may have to stay, under another name, while something depends on it."""
-
-    def remnants(self, pool: str) -> list[Step]:
-        """Steps that remove what nothing depends on any more. Asked at every look; nobody waits for them."""
         ...
 
 
@@ -218,6 +217,15 @@ class SnapshotRoom(StorageDriver, Protocol):
     @classmethod
     def snapshot_room(cls, size: int, options: Mapping[str, str]) -> int:
         """Bytes that have to be free for a snapshot of a volume of `size` bytes."""
+        ...
+
+
+@runtime_checkable
+class KeepsRemnants(Protocol):
+    """A kind of pool where what was removed may have to stay, under another name, while something depends on it."""
+
+    def remnants(self, pool: str) -> list[Step]:
+        """Steps that remove what nothing depends on any more. Asked at every look; nobody waits for them."""
         ...
 
 

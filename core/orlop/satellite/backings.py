@@ -2,7 +2,8 @@
 
 The driver says which steps are left, again after every round, so that an attempt that was cut is finished by the next
 one. That a device may be written to is proved here: it is among the unused ones right now, or was when this attempt
-began, and nobody uses it. Whatever a step names beside that is refused.
+began, or bears the driver's own sign of an attempt that was cut; and nobody uses it. Whatever else a step names is
+refused.
 """
 
 import logging
@@ -18,6 +19,7 @@ from orlop.model import NewBacking, WantedPool
 from orlop.plugin import DeviceStorage, RequireUnused, Run, Step
 from orlop.satellite import physical
 from orlop.satellite.secrets import no_secret
+from orlop.satellite.wiping import WipeRecord
 from orlop.transport.messages import BackingOutcome
 
 log = logging.getLogger(__name__)
@@ -28,8 +30,9 @@ ROUNDS = 10
 class Backings:
     """`making` and `removing` never raise what was to be expected: it is in the outcome."""
 
-    def __init__(self, host: Host, drivers: Drivers, hooks: Hooks) -> None:
-        self._host, self._drivers, self._hooks = host, drivers, hooks
+    def __init__(self, host: Host, drivers: Drivers, hooks: Hooks, directory: str) -> None:
+        """`directory` keeps what has to be known of an attempt after a crash."""
+        self._host, self._drivers, self._hooks, self._directory = host, drivers, hooks, directory
         self._lock = threading.Lock()
 
     def make(self, backing: NewBacking, cluster: str) -> BackingOutcome:
@@ -39,6 +42,7 @@ class Backings:
             steps: list[Step] = driver.make_backing(self._host, backing, cluster)
             if steps:
                 proved.update(device.device for device in physical.unused(self._host))
+                proved.update(driver.begun(self._host, backing, cluster))
                 _require_proved(steps, backing, proved)
             return steps
 
@@ -49,8 +53,15 @@ class Backings:
         return self._carry_out(backing.provider, f"backing {backing.name}", left, guarded)
 
     def remove(self, pool: WantedPool, cluster: str) -> BackingOutcome:
+        record = WipeRecord(self._host, self._directory, pool)
+
         def left(driver: Any) -> list[Step]:
             steps: list[Step] = driver.remove_backing(self._host, pool, cluster)
+            if steps:
+                record.begin(steps)
+                return steps
+            if not (steps := record.left()):
+                record.end()
             return steps
 
         return self._carry_out(pool.provider, f"pool {pool.name}", left, list)

@@ -9,13 +9,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from orlop.drivers import Drivers
 from orlop.errors import Cancelled, NodeError, OrlopError, TransportError
 from orlop.hooks import Hooks
 from orlop.host import Copying, Host, execute
-from orlop.model import NodeInfo, Presence, ReportedResource, WantedPool, WantedResource, key
+from orlop.model import NodeInfo, ReportedResource, WantedPool, WantedResource, key
 from orlop.plugin import KeepsRemnants, Step
 from orlop.satellite import file_systems, physical, report
 from orlop.satellite.backings import Backings
@@ -93,7 +91,7 @@ class Node:
         self._look_at = NEVER
         self._outbox = Outbox(run)
         self._info: NodeInfo | None = None
-        self._backings = Backings(host, drivers, hooks)
+        self._backings = Backings(host, drivers, hooks, directory)
 
     # -- orders -----------------------------------------------------------------------------------
 
@@ -335,7 +333,7 @@ class Node:
             if self._users is not None:
                 self._users.pop(device, None)  # an earlier volume may have had a device of this name
         said = course.outcome(seen, self._users)
-        task.wanted = made(task.wanted, said)
+        task.wanted = report.without_new(task.wanted, said)
         self._outbox.resource(said)
         if said.settled:
             task.failures = 0
@@ -375,26 +373,6 @@ class Node:
             return
         self._outbox.orphans(report.orphans([task.wanted for task in self._tasks.values()], seen))
         self._outbox.synced()
-
-
-def made(wanted: WantedResource, said: ReportedResource) -> WantedResource:
-    """The order without `new` for what was seen complete: never made again, even before the controller says so."""
-    whole = {v.uuid for v in said.volumes if v.presence is Presence.READY and not v.problem}
-    taken = {s.uuid for s in said.snapshots if s.presence is Presence.READY and not s.problem}
-    if not any(v.new and v.uuid in whole for v in wanted.volumes) and not any(
-        s.new and s.uuid in taken for s in wanted.snapshots
-    ):
-        return wanted
-    return msgspec.structs.replace(
-        wanted,
-        volumes=tuple(
-            msgspec.structs.replace(v, new=False, source=None, source_name="", replaces=None, file_system=None)
-            if v.uuid in whole
-            else v
-            for v in wanted.volumes
-        ),
-        snapshots=tuple(msgspec.structs.replace(s, new=False) if s.uuid in taken else s for s in wanted.snapshots),
-    )
 
 
 def _check(task: Task, seen: Observation, users: report.Users | None) -> tuple[bool, ReportedResource]:

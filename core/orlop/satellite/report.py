@@ -167,3 +167,23 @@ def orphans(wanted: list[WantedResource], seen: Observation) -> tuple[BackingObj
         except OrlopError:
             continue  # the pool is reported as unavailable
     return tuple(found)
+
+
+def without_new(wanted: WantedResource, said: ReportedResource) -> WantedResource:
+    """The order without `new` for what was seen complete: never made again, even before the controller says so."""
+    whole = {v.uuid for v in said.volumes if v.presence is Presence.READY and not v.problem}
+    taken = {s.uuid for s in said.snapshots if s.presence is Presence.READY and not s.problem}
+    if not any(v.new and v.uuid in whole for v in wanted.volumes) and not any(
+        s.new and s.uuid in taken for s in wanted.snapshots
+    ):
+        return wanted
+    return msgspec.structs.replace(
+        wanted,
+        volumes=tuple(
+            msgspec.structs.replace(v, new=False, source=None, source_name="", replaces=None, file_system=None)
+            if v.uuid in whole
+            else v
+            for v in wanted.volumes
+        ),
+        snapshots=tuple(msgspec.structs.replace(s, new=False) if s.uuid in taken else s for s in wanted.snapshots),
+    )

@@ -135,9 +135,12 @@ class Workbench:
         return WantedVolume(resource=name, number=0, uuid=str(uuid4()), pool=self.pool.name, levels=levels, new=True)
 
 
-def check_storage(driver: type[StorageDriver], host: Host, pool: WantedPool) -> None:
-    """The law of data, for one kind of pool. `pool` is new and its backing is empty; everything made is removed."""
-    bench = Workbench(driver, host, pool, cluster=str(uuid4()))
+def check_storage(driver: type[StorageDriver], host: Host, pool: WantedPool, cluster: str = "") -> None:
+    """The law of data, for one kind of pool. `pool` is new and its backing is empty; everything made is removed.
+
+    What is left is the mark of the pool: a further check on the same backing has to be given the same `cluster`.
+    """
+    bench = Workbench(driver, host, pool, cluster=cluster or str(uuid4()))
     _check_mark(bench)
     volume = bench.volume("orlop-check")
     _check_create(bench, volume)
@@ -287,9 +290,10 @@ def check_layer(
     host: Host,
     pool: WantedPool,
     reboot: Callable[[], None] | None = None,
+    cluster: str = "",
 ) -> None:
     """Create, grow, reboot, close, open and delete a stack; each time nothing may be left to do."""
-    cluster = str(uuid4())
+    cluster = cluster or str(uuid4())
     driver = drivers.load(STORAGE, pool.provider)
     bench = Workbench(driver, host, pool, cluster)
     bench.until_done(lambda seen: seen.mark_pool(bench.pool))

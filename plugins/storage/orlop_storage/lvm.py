@@ -34,11 +34,17 @@ class Lvm(LogicalVolumes, GroupBacking, frozen=True, kw_only=True):
     @classmethod
     def check_options(cls, options: Mapping[str, str]) -> None:
         lvm_options.stripes(lvm_options.of_thick(options))
-        lvm_options.added(options.get(lvm_options.SNAPSHOT, ""), lvm_options.THICK_SNAPSHOT, lvm_options.SNAPSHOT)
+        _snapshot_options(options)
 
     @classmethod
     def granularity(cls, props: Mapping[str, str]) -> int:
         return EXTENT * lvm_options.stripes(lvm_options.of_thick(props))
+
+    @classmethod
+    def snapshot_room(cls, size: int, options: Mapping[str, str]) -> int:
+        """All of a volume may be overwritten; 16 bytes tell where each chunk of it was put."""
+        chunk = LARGEST_CHUNK if _snapshot_options(options).value("--chunksize") else CHUNK
+        return size + size // CHUNK * 16 + 4 * chunk
 
     def _lies_in(self, pool: str, seen: LogicalVolume) -> bool:
         return not seen.pool and not seen.is_thin_pool and not KEPT.fullmatch(seen.name)
@@ -138,14 +144,9 @@ class Lvm(LogicalVolumes, GroupBacking, frozen=True, kw_only=True):
 
     # -- a snapshot -------------------------------------------------------------------------------
 
-    @classmethod
-    def snapshot_room(cls, size: int, options: Mapping[str, str]) -> int:
-        chunk = LARGEST_CHUNK if _added(options).value("--chunksize") else CHUNK
-        return size + size // CHUNK * 16 + 4 * chunk  # 16 bytes to find each chunk again
-
     def _snapshot(self, snapshot: WantedSnapshot, origin: LogicalVolume) -> list[Step]:
         """More than the largest store of any use is cut down to it by LVM itself."""
-        added = _added(snapshot.options)
+        added = _snapshot_options(snapshot.options)
         extents = self._group(snapshot.pool).extents(self.snapshot_room(origin.size, snapshot.options))
         self._require_room(snapshot.pool, extents, f"snapshot {snapshot.name}")
         return [
@@ -176,13 +177,13 @@ class Lvm(LogicalVolumes, GroupBacking, frozen=True, kw_only=True):
         return steps
 
 
+def _snapshot_options(options: Mapping[str, str]) -> lvm_options.Added:
+    return lvm_options.added(options.get(lvm_options.SNAPSHOT, ""), lvm_options.THICK_SNAPSHOT, lvm_options.SNAPSHOT)
+
+
 def _zeros(device: str, start: int, end: int) -> list[Step]:
     """What a snapshot of before a growth does not fill: it must be the same on every replica."""
     return [
         run("blkdiscard", "--zeroout", "--offset", str(at), "--length", str(min(ZEROED_AT_ONCE, end - at)), device)
         for at in range(start, end, ZEROED_AT_ONCE)
     ]
-
-
-def _added(options: Mapping[str, str]) -> lvm_options.Added:
-    return lvm_options.added(options.get(lvm_options.SNAPSHOT, ""), lvm_options.THICK_SNAPSHOT, lvm_options.SNAPSHOT)

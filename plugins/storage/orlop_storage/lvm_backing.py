@@ -6,7 +6,7 @@ belong to no group, can be told from everybody else's.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from orlop.errors import BadName, BadProperty, WouldDestroy
@@ -57,6 +57,12 @@ class GroupBacking:
         if thin and (group is None or thin not in group.volumes):
             steps.append(_make_thin_pool(config, backing, name, thin, cluster))
         return steps
+
+    @classmethod
+    def begun(cls, probe: Probe, backing: NewBacking, cluster: str) -> Collection[str]:
+        """Devices of LVM with an identity that only this backing has."""
+        ours = _uuids(cluster, cls._names(backing.name)[0])
+        return [device for device, (uuid, of) in _disks(probe, settings(probe)).items() if not of and uuid in ours]
 
     @classmethod
     def remove_backing(cls, probe: Probe, pool: WantedPool, cluster: str) -> list[Step]:

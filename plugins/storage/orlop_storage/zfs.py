@@ -6,7 +6,7 @@ clone, a volume by `remnants`. Nothing is ever destroyed together with what depe
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar, Self
 
 from orlop.errors import BadProperty, NodeError, PoolUnavailable, Refused, WouldDestroy
@@ -88,6 +88,10 @@ class Zfs(Value, frozen=True, kw_only=True):
     @classmethod
     def make_backing(cls, probe: Probe, backing: NewBacking, cluster: str) -> list[Step]:
         return zpools.make(probe, backing, cluster)
+
+    @classmethod
+    def begun(cls, probe: Probe, backing: NewBacking, cluster: str) -> Collection[str]:
+        return ()
 
     @classmethod
     def remove_backing(cls, probe: Probe, pool: WantedPool, cluster: str) -> list[Step]:

@@ -11,6 +11,6 @@ from orlop.testing import check_layer, check_storage
 kind, props = sys.argv[1], json.loads(sys.argv[2])
 drivers = Drivers.installed()
 pool = WantedPool(name="pool", uuid="pool-uuid", provider=kind, props=props, new=True)
-check_storage(drivers.load(STORAGE, kind), LocalHost(), pool)
-check_layer(("STORAGE",), drivers, LocalHost(), pool)
+check_storage(drivers.load(STORAGE, kind), LocalHost(), pool, cluster="cluster-uuid")
+check_layer(("STORAGE",), drivers, LocalHost(), pool, cluster="cluster-uuid")
 print("the driver and the layer over it keep their contracts")

@@ -11,7 +11,7 @@ from orlop.controller.answers import Entry
 from orlop.controller.api.views import layers
 from orlop.controller.api.views.effective import Surroundings, properties, surroundings
 from orlop.controller.api.views.entries import problem
-from orlop.controller.api.views.states import DISKLESS, in_use
+from orlop.controller.api.views.states import DISKLESS, in_use, not_seen
 from orlop.controller.picture import Picture
 from orlop.controller.progress import reported_volume
 from orlop.model import KIB, ReportedResource, key
@@ -104,7 +104,7 @@ def _volume(of: Replica, place: int, levels: layers.Levels, pool: model.StorageP
         state=wire.VolumeState(disk_state=top.state) if top.state else None,
         layer_data_list=layers.volume_layers(levels),
         uuid=volume.uuid,
-        reports=_reports(of, seen.problem if seen else "", place),
+        reports=_reports(of, seen, place),
     )
 
 
@@ -119,11 +119,16 @@ def _diskless(volume: model.VolumeDefinition) -> wire.Volume:
     )
 
 
-def _reports(of: Replica, own: str, place: int) -> tuple[Entry, ...]:
+def _reports(of: Replica, seen: model.ReportedVolume | None, place: int) -> tuple[Entry, ...]:
     """A volume's own problem; what is wrong with the resource as a whole is told at its first volume."""
+    own = seen.problem if seen else ""
     whole = of.report.problem if of.report and place == 0 else ""
+    hint = ""
+    if seen and not_seen(seen):
+        at = f"{of.resource.node} {of.resource.volumes[place].pool}"
+        hint = f"See 'orlop storage-pool list'. If its pool is gone for good: orlop storage-pool lost {at}"
     found = [text for text in dict.fromkeys((own, whole)) if text]
-    return tuple(problem(text, Fail.UNKNOWN_ERROR, Subject.VLM) for text in found)
+    return tuple(problem(text, Fail.UNKNOWN_ERROR, Subject.VLM, hint) for text in found)
 
 
 def _tree(of: Replica, levels: list[layers.Levels]) -> wire.ResourceLayer | None:

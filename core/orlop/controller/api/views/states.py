@@ -14,13 +14,18 @@ _WORDS = {Presence.READY: CREATED, Presence.FOREIGN: "Foreign", Presence.MISSING
 
 def disk_state(volume: model.Volume, seen: ReportedVolume | None) -> str | None:
     """None while nothing is known."""
-    if seen is None:
+    if seen is None or not_seen(seen):
         return None
     if seen.presence is Presence.ABSENT:
         if "DELETE" in volume.flags or not volume.new:
             return "Removed"
         return FAILED if seen.problem else "Creating"
     return _WORDS[seen.presence]
+
+
+def not_seen(seen: ReportedVolume) -> bool:
+    """Whether its node could not look at a volume, as when its pool is gone: it may be there or not."""
+    return seen.presence is Presence.HIDDEN and bool(seen.problem) and seen.allocated is None and seen.device is None
 
 
 def in_use(report: ReportedResource | None) -> bool | None:
