@@ -92,7 +92,7 @@ class LvmThinPool(ThinVolumes, GroupBacking, frozen=True, kw_only=True):
     def _own_pool(self, volume: WantedVolume) -> str:
         """One that was made for this volume, else a free name: snapshots of an earlier volume may keep the first."""
         volumes = self._group(volume.pool).volumes
-        names = (f"{volume.name}+pool{number or ''}" for number in range(1 << 20))
+        names = (f"{volume.name}+pool{number}" for number in ("", *range(2, 1 << 16)))
         return next(name for name in names if name not in volumes or is_ours(volumes[name], self.cluster, volume.uuid))
 
     def _make_pool(self, volume: WantedVolume, size: int) -> list[Step]:
