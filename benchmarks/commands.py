@@ -1,23 +1,28 @@
 """How many external programs each kind of pool runs, beside the least possible.
 
-The satellite's core is driven as by a controller, over a node in memory. `of_pool` measures any host: the lab calls it
-on a real kernel.
+The satellite's core is driven as by a controller, over a node in memory. On a real machine, as root,
+`python -m benchmarks.commands LVM vg0` does the same with a real pool, which must be new and empty, and tells the
+time beside that of the bare steps. `make lab-bench` runs that in a virtual node for every kind.
 """
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from benchmarks import table
 from benchmarks.seed import Scale
 from benchmarks.table import Figure
 from orlop.errors import OrlopError
 from orlop.hooks import Hooks
-from orlop.host import Host
+from orlop.host import Host, LocalHost
 from orlop.model import GIB, MIB, WantedPool, WantedResource
+from orlop.plugin import Step, hookimpl
 from orlop.satellite.node import LOOK_EVERY, Node
 from orlop.testing import SimulatedHost, bench
 from orlop.testing.bench import DRIVERS, FENCE
@@ -52,10 +57,32 @@ def _folder(host: SimulatedHost) -> None:
     host.disk.make_folder("/srv/orlop")
 
 
-FOLDER = {"StorDriver/StorPoolName": "/srv/orlop"}
+def _volume_group(host: SimulatedHost) -> None:
+    host.disk.add_disk("/dev/vdb", 64 * GIB)
+    host.run(("vgcreate", "vg0", "/dev/vdb"))
+
+
+def _thin_pool(host: SimulatedHost) -> None:
+    _volume_group(host)
+    host.run(("lvcreate", "--type", "thin-pool", "--extents", "8192", "--name", "thin", "vg0"))
+
+
+def _zpool(host: SimulatedHost) -> None:
+    host.zfs.make("tank", 100 * GIB)
+
+
+def _place(name: str) -> Mapping[str, str]:
+    return {"StorDriver/StorPoolName": name}
+
+
 KINDS = (
-    Kind("FILE", FOLDER, _folder, Least(snapshot=0, delete_snapshot=0)),
-    Kind("FILE_THIN", FOLDER, _folder, Least(snapshot=0, delete_snapshot=0)),
+    Kind("FILE", _place("/srv/orlop"), _folder, Least(snapshot=0, delete_snapshot=0)),
+    Kind("FILE_THIN", _place("/srv/orlop"), _folder, Least(snapshot=0, delete_snapshot=0)),
+    Kind("LVM", _place("vg0"), _volume_group),
+    Kind("LVM_THIN", _place("vg0/thin"), _thin_pool),
+    Kind("LVM_THIN_POOL", _place("vg0"), _volume_group),
+    Kind("ZFS", _place("tank"), _zpool),
+    Kind("ZFS_THIN", _place("tank"), _zpool),
 )
 
 
@@ -64,13 +91,20 @@ def figures(directory: Path, scale: Scale, seconds: float) -> Iterator[Figure]:
         host = SimulatedHost(total=100 * GIB, reflink=True)
         kind.prepare(host)
         pool = WantedPool(name="pool", uuid="pool-uuid", provider=kind.name, props=kind.props, new=True)
-        yield from of_pool(host, pool, lambda host=host: len(host.ran), kind.least)
+        for measured in of_pool(host, pool, lambda host=host: len(host.ran), kind.least):
+            yield measured.programs
 
 
-def of_pool(host: Host, pool: WantedPool, ran: Callable[[], int], least: Least) -> Iterator[Figure]:
+class Measured(NamedTuple):
+    programs: Figure
+    time: Figure
+
+
+def of_pool(host: Host, pool: WantedPool, ran: Callable[[], int], least: Least) -> Iterator[Measured]:
     """`pool` is new and empty; `ran` tells how many programs the host has run so far."""
-    at = _Satellite(host, pool)
-    count = _Count(pool.provider, ran)
+    watch = _Stopwatch()
+    at = _Satellite(host, pool, Hooks(watch))
+    count = _Count(pool.provider, ran, watch)
     volume = bench.volume(size=SIZE, new=True)
     yield count("create a volume", least.create, lambda: at.update(bench.resource(volume)))
     volume = replace(volume, new=False)
@@ -90,23 +124,43 @@ def of_pool(host: Host, pool: WantedPool, ran: Callable[[], int], least: Least) 
     yield count(f"delete each of {MANY} volumes together", least.delete, lambda: at.update(*wanted), MANY)
 
 
-class _Count:
-    def __init__(self, kind: str, ran: Callable[[], int]) -> None:
-        self._kind, self._ran = kind, ran
+class _Stopwatch:
+    """Seconds that the steps of plans took: what doing the same by hand would take."""
 
-    def __call__(self, what: str, least: int, act: Callable[[], object], share: int = 1) -> Figure:
-        before = self._ran()
+    def __init__(self) -> None:
+        self.seconds = self._began = 0.0
+
+    @hookimpl
+    def orlop_step_started(self, resource: str, step: Step) -> None:
+        self._began = time.perf_counter()
+
+    @hookimpl
+    def orlop_step_done(self, resource: str, step: Step, error: Exception | None) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+
+class _Count:
+    def __init__(self, kind: str, ran: Callable[[], int], watch: _Stopwatch) -> None:
+        self._kind, self._ran, self._watch = kind, ran, watch
+
+    def __call__(self, what: str, least: int, act: Callable[[], object], share: int = 1) -> Measured:
+        before, bare, began = self._ran(), self._watch.seconds, time.perf_counter()
         act()
-        return Figure(f"{self._kind}: {what}", (self._ran() - before) / share, "", least or None, least=True)
+        spent, bare = time.perf_counter() - began, self._watch.seconds - bare
+        name = f"{self._kind}: {what}"
+        return Measured(
+            Figure(name, (self._ran() - before) / share, "", least or None, least=True),
+            Figure(name, spent * 1000 / share, "ms", bare * 1000 / share or None, least=True),
+        )
 
 
 class _Satellite:
     """Its core without network; what it is told to do is done when a method returns."""
 
-    def __init__(self, host: Host, pool: WantedPool) -> None:
+    def __init__(self, host: Host, pool: WantedPool, hooks: Hooks) -> None:
         self._now = 0.0
         self._node = Node(
-            name="node", host=host, drivers=DRIVERS, hooks=Hooks(), directory="/var/lib/orlop-benchmark", run="run"
+            name="node", host=host, drivers=DRIVERS, hooks=hooks, directory="/var/lib/orlop-benchmark", run="run"
         )
         self._node.sync(Sync(fence=FENCE, node="node", node_uuid="node-uuid", pools=(pool,)))
         self._settle()
@@ -127,3 +181,25 @@ class _Satellite:
     def _settle(self) -> None:
         while self._node.due() <= self._now:
             self._node.work(self._now)
+
+
+class _CountingHost(LocalHost):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ran = 0
+
+    def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
+        self.ran += 1
+        return super().run(argv, stdin)
+
+
+def main() -> None:
+    kind = next(kind for kind in KINDS if kind.name == sys.argv[1])
+    host = _CountingHost()
+    pool = WantedPool(name="pool", uuid="pool-uuid", provider=kind.name, props=_place(sys.argv[2]), new=True)
+    Path("/var/lib/orlop-benchmark").mkdir(exist_ok=True)  # where the satellite's core keeps its fence
+    table.show(figure for measured in of_pool(host, pool, lambda: host.ran, kind.least) for figure in measured)
+
+
+if __name__ == "__main__":
+    main()
