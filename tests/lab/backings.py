@@ -42,8 +42,8 @@ BACKINGS = (
     _folder("file-ext4", "FILE", "mkfs.ext4 -q"),
     _folder("file-xfs", "FILE", "mkfs.xfs -q -m reflink=1"),
     _folder("file-btrfs", "FILE", "mkfs.btrfs -q"),
-    _folder("thin-ext4", "FILE_THIN", "mkfs.ext4 -q"),
     _folder("thin-xfs", "FILE_THIN", "mkfs.xfs -q -m reflink=1"),
+    _folder("thin-ext4", "FILE_THIN", "mkfs.ext4 -q"),
     _folder("thin-btrfs", "FILE_THIN", "mkfs.btrfs -q"),
     Backing("zfs", "ZFS", ZFS, {POOL: "tank/orlop"}, NO_ZFS),
     Backing("zfs-thin", "ZFS_THIN", ZFS, {POOL: "tank/orlop"}, NO_ZFS),
@@ -53,7 +53,7 @@ BACKINGS = (
 )
 
 
-# One of each kind, for what takes long.
+# The first of each kind, for what takes long.
 KINDS = tuple({backing.kind: backing for backing in reversed(BACKINGS)}.values())
 
 

@@ -48,7 +48,7 @@ def test_data_outlives_all_that_is_done_to_a_volume(cluster: Cluster, node: Node
     _lose_power_while_writing(cluster, node, volume)
     cluster.wait("the volume is back", lambda: volume.usable(GROWN))
     assert volume.hash(SIZE) == first
-    assert volume.has_snapshot("first")
+    assert volume.snapshot_flags("first") == {"SUCCESSFUL"}
 
     copy.delete()
     volume.delete_snapshot("first")

@@ -66,9 +66,8 @@ class Volume:
     def gone(self) -> bool:
         return self.name not in [each.name for each in self.client.resource_definitions()]
 
-    def has_snapshot(self, name: str) -> bool:
-        found = [each for each in self.client.snapshots([self.name]) if each.name == name]
-        return bool(found) and "SUCCESSFUL" in found[0].flags
+    def snapshot_flags(self, name: str) -> set[str]:
+        return {flag for each in self.client.snapshots([self.name]) if each.name == name for flag in each.flags}
 
     def write(self, size: int, offset: int = 0) -> None:
         """Random data that is on the disk afterwards."""

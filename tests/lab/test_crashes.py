@@ -1,0 +1,96 @@
+"""A node loses power after each single step of everything that is done to a volume, and comes back: nothing is lost,
+nothing is left half done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from tests.lab.backings import KINDS, Backing, make, remove
+from tests.lab.cluster import Cluster
+from tests.lab.node import Node
+from tests.lab.volumes import Volume
+
+SIZE, GROWN = 8, 16  # MiB
+MOST = 20  # steps of one operation
+
+
+class Operation(NamedTuple):
+    """`done`: whether it has come about, data included."""
+
+    name: str
+    act: Callable[[Volume], object]
+    done: Callable[[Volume, str], bool]
+    snapshot: bool = False  # whether it needs one
+
+
+def _restored(volume: Volume, content: str) -> bool:
+    return Volume(volume.cluster, volume.node, volume.pool, f"{volume.name}-copy").hash(SIZE) == content
+
+
+OPERATIONS = (
+    Operation("snapshot", lambda volume: volume.snapshot("first"), lambda volume, _: volume.has_snapshot("first")),
+    Operation("restore", lambda volume: volume.restore("first", f"{volume.name}-copy"), _restored, snapshot=True),
+    Operation(
+        "roll-back", lambda volume: volume.roll_back("first"), lambda volume, _: volume.usable(SIZE), snapshot=True
+    ),
+    Operation("grow", lambda volume: volume.grow(GROWN), lambda volume, _: volume.usable(GROWN)),
+)
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda backing: backing.name)
+def pool(cluster: Cluster, node: Node, request: pytest.FixtureRequest) -> Iterator[str]:
+    backing: Backing = request.param
+    make(node, backing)
+    cluster.client.create_storage_pool(node.name, backing.name, backing.kind, dict(backing.props))
+    yield backing.name
+    remove(node, backing)
+
+
+def cut_short(cluster: Cluster, node: Node, act: Callable[[], object], steps: int) -> bool:
+    """Begin something and take the power after so many steps; False when it was done before that."""
+    node.crash_at(after=True, count=steps)
+    asked = cluster.in_background(act)
+    cluster.wait("it is done, or the node is off", lambda: not asked.is_alive() or not node.machine.running)
+    if node.machine.running:
+        node.no_crash()
+        return False
+    node.wait_until_off()
+    cluster.start_node(node)
+    asked.join()
+    return True
+
+
+def test_a_volume_is_made_and_deleted_whatever_was_cut(cluster: Cluster, node: Node, pool: str) -> None:
+    for steps in range(1, MOST):
+        volume = Volume(cluster, node, pool, f"new{steps}-{pool}")
+        volume.define(SIZE)
+        making = cut_short(cluster, node, volume.deploy, steps)
+        cluster.wait("it is there", lambda volume=volume: volume.usable(SIZE))
+        volume.write(SIZE)
+        deleting = cut_short(cluster, node, volume.delete, steps)
+        cluster.wait("it is gone", volume.gone)
+        if not making and not deleting:
+            break
+    assert cluster.client.orphans([node.name]) == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_what_was_cut_is_finished_and_the_data_is_whole(
+    cluster: Cluster, node: Node, pool: str, operation: Operation
+) -> None:
+    for steps in range(1, MOST):
+        volume = Volume(cluster, node, pool, f"{operation.name}{steps}-{pool}").create(SIZE)
+        volume.write(SIZE)
+        content = volume.hash(SIZE)
+        if operation.snapshot:
+            volume.snapshot("first")
+        cut = cut_short(cluster, node, lambda volume=volume: operation.act(volume), steps)
+        cluster.wait("it has come about", lambda volume=volume, content=content: operation.done(volume, content))
+        assert volume.hash(SIZE) == content
+        if not cut:
+            break
+    assert cluster.client.orphans([node.name]) == []
