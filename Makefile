@@ -6,13 +6,14 @@ KEY := $(shell { cat pyproject.toml; pwd; } | sha256sum | cut -c1-16)
 READY := .venv/ready-$(KEY)
 READY_DEV := .venv/ready-dev-$(KEY)
 
-.PHONY: help demo demo-stop test lab lab-shell lint format bench clean
+.PHONY: help demo demo-stop test lab lab-bench lab-shell lint format bench clean
 
 help:
 	@echo 'make demo        a cluster of three nodes on this machine does the main job (root); KEEP=1 leaves it running'
 	@echo 'make demo-stop   end the cluster that make demo KEEP=1 left, and remove all of it'
 	@echo 'make test        the tests; what needs root or a missing program is skipped and named'
 	@echo 'make lab         tests with real kernels in virtual nodes (root the first time); LAB_ARGS= goes to pytest'
+	@echo 'make lab-bench   programs and time that each kind of pool takes in a virtual node (long); KINDS="LVM ZFS"'
 	@echo 'make lab-shell   three virtual nodes with LVM, ZFS and file pools, and a prompt to play with them'
 	@echo 'make lint        style and types'
 	@echo 'make format      bring the style in order'
@@ -37,6 +38,10 @@ test: $(READY_DEV)
 lab: $(READY_DEV)
 	@.venv/bin/python -m tests.lab.requirements
 	.venv/bin/python -m pytest -m lab tests/lab $(LAB_ARGS)
+
+lab-bench: $(READY_DEV)
+	@.venv/bin/python -m tests.lab.requirements
+	@.venv/bin/python -m tests.lab.bench $(KINDS)
 
 lab-shell: $(READY_DEV)
 	@.venv/bin/python -m tests.lab.requirements

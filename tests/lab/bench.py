@@ -1,0 +1,29 @@
+"""Programs and time that each kind of pool takes on a real kernel, beside the least possible: `make lab-bench`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.lab.backings import KINDS, POOL, make, remove
+from tests.lab.lab import Lab
+from tests.lab.node import GIB
+
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+PATIENCE = 3600.0  # seconds for one kind of pool, two hundred volumes of it
+
+
+def main() -> None:
+    chosen = [backing for backing in KINDS if len(sys.argv) == 1 or backing.kind in sys.argv[1:]]
+    with Lab(1, (8 * GIB,)) as lab:
+        node = lab.nodes[0]
+        node.push(BENCHMARKS, "/root")
+        for backing in chosen:
+            make(node, backing)
+            words = ("-m", "benchmarks.commands", backing.kind, backing.props[POOL])
+            print(node.run("env", "--chdir=/root", "python3", *words, seconds=PATIENCE), flush=True)
+            remove(node, backing)
+
+
+if __name__ == "__main__":
+    main()
