@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -66,6 +67,7 @@ def _build(name: str, wanted: Path, build: Callable[[Path], None]) -> None:
     print(f"lab: built {wanted.name} in {time.monotonic() - began:.0f} seconds", flush=True)
 
 
+@functools.cache
 def _hold(folder: Path) -> None:
     """The descriptor is never closed: the shared lock ends with the process."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

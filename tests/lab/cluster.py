@@ -129,8 +129,15 @@ class Cluster:
 
     def attempt_orlop(self, line: str) -> subprocess.CompletedProcess[str]:
         argv = [str(PROGRAMS / "orlop"), *shlex.split(line)]
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.run(argv, env=self.environment(), text=True, timeout=300, **pipes)  # type: ignore[call-overload]
+        return subprocess.run(
+            argv,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
 
     def in_background(self, act: Callable[[], object]) -> threading.Thread:
         """Begin something without waiting for it: for what will be interrupted. What it raises is its own affair."""

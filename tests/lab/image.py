@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -34,6 +35,7 @@ class Image(NamedTuple):
     node_disk: Path
 
 
+@functools.cache
 def image() -> Image:
     """Builds what is missing of it."""
     files, built = root(), kernel.kernel()

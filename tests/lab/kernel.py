@@ -67,8 +67,8 @@ def _copy_modules(source: Path, target: Path) -> None:
         name = left.pop()
         if name in wanted or name in built_in:
             continue
-        wanted[name], others = needs[name]
-        left += others
+        wanted[name], needed = needs[name]
+        left += needed
     for file in wanted.values():
         copy = target / file
         copy.parent.mkdir(parents=True, exist_ok=True)

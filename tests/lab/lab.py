@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import socket
 from collections.abc import Callable, Iterable
@@ -57,7 +58,8 @@ class Lab:
 
     def last_words(self) -> dict[str, str]:
         """What is worth reading when a test failed, by title."""
-        found = {}
+        controller = self.directory / "controller.log"
+        found = {"controller": controller.read_text(errors="replace")} if controller.exists() else {}
         for node in self.nodes:
             steps = "\n".join(_line(step) for step in node.executed())
             found[f"{node.name}: executed steps"] = steps
@@ -71,6 +73,7 @@ def _line(step: dict[str, str]) -> str:
     return f"{step['time']} {step['event']:8}{step['resource']}: {step['step']}{error}"
 
 
+@functools.cache
 def state() -> State:
     """A machine that has booted, of the current image; without disks, name and address."""
     booted = image.image()

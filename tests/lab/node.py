@@ -180,7 +180,7 @@ class Node:
 
     def _become(self, again: bool) -> None:
         self.wait_for("its agent answers", self.agent.answers)
-        names = {"number": self.number, "nodes": list(range(1, self._nodes + 1))}
+        nodes = list(range(1, self._nodes + 1))
         self.agent.ask(
             "be",
             seconds=120.0,
@@ -188,7 +188,8 @@ class Node:
             time=time.time(),
             disks=len(self.disks),
             again=again,
-            **names,
+            number=self.number,
+            nodes=nodes,
         )
 
     def kill(self) -> None:

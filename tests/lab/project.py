@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import compileall
-import importlib.util
-import py_compile
+import functools
 import shutil
 import subprocess
 import sys
@@ -13,21 +11,23 @@ import zipfile
 from pathlib import Path
 
 from tests.lab import cache
-from tests.lab.image import CLONE, PYTHON, make_file_system, size_of
+from tests.lab.debian import run
+from tests.lab.image import CLONE, PYTHON, make_file_system, root, size_of
 
 FOLDER = "/opt/orlop"  # in a node
 PARTS = ("core", "plugins", "adapters")
 SPARE = 2 << 20  # bytes
-MAGIC = b"\xa7\r\r\n"  # of the byte code of Python 3.11
+LOADER = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
 
 
+@functools.cache
 def disk() -> Path:
     """File with the disk; built again when a file of the project has changed."""
     files = sorted(
         path for part in PARTS for path in (CLONE / part).rglob("*") if path.is_file() and path.suffix != ".pyc"
     )
     named = [part for path in files for part in (str(path.relative_to(CLONE)), path)]
-    key = cache.digest(CLONE / "pyproject.toml", Path(__file__), PYTHON, importlib.util.MAGIC_NUMBER, *named)
+    key = cache.digest(CLONE / "pyproject.toml", Path(__file__), PYTHON, *named)
     return cache.artefact("project", key, _build) / "project.ext4"
 
 
@@ -36,11 +36,19 @@ def _build(new: Path) -> None:
         tree = Path(scratch) / "tree"
         with zipfile.ZipFile(_wheel(Path(scratch))) as packed:
             packed.extractall(tree)
-        if importlib.util.MAGIC_NUMBER == MAGIC:
-            # Otherwise the nodes compile what they import, each time anew: slower, not wrong.
-            mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-            compileall.compile_dir(tree, quiet=1, stripdir=str(tree), prependdir=FOLDER, invalidation_mode=mode)
+        _compile(tree, Path(scratch) / "debian")
         make_file_system(tree, new / "project.ext4", size_of(tree) + SPARE, "-O", "^metadata_csum,^has_journal")
+
+
+def _compile(tree: Path, debian: Path) -> None:
+    """With the nodes' own Python, started where it lies: byte code is of one version, and this one may be another."""
+    debian.mkdir()
+    parts = [f"./usr/bin/python{PYTHON}", f"./usr/lib/python{PYTHON}", "./usr/lib/x86_64-linux-gnu"]
+    run(["tar", "-xf", str(root() / "root.tar"), "-C", str(debian), *parts])
+    libraries = ["--library-path", str(debian / "usr/lib/x86_64-linux-gnu")]
+    python = [str(debian / LOADER), *libraries, str(debian / f"usr/bin/python{PYTHON}")]
+    options = ["-q", "-s", str(tree), "-p", FOLDER, "--invalidation-mode", "unchecked-hash"]
+    run([*python, "-m", "compileall", *options, str(tree)], PYTHONHOME=str(debian / "usr"))
 
 
 def _wheel(scratch: Path) -> Path:

@@ -193,7 +193,7 @@ def test_power_is_lost_before_or_after_a_step_and_all_steps_are_told(cluster: Cl
         steps = [step["event"] for step in node.executed() if step["resource"] == name]
         assert steps == ["started", *(["done"] if done else []), "crash"]
         cluster.start_node(node)
-        cluster.wait("it is there", lambda name=name: cluster.device(name, node))
+        cluster.wait("it is there", lambda name=name: cluster.device(name, node))  # type: ignore[misc]
         node.run("blockdev", "--getsize64", cluster.device(name, node))
 
 
