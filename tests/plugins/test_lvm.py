@@ -614,7 +614,8 @@ def test_a_volume_gets_a_pool_of_its_own_larger_by_the_ratio() -> None:
 def test_capacity_is_what_volumes_can_have_of_a_group() -> None:
     desk = Desk(LvmThinPool)
     group = desk.node.lvm.groups["vg0"]
-    assert desk.look().capacity("pool").free == group.free * EXTENT * 100 // 135
+    seen = desk.look().capacity("pool")
+    assert (seen.total, seen.free) == (group.extents * EXTENT * 100 // 135, group.free * EXTENT * 100 // 135)
     desk.pool = replace(desk.pool, props={**desk.pool.props, "StorDriver/PoolRatio": "100"})
     assert desk.look().capacity("pool").free == group.free * EXTENT
 
