@@ -9,7 +9,8 @@ from typing import Any
 
 from orlop.errors import CommandFailed
 from orlop.testing.disk import BLOCK, Disk
-from orlop.testing.lvm import EXTENT, Arguments, Program, SimulatedGroup, SimulatedLvm, SimulatedVolume, fails
+from orlop.testing.lvm import EXTENT, Program, SimulatedGroup, SimulatedLvm, SimulatedVolume, fails
+from orlop.testing.lvm_arguments import Arguments
 
 KNOWN = ("--reportformat", "--units", "--nosuffix", "--nolocking", "--configreport", "--options", "--select")
 METADATA_AREA = 1044480
