@@ -90,8 +90,8 @@ def refusal(kind, act):
 
 def rollback_with_two_snapshots(kind, place):
     """Every block is written again: the stores are as full as they ever can be, and both snapshots keep their data."""
-    bench, size = desk(kind, place), 32 * MIB
-    wanted = volume("two", size)
+    bench, size, room = desk(kind, place), 8 * MIB, {"StorDriver/PoolRatio": "500"}
+    wanted = volume("two", size, room)
     bench.up(wanted)
     device, hashes, taken = bench.look().device(wanted), [], []
     for name in ("first", "second"):
@@ -100,21 +100,16 @@ def rollback_with_two_snapshots(kind, place):
         taken.append(snapshot(wanted, name))
         bench.until_done(lambda seen, taken=taken: seen.take_snapshot(taken[-1]))
     fill(device, size)
-    back = volume("two", size, uuid="two-b", source=taken[0].uuid, source_name=taken[0].name, replaces=wanted.uuid)
+    source = {"source": taken[0].uuid, "source_name": taken[0].name}
+    back = volume("two", size, room, uuid="two-b", replaces=wanted.uuid, **source)
     bench.up(back)
-    assert digest(device, size) == hashes[0]
-    for number, each in enumerate(taken):
-        copy = volume(f"copy{number}", size, source=each.uuid, source_name=each.name)
-        bench.up(copy)
-        assert digest(bench.look().device(copy), size) == hashes[number]
-        gone(bench, copy)
     assert digest(device, size) == hashes[0]
     gone(bench, back)
     if kind == "LVM":
         assert "two_00000+1" in sh("lvs --noheadings -o lv_name")
     copy = volume("copy", size, source=taken[1].uuid, source_name=taken[1].name)
     bench.up(copy)
-    assert digest(bench.look().device(copy), size) == hashes[1], "a snapshot outlives its volume"
+    assert digest(bench.look().device(copy), size) == hashes[1], "a snapshot outlives a rollback and its volume"
     gone(bench, copy, *taken)
     assert bench.look().objects("pool") == ()
     assert "two_" not in sh("lvs --noheadings -o lv_name")
@@ -122,8 +117,8 @@ def rollback_with_two_snapshots(kind, place):
 
 def larger_than_its_snapshot():
     """The rest of the disk is full of old data, which must not show."""
-    sh("lvcreate -q --yes --extents 100%FREE --name dirt vg0")
-    sh("dd if=/dev/urandom of=/dev/vg0/dirt bs=1M oflag=direct status=none || true")
+    sh("lvcreate -q --yes --size 80m --name dirt vg0")
+    fill("/dev/vg0/dirt", 80 * MIB)
     sh("lvremove -q --yes vg0/dirt")
     bench, size = desk("LVM", "vg0"), 8 * MIB
     small = volume("small", size)
