@@ -298,6 +298,45 @@ def test_an_origin_is_not_removed_with_a_snapshot_that_came_after_the_look() -> 
     assert desk.names() == ["res_00000", "res_00000.snap"]
 
 
+@pytest.mark.parametrize("driver", KINDS)
+def test_nothing_is_closed_or_removed_before_it_was_proved_unused(driver: type[LogicalVolumes]) -> None:
+    desk = Desk(driver)
+    desk.up(NEW)
+    proof = "make sure that nothing uses /dev/vg0/res_00000"
+    for wanted in (volume(active=False), volume(wanted=False)):
+        assert words(desk.look().take_down(wanted))[0] == proof
+    desk.take()
+    assert words(desk.look().take_down(volume(wanted=False)))[0] == proof
+
+
+@pytest.mark.parametrize("driver", KINDS)
+def test_what_is_made_from_a_snapshot_has_the_file_system_that_the_snapshot_has(driver: type[LogicalVolumes]) -> None:
+    desk = Desk(driver)
+    desk.up(NEW)
+    plain = snapshot("plain", new=True)
+    desk.take(plain)
+    desk.act(desk.look().record_formatted(NEW, "ext4"))
+    desk.take()
+    desk.up(restored())
+    assert desk.look().formatted(restored())
+    back = volume(uuid="back", new=True, source=plain.uuid, source_name=plain.name, replaces="res-0")
+    desk.up(back)
+    assert not desk.look().formatted(back)
+    again = volume(uuid="again", new=True, source=TAKEN.uuid, source_name=TAKEN.name, replaces="back")
+    desk.up(again)
+    assert desk.look().formatted(again)
+
+
+@pytest.mark.parametrize("driver", KINDS)
+def test_without_its_snapshot_a_rollback_leaves_the_volume_as_it_is(driver: type[LogicalVolumes]) -> None:
+    desk = Desk(driver)
+    desk.up(NEW)
+    back = volume(uuid="back", new=True, source=TAKEN.uuid, source_name=TAKEN.name, replaces="res-0")
+    with pytest.raises(Refused, match="is not the snapshot that res_00000 is filled from"):
+        desk.up(back)
+    assert desk.look().presence(volume()) is Presence.READY
+
+
 # -- names ----------------------------------------------------------------------------------------
 
 
@@ -337,10 +376,10 @@ def test_pools_are_named_in_one_way() -> None:
 
 def test_a_snapshot_can_never_run_over() -> None:
     desk = Desk(Lvm)
-    desk.up(sized(NEW, 100 * EXTENT))
+    desk.up(sized(NEW, 600 * EXTENT))
     desk.take()
-    assert desk.lv("res_00000.snap").extents == 101, "every chunk, and where it is"
-    assert desk.look().snapshot_allocated(TAKEN) == 101 * EXTENT
+    assert desk.lv("res_00000.snap").extents == 603, "every chunk, and where it is"
+    assert desk.look().snapshot_allocated(TAKEN) == 603 * EXTENT
 
 
 def test_a_volume_removed_before_its_snapshots_goes_with_the_last_of_them() -> None:
@@ -575,7 +614,8 @@ def test_a_volume_gets_a_pool_of_its_own_larger_by_the_ratio() -> None:
 def test_capacity_is_what_volumes_can_have_of_a_group() -> None:
     desk = Desk(LvmThinPool)
     group = desk.node.lvm.groups["vg0"]
-    assert desk.look().capacity("pool").free == group.free * EXTENT * 100 // 135
+    seen = desk.look().capacity("pool")
+    assert (seen.total, seen.free) == (group.extents * EXTENT * 100 // 135, group.free * EXTENT * 100 // 135)
     desk.pool = replace(desk.pool, props={**desk.pool.props, "StorDriver/PoolRatio": "100"})
     assert desk.look().capacity("pool").free == group.free * EXTENT
 

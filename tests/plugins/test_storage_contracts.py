@@ -10,7 +10,7 @@ from orlop.drivers import Drivers
 from orlop.errors import BadProperty
 from orlop.host import LocalHost
 from orlop.model import WantedPool
-from orlop.testing import SimulatedHost, check_host, check_layer, check_storage
+from orlop.testing import SimulatedHost, check_devices, check_host, check_layer, check_storage
 from orlop_storage.file import File, FileThin
 
 KINDS = [File, FileThin]
@@ -26,10 +26,16 @@ def test_the_simulated_host_keeps_the_contract(reflink: bool) -> None:
     host = SimulatedHost(reflink=reflink)
     host.disk.make_folder("/srv/check")
     check_host(host, "/srv/check")
+    check_devices(host, "/srv/check")
 
 
 def test_the_local_host_keeps_the_contract(tmp_path: Path) -> None:
     check_host(LocalHost(), str(tmp_path))
+
+
+@pytest.mark.root
+def test_the_local_host_copies_devices_as_agreed(tmp_path: Path) -> None:
+    check_devices(LocalHost(), str(tmp_path))
 
 
 @pytest.mark.parametrize("reflink", [True, False], ids=["reflink", "copy"])

@@ -15,6 +15,7 @@ from orlop.plugin import (
     CLUSTER,
     CREATED,
     UUID,
+    CopyDevice,
     CreateFile,
     LongCopy,
     NodeLayer,
@@ -96,6 +97,30 @@ def _check_small_files(host: Host, directory: str) -> None:
     assert not host.files(directory), "nothing is left, temporary names included"
     assert host.files(f"{directory}/none") is None
     assert host.space(directory).total >= host.space(directory).free > 0
+
+
+def check_devices(host: Host, directory: str) -> None:
+    """Copies of block devices. On a real host this needs root and loop devices; `directory` is as for `check_host`."""
+    sizes = {"small": MIB, "large": 2 * MIB}
+    for name, size in sizes.items():
+        host.create(CreateFile(path=f"{directory}/{name}", size=size, attributes={UUID: str(uuid4())}))
+    attach = ("losetup", "--find", "--show", "--nooverlap")
+    small, large = (host.run((*attach, f"{directory}/{name}")).strip() for name in sizes)
+    try:
+        host.copy_device(CopyDevice(source=small, target=large, size=MIB), Copying())
+        host.copy_device(CopyDevice(source=large, target=small, size=MIB, zeroed=True), Copying())
+        for wrong in (
+            CopyDevice(source=small, target=large, size=2 * MIB),
+            CopyDevice(source=large, target=small, size=2 * MIB),
+            CopyDevice(source=f"{directory}/none", target=large, size=MIB),
+        ):
+            raises(NodeError, lambda wrong=wrong: host.copy_device(wrong, Copying()))  # type: ignore[misc]
+        host.require_unused(large)
+    finally:
+        for device in (small, large):
+            host.run(("losetup", "--detach", device))
+        for name in sizes:
+            host.remove(f"{directory}/{name}")
 
 
 # -- storage drivers ------------------------------------------------------------------------------
