@@ -104,7 +104,7 @@ def test_a_rollback_that_lost_power_is_done_again(
     volume.write(4)
     node.run("sync")
     node.crash_at(text, after=after)
-    rolling = cluster.in_background(f"snapshot rollback {volume.name} first")
+    rolling = cluster.in_background(lambda: volume.roll_back("first"))
     node.wait_until_off()
     cluster.start_node(node)
     rolling.join()
