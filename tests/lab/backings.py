@@ -21,8 +21,16 @@ class Backing(NamedTuple):
 
 
 def _folder(name: str, kind: str, mkfs: str) -> Backing:
-    make = f"{mkfs} {{disk}}; mkdir -p /mnt/{name}; mount {{disk}} /mnt/{name}"
-    return Backing(name, kind, make, {POOL: f"/mnt/{name}/pool"}, f"umount /mnt/{name}")
+    """A pool in a folder of a file system, which is mounted again after every start."""
+    make = f"""
+        {mkfs} -L {name} {{disk}}
+        mkdir -p /mnt/{name}
+        echo 'LABEL={name} /mnt/{name} auto noatime 0 0' > /etc/fstab
+        sync /etc/fstab
+        udevadm settle
+        mount /mnt/{name}
+    """
+    return Backing(name, kind, make, {POOL: f"/mnt/{name}/pool"}, f"umount /mnt/{name}; : > /etc/fstab")
 
 
 ZFS = "modprobe zfs; zpool create -m none tank {disk}; zfs create -o mountpoint=none tank/orlop"
@@ -43,6 +51,10 @@ BACKINGS = (
     Backing("lvm-thin", "LVM_THIN", f"{LVM}; lvcreate -q -T -l 90%FREE vg0/thin", {POOL: "vg0/thin"}, NO_LVM),
     Backing("lvm-thin-pool", "LVM_THIN_POOL", LVM, {POOL: "vg0"}, NO_LVM),
 )
+
+
+# One of each kind, for what takes long.
+KINDS = tuple({backing.kind: backing for backing in reversed(BACKINGS)}.values())
 
 
 def make(node: Node, backing: Backing) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -131,9 +132,14 @@ class Cluster:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         return subprocess.run(argv, env=self.environment(), text=True, timeout=300, **pipes)  # type: ignore[call-overload]
 
-    def in_background(self, line: str) -> threading.Thread:
-        """Start `orlop` with these arguments without waiting: for what will be interrupted."""
-        thread = threading.Thread(target=self.attempt_orlop, args=(line,), daemon=True)
+    def in_background(self, act: Callable[[], object]) -> threading.Thread:
+        """Begin something without waiting for it: for what will be interrupted. What it raises is its own affair."""
+
+        def attempt() -> None:
+            with suppress(ClientError, ClusterError, OSError):
+                act()
+
+        thread = threading.Thread(target=attempt, daemon=True)
         thread.start()
         return thread
 

@@ -186,7 +186,8 @@ def test_power_is_lost_before_or_after_a_step_and_all_steps_are_told(cluster: Cl
         node.crash_at("create sparse file", after=after)
         cluster.orlop(f"resource-definition create {name} --layer-list storage")
         cluster.orlop(f"volume-definition create {name} 4M")
-        cluster.in_background(f"resource create {node.name} {name} --storage-pool crash")
+        line = f"resource create {node.name} {name} --storage-pool crash"
+        cluster.in_background(lambda line=line: cluster.orlop(line))  # type: ignore[misc]
         node.wait_until_off()
         assert node.executed()[-1]["event"] == "crash"
         steps = [step["event"] for step in node.executed() if step["resource"] == name]

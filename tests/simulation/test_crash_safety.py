@@ -16,9 +16,10 @@ from orlop.controller import wire
 from orlop.controller.usecases import definitions, resources, restoring, rolling_back, snapshots, spawning
 from orlop.errors import OrlopError
 from orlop.model import KIB, Presence, key
-from orlop.testing.cluster import POOL, SimulatedCluster
+from orlop.testing.cluster import SimulatedCluster
 from orlop.testing.commits import ControllerCrash
 from orlop.testing.disk import BLOCK
+from tests.simulation.backends import BACKENDS
 
 SEQUENCES = int(os.environ.get("ORLOP_TEST_SEQUENCES", "500"))
 STEPS = 25
@@ -36,14 +37,23 @@ class Cluster(RuleBasedStateMachine):
         self.content = {}  # uuid of a volume -> tokens it may hold
         self.blank = set()  # uuids of volumes that were seen to be made from nothing
         self.kept = {}  # uuid of a snapshot's volume -> tokens it may hold
-        self.foreign = set()  # (node, file) that somebody else put into a pool
-        self.vanished = set()  # uuids of volumes whose file somebody removed
+        self.foreign = set()  # (node, name) of what somebody else put into a pool
+        self.vanished = set()  # uuids of volumes whose object somebody removed
         self.old = None
 
-    @initialize(seed=st.integers(0, 2**16), reflink=st.booleans())
-    def begin(self, seed, reflink):
+    @initialize(seed=st.integers(0, 2**16), reflink=st.booleans(), backend=st.sampled_from(BACKENDS))
+    def begin(self, seed, reflink, backend):
+        self.backend = backend
         self.cluster = SimulatedCluster(seed=seed, reflink=reflink)
-        self.cluster.register()
+        for node in self.cluster.nodes.values():
+            backend.prepare(node.host)
+        self.cluster.register(provider=backend.provider, place=backend.place)
+
+    def host(self, node):
+        return self.cluster.nodes[node].host
+
+    def thing(self, node, name):
+        return next((thing for thing in self.backend.things(self.host(node)) if thing.name == name), None)
 
     # -- requests -------------------------------------------------------------------------------------------
 
@@ -137,18 +147,17 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(name=NAMES, node=NODES)
     def write(self, name, node):
-        for volume, loop in self.devices(name, node):
+        for volume, device in self.devices(name, node):
             self.tokens += 1
             token = str(self.tokens).encode().ljust(BLOCK, b".")
-            disk = self.cluster.nodes[node].host.disk
-            if disk.free >= BLOCK:
-                disk.write(loop, 0, token)
+            if self.backend.can_write(self.host(node)):
+                self.host(node).disk.write(device, 0, token)
                 self.content[volume.uuid] = {token}
 
     @rule(name=NAMES, node=NODES)
     def mount(self, name, node):
-        for _, loop in self.devices(name, node):
-            self.cluster.nodes[node].host.disk.use(loop, "mounted by a user")
+        for _, device in self.devices(name, node):
+            self.host(node).disk.use(device, "mounted by a user")
 
     @rule(node=NODES)
     def unmount(self, node):
@@ -157,16 +166,15 @@ class Cluster(RuleBasedStateMachine):
             disk.release(device)
 
     def devices(self, name, node):
-        """(volume, loop device) of what a user could open there: complete, wanted volumes."""
+        """(volume, device) of what a user could open there: complete, wanted volumes."""
         self.learn()
         found = self.cluster.core.picture.definition(name)
-        disk = self.cluster.nodes[node].host.disk
         for resource in found.resources if found else ():
             if resource.node != node or resource.deleting or found.operations and self.rolling(found):
                 continue
             for volume in resource.volumes:
-                for device, loop in list(disk.loops.items()):
-                    if loop.file.attributes.get("orlop.uuid") == volume.uuid and not volume.new:
+                for device, uuid in self.backend.opened(self.host(node)):
+                    if uuid == volume.uuid and not volume.new:
                         yield volume, device
 
     @staticmethod
@@ -272,26 +280,21 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(node=NODES, name=NAMES)
     def put_foreign_data_there(self, node, name):
-        disk = self.cluster.nodes[node].host.disk
-        path = f"{POOL}/{name}_00000"
-        if disk.find(path) is None and disk.free > 4096:
-            disk.put(path, disk.new_file(4096, 4096))
-            self.foreign.add((node, path))
+        if self.backend.put(self.host(node), f"{name}_00000"):
+            self.foreign.add((node, f"{name}_00000"))
 
     @rule(name=NAMES, node=NODES)
-    def remove_a_file(self, name, node):
-        """Somebody removes the file of a volume that is complete. It must not be made again by itself."""
+    def remove_an_object(self, name, node):
+        """Somebody removes what a complete volume is made of. It must not be made again by itself."""
         for volume, device in list(self.devices(name, node)):
-            disk = self.cluster.nodes[node].host.disk
-            if not disk.used.get(device) and not self.cluster.core.picture.definition(name).snapshots:
-                disk.detach(device)
-                disk.drop(f"{POOL}/{name}_{volume.number:05d}")
+            used = self.host(node).disk.used.get(device)
+            if not used and not self.cluster.core.picture.definition(name).snapshots:
+                self.backend.drop(self.host(node), f"{name}_{volume.number:05d}", device)
                 self.vanished.add(volume.uuid)
 
     @rule(node=NODES, full=st.booleans())
     def fill_the_pool(self, node, full):
-        disk = self.cluster.nodes[node].host.disk
-        disk.total = disk.total - disk.free if full else 100 << 30
+        self.backend.fill(self.host(node), full)
 
     @rule(seconds=st.sampled_from([1.0, 20.0, 400.0]))
     def pass_time(self, seconds):
@@ -309,19 +312,19 @@ class Cluster(RuleBasedStateMachine):
 
     @invariant()
     def foreign_data_is_untouched(self):
-        for node, path in self.foreign:
-            found = self.cluster.nodes[node].host.disk.find(path)
-            assert found is not None, f"{path} on {node} was not ours and is gone"
-            assert "orlop.uuid" not in found.attributes
+        for node, name in self.foreign:
+            found = self.thing(node, name)
+            assert found is not None, f"{name} on {node} was not ours and is gone"
+            assert not found.uuid
 
     def teardown(self):
         if not hasattr(self, "cluster"):
             return
         self.learn()
-        for node, path in self.foreign:
-            self.cluster.nodes[node].host.disk.drop(path)
+        for node, name in self.foreign:
+            self.backend.drop(self.host(node), name)
         for node in self.cluster.nodes.values():
-            node.host.disk.total = 100 << 30
+            self.backend.fill(node.host, False)
         self.cluster.heal()
         self.cluster.store.crash_at(-1, False)
         self.cluster.start_controller()
@@ -351,22 +354,21 @@ class Cluster(RuleBasedStateMachine):
                     self.check_volume(definition, resource, volume, report)
 
     def check_vanished(self, definition, resource, volume):
-        disk = self.cluster.nodes[resource.node].host.disk
-        file = disk.find(f"{POOL}/{definition.name}_{volume.number:05d}")
-        assert file is None or file.attributes.get("orlop.uuid") != volume.uuid, "it was made again, blank"
+        found = self.thing(resource.node, f"{definition.name}_{volume.number:05d}")
+        assert found is None or found.uuid != volume.uuid, "it was made again, blank"
 
     def check_volume(self, definition, resource, volume, report):
         assert not volume.new, f"{definition.name}/{volume.number} on {resource.node} was never made"
         seen = next(v for v in report.volumes if v.uuid == volume.uuid)
         assert seen.presence is (Presence.HIDDEN if "INACTIVE" in resource.flags else Presence.READY)
-        disk = self.cluster.nodes[resource.node].host.disk
-        file = disk.find(f"{POOL}/{definition.name}_{volume.number:05d}")
-        assert file is not None
+        found = self.thing(resource.node, f"{definition.name}_{volume.number:05d}")
+        assert found is not None
+        assert found.uuid == volume.uuid
         if "INACTIVE" not in resource.flags:  # a closed volume grows when it is opened again
-            assert file.size >= volume.levels[-1].size, "it must not be smaller than wanted"
+            assert found.size >= volume.levels[-1].size, "it must not be smaller than wanted"
         if self.formatted(definition, volume):
-            assert file.signatures == ["ext4"], f"{definition.name} on {resource.node} has no file system"
-        holds = file.blocks.get(0, bytes(BLOCK))
+            assert found.content.signatures == ["ext4"], f"{definition.name} on {resource.node} has no file system"
+        holds = found.content.blocks.get(0, bytes(BLOCK))
         assert holds in self.content[volume.uuid], f"{definition.name} on {resource.node} holds {holds[:8]!r}"
 
     def formatted(self, definition, volume):
@@ -383,11 +385,15 @@ class Cluster(RuleBasedStateMachine):
                     wanted[part.node] |= {v.uuid for v in part.volumes}
         for name, node in self.cluster.nodes.items():
             assert self.cluster.core.reported.nodes[key(name)].orphans == ()
-            for path, file in node.host.disk.folders[POOL].items():
-                uuid = file.attributes.get("orlop.uuid")
-                assert path == ".orlop-pool" or uuid in wanted[name], f"{path} on {name} is nobody's"
-            for loop in node.host.disk.loops.values():
-                assert loop.file.attributes["orlop.uuid"] in wanted[name], f"{loop.path} is still open on {name}"
+            for thing in self.backend.things(node.host):
+                kept = "+" in thing.name  # an origin of snapshots that were not removed with it
+                assert kept or thing.uuid in wanted[name], f"{thing.name} on {name} is nobody's"
+                assert not thing.name.startswith(".orlop-new"), f"{thing.name} on {name} was not finished"
+            for device, uuid in self.backend.opened(node.host):
+                kept = "+" in device
+                assert kept or uuid in wanted[name], f"{device} is still open on {name}"
+            if not self.vanished:
+                assert self.backend.left_over(node.host) == []
 
 
 Cluster.TestCase.settings = settings(

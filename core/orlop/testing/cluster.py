@@ -303,8 +303,8 @@ class SimulatedCluster:
     def dial(self, node: Node, fence: Fence) -> SimulatedChannel:
         return SimulatedChannel(self, self.nodes[node.name], fence)
 
-    def register(self, *names: str) -> None:
-        """Nodes with a pool of sparse files each, as an administrator would add them."""
+    def register(self, *names: str, provider: str = "FILE_THIN", place: str = POOL) -> None:
+        """Nodes with a pool each, as an administrator would add them."""
         with self.core.change() as draft:
             for name in names or self.nodes:
                 interface = NetInterface(
@@ -321,8 +321,8 @@ class SimulatedCluster:
                         node=name,
                         name="pool1",
                         uuid=self.core.new_uuid(),
-                        provider="FILE_THIN",
-                        props={"StorDriver/StorPoolName": POOL},
+                        provider=provider,
+                        props={"StorDriver/StorPoolName": place},
                     )
                 )
         self.settle()

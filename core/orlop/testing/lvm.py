@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 
 from orlop.errors import CommandFailed, NodeError
 from orlop.testing.disk import Disk, SimulatedFile
+from orlop.testing.lvm_arguments import Arguments
 
 Program = Callable[[Disk, tuple[str, ...]], str]
 EXTENT = 4 << 20
-FLAGS = {"--yes", "--snapshot", "--nolocking", "--nosuffix", "--ignoreactivationskip", "--norestorefile", "--nosync"}
-STATES = {"--help", "--version"}
 _CONDITION = re.compile(r'(\w+)(!?=)(?:\{"([^"]*)"\}|"([^"]*)"|(\w+))')
 
 
@@ -70,36 +69,12 @@ class SimulatedGroup:
         return [volume for volume in self.volumes.values() if volume.pool == pool]
 
 
-class Arguments:
-    """Options with their values, in the order given, and the rest."""
-
-    def __init__(self, arguments: tuple[str, ...]) -> None:
-        self.options: list[tuple[str, str]] = []
-        self.rest: list[str] = []
-        words = iter(arguments)
-        for word in words:
-            if not word.startswith("-"):
-                self.rest.append(word)
-            else:
-                self.options.append((word, "" if word in FLAGS or word in STATES else next(words)))
-
-    def __contains__(self, name: str) -> bool:
-        return any(option == name for option, _ in self.options)
-
-    def all(self, name: str) -> list[str]:
-        return [value for option, value in self.options if option == name]
-
-    def get(self, name: str, default: str = "") -> str:
-        return (self.all(name) or [default])[-1]
-
-    def only(self, *known: str) -> None:
-        for option, _ in self.options:
-            if option not in ("--config", "--yes", *known):
-                raise CommandFailed((option,), 3, f"unrecognized option '{option}'")
-
-
 def fails(message: str) -> NodeError:
     return CommandFailed(("lvm",), 5, message)
+
+
+def wrong(message: str) -> NodeError:
+    return CommandFailed(("lvm",), 3, message)
 
 
 class SimulatedLvm:
@@ -148,12 +123,17 @@ class SimulatedLvm:
             raise fails(f"Cannot change VG {name} while PVs are missing.")
         return group
 
-    def find(self, at: str) -> tuple[SimulatedGroup, SimulatedVolume]:
-        name, _, volume = at.removeprefix("/dev/").partition("/")
+    def find(
+        self, at: str, otherwise: str = 'Failed to find logical volume "{0}/{1}"'
+    ) -> tuple[SimulatedGroup, SimulatedVolume]:
+        name, _, volume = at.partition("/")
         group = self.group(name)
         if volume not in group.volumes:
-            raise fails(f"Failed to find logical volume {at!r}")
+            raise fails(otherwise.format(name, volume))
         return group, group.volumes[volume]
+
+    def group_of(self, device: str) -> str:
+        return next((group.name for group in self.groups.values() if device in group.devices), "")
 
     def is_open(self, disk: Disk, group: SimulatedGroup, volume: SimulatedVolume) -> bool:
         return self.path(group, volume) in disk.opened
@@ -172,7 +152,7 @@ class SimulatedLvm:
             *("--virtualsize", "--wipesignatures", "--zero", "--stripes", "--stripesize", "--chunksize"),
         )
         if given.get("--type") == "thin":
-            group, pool = self.find(given.get("--thinpool"))
+            group, pool = self.find(given.get("--thinpool"), "Pool {1} not found in Volume group {0}.")
             size = int(given.get("--virtualsize").removesuffix("b"))
             size = -(-size // EXTENT) * EXTENT
             self._add(disk, group, given, size, 0, layout="thin,sparse", pool=pool.name)
@@ -215,8 +195,10 @@ class SimulatedLvm:
         name = given.get("--name")
         if name in group.volumes:
             raise fails(f'Logical Volume "{name}" already exists in volume group "{group.name}"')
-        if re.match("snapshot|pvmove", name) or re.search("_(tdata|tmeta|mlog|pmspare)", name):
-            raise fails(f'Names including "{name}" are reserved. Please choose a different LV name.')
+        if reserved := re.match("snapshot|pvmove", name):
+            raise wrong(f'Names starting "{reserved[0]}" are reserved. Please choose a different LV name.')
+        if reserved := re.search("_(tdata|tmeta|mlog|pmspare)", name):
+            raise wrong(f'Names including "{reserved[0]}" are reserved. Please choose a different LV name.')
         if extents > group.free:
             text = (
                 f'Volume group "{group.name}" has insufficient free space ({group.free} extents): {extents} required.'
@@ -252,12 +234,14 @@ class SimulatedLvm:
 
     def lvextend(self, disk: Disk, given: Arguments) -> None:
         given.only("--extents")
-        group, volume = self.find(given.rest[0])
+        group, volume = self.find(given.rest[0], "Logical volume {1} not found in volume group {0}.")
         extents, path = int(given.get("--extents")), self.path(group, volume)
         if group.snapshots_of(volume.name) and path in disk.opened:
             raise fails("Snapshot origin volumes can be resized only while inactive: try lvchange -an.")
         old = volume.size // EXTENT
-        if extents <= old:
+        if extents == old:
+            raise fails(f"New size ({extents} extents) matches existing size ({old} extents).")
+        if extents < old:
             raise fails(f"New size given ({extents} extents) not larger than existing size ({old} extents)")
         if not volume.pool:
             if extents - old > group.free:
@@ -289,7 +273,8 @@ class SimulatedLvm:
             group, volume = self.find(at)
             volume.tags[:] = _retagged(volume.tags, given)
             if volume.origin and not volume.pool and "--activate" in given:
-                raise fails(f"Can't change snapshot logical volume {at}.")
+                also = f"will also change its origin {group.name}/{volume.origin}"
+                raise fails(f"Change of snapshot {at} {also}. Proceed? [y/n]: [n]")
             if given.get("--activate") == "n":
                 for each in (*group.snapshots_of(volume.name), volume):
                     self._close(disk, group, each)
@@ -312,10 +297,10 @@ class SimulatedLvm:
         given.only("--addtag")
         name, *devices = given.rest
         if name in self.groups:
-            raise fails(f"A volume group called {name} already exists.")
+            raise wrong(f"/dev/{name}: already exists in filesystem")
         for device in devices:
-            if any(device in group.devices for group in self.groups.values()):
-                raise fails(f"Physical volume '{device}' is already in volume group")
+            if of := self.group_of(device):
+                raise fails(f"Physical volume '{device}' is already in volume group '{of}'")
             if device not in self.disks:
                 self._label(disk, device, f"uuid-of-{device}")
         extents = sum(disk.content(device).size // EXTENT - 1 for device in devices)
@@ -325,7 +310,8 @@ class SimulatedLvm:
         given.only()
         group = self.group(given.rest[0])
         if group.volumes:
-            raise fails(f'Do you really want to remove volume group "{group.name}"? [y/n]: [n]')
+            holding = f"containing {len(group.volumes)} logical volumes"
+            raise fails(f'Do you really want to remove volume group "{group.name}" {holding}? [y/n]: [n]')
         del self.groups[group.name]
 
     def vgrename(self, disk: Disk, given: Arguments) -> None:
@@ -347,7 +333,8 @@ class SimulatedLvm:
 
     def _label(self, disk: Disk, device: str, uuid: str) -> None:
         if device in self.disks:
-            raise fails(f'Can\'t initialize physical volume "{device}" of volume group without -ff')
+            of = f' of volume group "{self.group_of(device)}"' if self.group_of(device) else ""
+            raise fails(f'Can\'t initialize physical volume "{device}"{of} without -ff')
         if disk.content(device).signatures:
             raise fails(f"Cannot use {device}: device has a signature")
         disk.content(device).signatures.append("LVM2_member")
@@ -356,8 +343,8 @@ class SimulatedLvm:
     def pvremove(self, disk: Disk, given: Arguments) -> None:
         given.only()
         for device in given.rest:
-            if any(device in group.devices for group in self.groups.values()):
-                raise fails(f"PV {device} is used by a VG so please use vgreduce first.")
+            if of := self.group_of(device):
+                raise fails(f"PV {device} is used by VG {of} so please use vgreduce first.")
             if self.disks.pop(device, None) is None:
                 raise fails(f"No PV found on device {device}.")
             disk.content(device).signatures.remove("LVM2_member")

@@ -9,7 +9,8 @@ from typing import Any
 
 from orlop.errors import CommandFailed
 from orlop.testing.disk import BLOCK, Disk
-from orlop.testing.lvm import EXTENT, Arguments, Program, SimulatedGroup, SimulatedLvm, SimulatedVolume, fails
+from orlop.testing.lvm import EXTENT, Program, SimulatedGroup, SimulatedLvm, SimulatedVolume, fails
+from orlop.testing.lvm_arguments import Arguments
 
 KNOWN = ("--reportformat", "--units", "--nosuffix", "--nolocking", "--configreport", "--options", "--select")
 METADATA_AREA = 1044480
@@ -96,7 +97,6 @@ def _volume(state: SimulatedLvm, disk: Disk, group: SimulatedGroup, volume: Simu
         "lv_layout": volume.layout,
         "lv_active": "active" if opened else "",
         "lv_time": str(volume.created),
-        "lv_attr": _attributes(volume, opened, bool(snapshots)),
         "data_percent": _percent(_data(state, disk, group, volume)),
         "metadata_percent": _percent(volume.metadata if volume.is_thin_pool and opened else None),
         "lv_metadata_size": str(EXTENT) if volume.is_thin_pool else "",
@@ -104,14 +104,6 @@ def _volume(state: SimulatedLvm, disk: Disk, group: SimulatedGroup, volume: Simu
         "lv_check_needed": ("check needed" if volume.check_needed else "") if volume.is_thin_pool else "unknown",
         "lv_snapshot_invalid": ("snapshot invalid" if volume.invalid else "") if thick_snapshot else "unknown",
     }
-
-
-def _attributes(volume: SimulatedVolume, opened: bool, origin: bool) -> str:
-    """lvs(8)"""
-    kind = "t" if volume.is_thin_pool else "V" if volume.pool else "s" if volume.origin else "o" if origin else "-"
-    state = "I" if volume.invalid else "a" if opened else "-"
-    target = "t" if volume.pool or volume.is_thin_pool else "s" if volume.origin or origin else "-"
-    return f"{kind}wi-{state}-{target}{'z' if target == 't' else '-'}-{'k' if volume.skip else '-'}"
 
 
 def _data(state: SimulatedLvm, disk: Disk, group: SimulatedGroup, volume: SimulatedVolume) -> float | None:

@@ -140,7 +140,6 @@ class LogicalVolumes(Value, frozen=True, kw_only=True):
     def take_down(self, volume: WantedVolume) -> list[Step]:
         seen = self._seen(volume)
         if seen is not None and self._replaceable(volume, seen) and volume.active:
-            self._source(volume)  # without it the old one stays up
             return self._make_way(volume, seen)
         if volume.wanted and volume.active:
             return []

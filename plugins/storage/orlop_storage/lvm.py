@@ -5,7 +5,7 @@ its origin: a volume that is removed before its snapshots stays, under a name of
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from orlop.model import WantedSnapshot, WantedVolume
@@ -160,20 +160,16 @@ class Lvm(LogicalVolumes, GroupBacking, frozen=True, kw_only=True):
         ]
 
     def remove_snapshot(self, snapshot: WantedSnapshot) -> list[Step]:
-        """The last snapshot takes its origin along if that was removed before."""
-        seen = self._group(snapshot.pool).volumes.get(snapshot.name)
-        if seen is None or not is_ours(seen, self.cluster, snapshot.uuid):
-            return self._remove_kept(snapshot, lambda name: not self._group(snapshot.pool).snapshots_of(name))
-        alone = self._group(snapshot.pool).snapshots_of(seen.origin) == [seen]
-        last = self._remove_kept(snapshot, lambda name: alone and name == seen.origin)
-        return [*self._remove(snapshot.pool, seen), *last]
-
-    def _remove_kept(self, snapshot: WantedSnapshot, done: Callable[[str], bool]) -> list[Step]:
+        """An origin that was removed before goes when its last snapshot was seen gone."""
+        group = self._group(snapshot.pool)
+        seen = group.volumes.get(snapshot.name)
+        if seen is not None and is_ours(seen, self.cluster, snapshot.uuid):
+            return self._remove(snapshot.pool, seen)
         steps: list[Step] = []
-        for seen in self._group(snapshot.pool).volumes.values():
+        for seen in group.volumes.values():
             kept = KEPT.fullmatch(seen.name)
-            if kept and kept[1] == snapshot.volume_name and seen.tags.get(CLUSTER) == self.cluster and done(seen.name):
-                steps += self._remove(snapshot.pool, seen)
+            if kept and kept[1] == snapshot.volume_name and seen.tags.get(CLUSTER) == self.cluster:
+                steps += [] if group.snapshots_of(seen.name) else self._remove(snapshot.pool, seen)
         return steps
 
 

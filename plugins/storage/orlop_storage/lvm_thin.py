@@ -13,7 +13,7 @@ from orlop_storage.lvm_backing import GroupBacking
 from orlop_storage.lvm_places import canonical
 from orlop_storage.volume_groups import LogicalVolume, is_ours
 
-PER_CHUNK = 64  # bytes of metadata: 16 in a tree whose blocks may be half empty, and as much for a transaction
+PER_CHUNK = 32  # bytes of metadata: 16 in a tree whose blocks may be half empty
 
 
 class ThinVolumes(LogicalVolumes, frozen=True, kw_only=True):

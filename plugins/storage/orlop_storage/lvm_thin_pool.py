@@ -92,7 +92,7 @@ class LvmThinPool(ThinVolumes, GroupBacking, frozen=True, kw_only=True):
     def _own_pool(self, volume: WantedVolume) -> str:
         """One that was made for this volume, else a free name: snapshots of an earlier volume may keep the first."""
         volumes = self._group(volume.pool).volumes
-        names = (f"{volume.name}+pool{number or ''}" for number in range(1 << 20))
+        names = (f"{volume.name}+pool{number}" for number in ("", *range(2, 1 << 16)))
         return next(name for name in names if name not in volumes or is_ours(volumes[name], self.cluster, volume.uuid))
 
     def _make_pool(self, volume: WantedVolume, size: int) -> list[Step]:
@@ -130,39 +130,23 @@ class LvmThinPool(ThinVolumes, GroupBacking, frozen=True, kw_only=True):
 
     # -- the end of a pool ------------------------------------------------------------------------
 
-    def _remove_volume(self, volume: WantedVolume, seen: LogicalVolume) -> list[Step]:
-        return [*self._remove(volume.pool, seen), *self._remove_emptied(volume.pool, seen)]
-
     def _remove_drafts(self, volume: WantedVolume) -> list[Step]:
-        draft = self._draft(volume.pool, volume.uuid)
-        emptied = self._remove_emptied(volume.pool, draft) if draft is not None else []
-        return [*super()._remove_drafts(volume), *emptied, *self._remove_empty(volume.pool, volume.name)]
+        return super()._remove_drafts(volume) or self._remove_empty(volume.pool, volume.name)
 
     def remove_snapshot(self, snapshot: WantedSnapshot) -> list[Step]:
-        steps = super().remove_snapshot(snapshot)
-        seen = self._group(snapshot.pool).volumes.get(snapshot.name)
-        if steps and seen is not None:
-            return [*steps, *self._remove_emptied(snapshot.pool, seen)]
-        return [*steps, *self._remove_empty(snapshot.pool, snapshot.volume_name)]
-
-    def _remove_emptied(self, pool: str, gone: LogicalVolume) -> list[Step]:
-        """The thin pool of something that is about to go, if nothing else is in it."""
-        group = self._group(pool)
-        own = group.volumes.get(gone.pool)
-        return self._remove_pool(pool, own) if own is not None and group.inside(own.name) == [gone] else []
+        return super().remove_snapshot(snapshot) or self._remove_empty(snapshot.pool, snapshot.volume_name)
 
     def _remove_empty(self, pool: str, name: str) -> list[Step]:
-        """What a crash left of the pools of a volume."""
+        """Pools of a volume that nothing was left in.
+
+        Selected, not named: a volume and its snapshot may both come to be the last one in the same round.
+        """
         group, steps = self._group(pool), list[Step]()
         for seen in group.volumes.values():
             own = OWN.fullmatch(seen.name)
-            if own and own[1] == name and seen.is_thin_pool and not group.inside(seen.name):
-                steps += self._remove_pool(pool, seen)
+            if not (own and own[1] == name and seen.is_thin_pool and seen.tags.get(CLUSTER) == self.cluster):
+                continue
+            if not group.inside(seen.name):
+                empty = f'lv_name="{seen.name}" && lv_tags={{"{CLUSTER}={self.cluster}"}} && thin_count=0'
+                steps.append(self._run("lvremove", "--yes", "--select", empty, group.name))
         return steps
-
-    def _remove_pool(self, pool: str, own: LogicalVolume) -> list[Step]:
-        if own.tags.get(CLUSTER) != self.cluster:
-            return []
-        # Selected, not named: a volume and its snapshot may both come to be the last one in the same round.
-        empty = f'lv_name="{own.name}" && lv_tags={{"{CLUSTER}={self.cluster}"}} && thin_count=0'
-        return [self._run("lvremove", "--yes", "--select", empty, self._group(pool).name)]

@@ -19,7 +19,7 @@ LONGEST = 127  # characters of a device-mapper name, libdevmapper.h
 
 _GROUP = "vg_name,vg_tags,vg_extent_size,vg_extent_count,vg_free_count,vg_missing_pv_count,vg_exported"
 _METADATA = "vg_mda_free,vg_mda_size"
-_VOLUME = "lv_uuid,lv_name,lv_tags,lv_size,origin,origin_size,pool_lv,lv_layout,lv_active,lv_time,lv_attr"
+_VOLUME = "lv_uuid,lv_name,lv_tags,lv_size,origin,origin_size,pool_lv,lv_layout,lv_active,lv_time"
 _THIN = "data_percent,metadata_percent,lv_metadata_size,lv_health_status,lv_check_needed,lv_snapshot_invalid"
 # Without locks a look does not wait for a command that is at work, or hangs. What is read is one whole version of the
 # metadata: it carries a checksum.
@@ -166,7 +166,7 @@ def _volume(row: Mapping[str, str], segment: Mapping[str, str]) -> LogicalVolume
         metadata_size=int(row["lv_metadata_size"] or 0),
         health=row["lv_health_status"],
         check_needed=row["lv_check_needed"] not in ("", "unknown"),
-        invalid=row["lv_snapshot_invalid"] not in ("", "unknown") or row["lv_attr"][4:5] in ("I", "S"),
+        invalid=row["lv_snapshot_invalid"] not in ("", "unknown"),
         chunk=int(segment.get("chunk_size") or 0),
         zeroes=segment.get("zero") != "",
     )

@@ -1,0 +1,81 @@
+"""One volume on one node, made and used through the real product; its content is judged by hash, on the device."""
+
+from __future__ import annotations
+
+from orlop.client import NewResource
+from tests.lab.cluster import Cluster
+from tests.lab.node import Node
+
+MIB = 1 << 20
+
+
+class Volume:
+    """A resource of one replica in `pool`. Sizes in MiB. Nothing here keeps its device open between two calls."""
+
+    def __init__(self, cluster: Cluster, node: Node, pool: str, name: str) -> None:
+        self.cluster, self.client = cluster, cluster.client
+        self.node, self.pool, self.name = node, pool, name
+
+    # -- what a user asks for -----------------------------------------------------------------------------------
+
+    def define(self, size: int) -> None:
+        self.client.create_resource_definition(self.name, layers=["STORAGE"])
+        self.client.create_volume_definition(self.name, size << 10)
+
+    def deploy(self) -> None:
+        self.client.create_resource(self.name, NewResource(node=self.node.name, storage_pool=self.pool))
+
+    def create(self, size: int) -> Volume:
+        self.define(size)
+        self.deploy()
+        return self
+
+    def snapshot(self, name: str) -> None:
+        self.client.create_snapshot(self.name, name)
+
+    def restore(self, snapshot: str, to: str) -> Volume:
+        """A new resource with the content of a snapshot."""
+        copy = Volume(self.cluster, self.node, self.pool, to)
+        self.client.create_resource_definition(to, layers=["STORAGE"])
+        self.client.restore_volume_definitions(self.name, snapshot, to)
+        self.client.restore_resource(self.name, snapshot, to)
+        return copy
+
+    def roll_back(self, snapshot: str) -> None:
+        self.client.rollback_snapshot(self.name, snapshot)
+
+    def grow(self, size: int) -> None:
+        self.client.modify_volume_definition(self.name, 0, size_kib=size << 10)
+
+    def delete_snapshot(self, name: str) -> None:
+        self.client.delete_snapshot(self.name, name)
+
+    def delete(self) -> None:
+        self.client.delete_resource_definition(self.name)
+
+    # -- what is found ------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> str:
+        return self.cluster.device(self.name, self.node)
+
+    def usable(self, size: int) -> bool:
+        """Whether the device is there and at least that large."""
+        return int(self.node.run("blockdev", "--getsize64", self.device)) >= size * MIB
+
+    def gone(self) -> bool:
+        return self.name not in [each.name for each in self.client.resource_definitions()]
+
+    def has_snapshot(self, name: str) -> bool:
+        found = [each for each in self.client.snapshots([self.name]) if each.name == name]
+        return bool(found) and "SUCCESSFUL" in found[0].flags
+
+    def write(self, size: int, offset: int = 0) -> None:
+        """Random data that is on the disk afterwards."""
+        block = ("bs=1M", f"count={size}", f"seek={offset}", "oflag=direct", "conv=notrunc,fsync", "status=none")
+        self.node.run("dd", "if=/dev/urandom", f"of={self.device}", *block)
+
+    def hash(self, size: int) -> str:
+        """Of the first so many MiB, read from the device and not from memory."""
+        reading = f"dd if={self.device} bs=1M count={size} iflag=direct status=none | sha256sum"
+        return self.node.shell(reading).split()[0]
