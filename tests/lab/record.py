@@ -7,11 +7,13 @@ was; what goes to standard error, and the exit code if it is not 0, follow after
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from orlop_storage.datasets import DATASETS, LINKS, ZPOOLS
 from tests.lab.image import CLONE
 from tests.lab.lab import Lab
 from tests.lab.node import GIB, Node
@@ -106,6 +108,14 @@ CASES = (
     Case("zfs", "has-dependants", "zfs destroy tank/sparse"),
     Case("zfs", "pool-full", "zfs create -V 100G tank/more"),
     Case("zpool", "no-such-pool", "zpool list no-such-pool"),
+    Case("zpool", "columns", shlex.join(ZPOOLS)),
+    Case("zpool", "devices", "zpool list -H -v -P tank"),
+    Case("zfs", "columns", shlex.join((*DATASETS, "tank"))),
+    Case("zfs", "links", shlex.join(LINKS)),
+    Case("zfs", "has-clones", "zfs destroy tank/sparse@first"),
+    Case("zfs", "not-newest", "zfs snapshot tank/sparse@second; zfs rollback tank/sparse@first"),
+    Case("zfs", "grown-too-large", "zfs set volsize=100G tank/plain"),
+    Case("zfs", "busy", "exec 5</dev/zvol/tank/plain; zfs destroy tank/plain"),
     Case("nvme", "list", "nvme list --output-format=json", json=True),
     Case("nvme", "list-subsys", "nvme list-subsys --output-format=json", json=True),
     Case("cryptsetup", "status", "cryptsetup status opened"),

@@ -177,12 +177,15 @@ def test_a_volume_with_snapshots_leaves_its_name_and_goes_after_the_last_of_them
     bench = ZfsBench(Zfs)
     volume = bench.make(content=b"one")
     first = bench.take(volume, "first")
-    bench.write(volume, b"two")
+    second = bench.take(volume, "second")
+    bench.fill(volume, 2 * MIB)
     bench.remove(volume)
     assert bench.look().presence(replace(volume, wanted=False)) is Presence.ABSENT
+    bench.tidy()
     left = bench.node.zfs.datasets[f"tank/orlop/res_00000.deleted.{volume.uuid}"]
     assert left.reservation == 0, "the room it reserved is free"
     assert bench.written(f"res_00000.deleted.{volume.uuid}") == 0, "and that of its last writes"
+    bench.remove(second)
     assert not bench.node.disk.opened
     assert [thing.name for thing in bench.look().objects("pool")] == ["res_00000.first"]
     again = bench.make(content=b"new")

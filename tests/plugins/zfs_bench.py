@@ -94,6 +94,11 @@ class ZfsBench(Workbench):
     def write(self, volume: WantedVolume, content: bytes) -> None:
         self.node.disk.write(self.look().device(volume) or "", 0, content.ljust(BLOCK, b"."))
 
+    def fill(self, volume: WantedVolume, size: int) -> None:
+        """With blocks that differ from each other."""
+        data = b"".join(str(n).encode().ljust(BLOCK, b".") for n in range(size // BLOCK))
+        self.node.disk.write(self.look().device(volume) or "", 0, data)
+
     def content(self, volume: WantedVolume) -> bytes:
         return self.node.disk.read(self.look().device(volume) or "", 0, BLOCK).rstrip(b".\0")
 

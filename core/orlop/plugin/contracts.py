@@ -225,7 +225,8 @@ class KeepsRemnants(Protocol):
     """A kind of pool where what was removed may have to stay, under another name, while something depends on it."""
 
     def remnants(self, pool: str) -> list[Step]:
-        """Steps that remove what nothing depends on any more. Asked at every look; nobody waits for them."""
+        """Steps that remove what nothing depends on any more, or shrink what has to stay. Nobody waits for them: they
+        are asked for at every look and again at the next if one fails."""
         ...
 
 

@@ -197,11 +197,11 @@ class SimulatedZfs:
         seen = self._known(name)
         if clones := self._room().clones.get(name):
             if not flags:
-                raise NodeError(f"cannot destroy '{name}': snapshot has dependent clones\nuse '-R' to destroy {clones}")
+                raise NodeError(f"cannot destroy '{name}': snapshot has dependent clones\n" + _use("-R", clones))
             seen.deferred = True
             return
         if children := [path for path in self.datasets if path.startswith((f"{name}@", f"{name}/"))]:
-            raise NodeError(f"cannot destroy '{name}': {seen.kind} has children\nuse '-r' to destroy {children}")
+            raise NodeError(f"cannot destroy '{name}': {seen.kind} has children\n" + _use("-r", children))
         if name in self.minors:
             self._close(name)
             if name in self.minors:
@@ -316,6 +316,10 @@ class SimulatedZfs:
 
 def _props(flags: list[tuple[str, str]]) -> dict[str, str]:
     return dict(value.split("=", 1) for flag, value in flags if flag == "-o")
+
+
+def _use(flag: str, names: list[str]) -> str:
+    return f"use '{flag}' to destroy the following datasets:\n" + "\n".join(names)
 
 
 def _bytes(text: str) -> int:

@@ -33,6 +33,7 @@ from orlop_storage.zfs_options import DELETE_STRATEGY, ROLLBACK_STRATEGY, block_
 
 OLD_SPELLINGS = ("StorDriver/ZPool", "StorDriver/ZPoolThin")
 PATH = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*(/[A-Za-z0-9_][A-Za-z0-9_.:-]*)*")
+LEFT = 1 << 20  # bytes, well above the few that a rollback itself leaves written
 LONGEST = 100  # what the longest names of ours leave of the 255 characters that a snapshot's whole name may have
 LONGEST_NAME = 54  # 48 of a resource, the volume's number
 OUR_FORM = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*_[0-9]{5}(\.[A-Za-z0-9_-]+)?")
@@ -133,10 +134,21 @@ class Zfs(Value, frozen=True, kw_only=True):
         )
 
     def remnants(self, pool: str) -> list[Step]:
-        """Removed volumes that nothing depends on any more."""
+        """Removed volumes go when nothing depends on them any more; until then only what is needed of them is kept."""
         parent = self.parents[pool]
-        gone = [seen for seen in parent.children.values() if self._is_deleted(seen) and not parent.snapshots_of(seen)]
-        return [run("zfs", "destroy", seen.path) for seen in gone]
+        steps: list[Step] = []
+        for seen in parent.children.values():
+            if not self._is_deleted(seen):
+                continue
+            needed = parent.snapshots_of(seen)
+            if not needed:
+                steps.append(run("zfs", "destroy", seen.path))
+                continue
+            if seen.reservation:
+                steps.append(run("zfs", "set", "refreservation=none", seen.path))
+            if seen.written > LEFT:
+                steps.append(run("zfs", "rollback", needed[-1].path))
+        return steps
 
     # -- a volume ---------------------------------------------------------------------------------
 
@@ -200,7 +212,7 @@ class Zfs(Value, frozen=True, kw_only=True):
             case Presence.HIDDEN:
                 return [*self._set(volume, opened=True), SETTLE]
             case Presence.READY:
-                return [*self._set(volume), *self._shrink_deleted(volume)]
+                return self._set(volume)
 
     # -- a volume, step by step -------------------------------------------------------------------
 
@@ -286,21 +298,7 @@ class Zfs(Value, frozen=True, kw_only=True):
 
     def _finish(self, volume: WantedVolume) -> list[Step]:
         draft = self._draft(volume)
-        return [*([run("zfs", "destroy", draft.path)] if draft else []), *self._shrink_deleted(volume)]
-
-    def _shrink_deleted(self, volume: WantedVolume) -> list[Step]:
-        """Of a removed volume only what its snapshots need is kept."""
-        parent = self._parent(volume.pool)
-        steps: list[Step] = []
-        for uuid in (volume.uuid, volume.replaces):
-            seen = parent.children.get(volume.name + DELETED + (uuid or ""))
-            if seen is None or not self._is_deleted(seen) or not (kept := parent.snapshots_of(seen)):
-                continue
-            if seen.reservation:
-                steps.append(run("zfs", "set", "refreservation=none", seen.path))
-            if seen.written:
-                steps.append(run("zfs", "rollback", kept[-1].path))
-        return steps
+        return [run("zfs", "destroy", draft.path)] if draft else []
 
     # -- a snapshot -------------------------------------------------------------------------------
 
