@@ -21,7 +21,7 @@ def deployed(
     room.explain(core, answers, definition, made)
     problems = waiting.deployed(core, answers, definition, made)
     if full := ran_full(problems):
-        _take_back(core, answers, definition, made, full, spawned)
+        take_back(core, answers, definition, made, full, spawned)
     else:
         waiting.explain_copies(core, answers, definition.name)
 
@@ -33,9 +33,10 @@ def ran_full(problems: dict[str, str]) -> list[str]:
     )
 
 
-def _take_back(
+def take_back(
     core: Core, answers: Answers, definition: ResourceDefinition, made: list[Resource], full: list[str], spawned: bool
 ) -> None:
+    """Removes exactly what a request made; `full` are the nodes that had no space for it."""
     uuids = {r.uuid for r in made}
     name = definition.name
     try:
