@@ -2,6 +2,8 @@
 # clone's path: another version or a moved clone sets up again.
 PYTHON ?= python3
 KEEP ?=
+# Labs at a time: each is busy with one to three processors and up to four nodes of 768 MiB.
+LAB_JOBS ?= 2
 KEY := $(shell { cat pyproject.toml; pwd; } | sha256sum | cut -c1-16)
 READY := .venv/ready-$(KEY)
 READY_DEV := .venv/ready-dev-$(KEY)
@@ -37,7 +39,7 @@ test: $(READY_DEV)
 
 lab: $(READY_DEV)
 	@.venv/bin/python -m tests.lab.requirements
-	.venv/bin/python -m pytest -m lab tests/lab $(LAB_ARGS)
+	.venv/bin/python -m pytest -m lab -n $(LAB_JOBS) --dist loadgroup tests/lab $(LAB_ARGS)
 
 lab-bench: $(READY_DEV)
 	@.venv/bin/python -m tests.lab.requirements

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.backings import Backing
 from tests.lab.cluster import Cluster
 from tests.lab.lab import Lab
 from tests.lab.node import GIB, Node
@@ -25,6 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    """What stays in one process: a module, or the part of it that works on one backing."""
+    call = getattr(item, "callspec", None)
+    rows = [value.name for value in call.params.values() if isinstance(value, Backing)] if call else []
+    return ".".join([item.path.stem, *rows])
 
 
 @pytest.fixture(scope="module")
