@@ -41,7 +41,9 @@ def test_stripes_and_types_reach_lvcreate_and_make_sizes_coarser() -> None:
     said = str(step)
     assert "--extents 6 --stripes 2 --stripesize 64k --name res_00000 " in said
     assert said.endswith(" vg0 /dev/vdb @fast")
-    assert Lvm.granularity(options) == 2 * Lvm.granularity({})
+    assert (Lvm.granularity({}), Lvm.granularity(options)) == (4 * MIB, 8 * MIB)
+    noted = {"StorDriver/internal/AllocationGranularity": "32768"}
+    assert (LvmThin.granularity(noted), Lvm.granularity({**noted, **options})) == (32 * MIB, 64 * MIB)
     (step,) = desk.look().bring_up(sized(volume(new=True), 24 * MIB, **{TYPE: "raid1", CREATE: "--mirrors 1 --nosync"}))
     assert " --type raid1 --mirrors 1 --nosync " in str(step)
 

@@ -28,6 +28,7 @@ from orlop_storage.volume_groups import (
 )
 
 EXTENT = 4 << 20  # bytes, LVM's default
+NOTED = "StorDriver/internal/AllocationGranularity"  # KiB; what `extent` said when the pool was last seen
 _TAG = re.compile(r"[A-Za-z0-9_+.-]+")
 
 
@@ -44,7 +45,8 @@ class LogicalVolumes(Value, frozen=True, kw_only=True):
 
     @classmethod
     def granularity(cls, props: Mapping[str, str]) -> int:
-        return EXTENT
+        noted = props.get(NOTED, "")
+        return int(noted) << 10 if noted.isdecimal() and int(noted) else EXTENT
 
     @classmethod
     def refuse_name(cls, name: str) -> str | None:

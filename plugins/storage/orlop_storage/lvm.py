@@ -11,7 +11,7 @@ from typing import ClassVar
 from orlop.model import WantedSnapshot, WantedVolume
 from orlop.plugin import CLUSTER, NEW_FILE, UUID, CopyDevice, RequireUnused, Step, run
 from orlop_storage import lvm_options
-from orlop_storage.logical_volumes import EXTENT, LogicalVolumes, change_tag
+from orlop_storage.logical_volumes import LogicalVolumes, change_tag
 from orlop_storage.lvm_backing import GroupBacking
 from orlop_storage.lvm_places import canonical
 from orlop_storage.volume_groups import FILLING, FORMATTED, LogicalVolume, is_ours
@@ -38,7 +38,7 @@ class Lvm(LogicalVolumes, GroupBacking, frozen=True, kw_only=True):
 
     @classmethod
     def granularity(cls, props: Mapping[str, str]) -> int:
-        return EXTENT * lvm_options.stripes(lvm_options.of_thick(props))
+        return super().granularity(props) * lvm_options.stripes(lvm_options.of_thick(props))
 
     @classmethod
     def snapshot_room(cls, size: int, options: Mapping[str, str]) -> int:
