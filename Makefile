@@ -14,7 +14,7 @@ help:
 	@echo 'make demo        a cluster of three nodes on this machine does the main job (root); KEEP=1 leaves it running'
 	@echo 'make demo-stop   end the cluster that make demo KEEP=1 left, and remove all of it'
 	@echo 'make test        the tests; what needs root or a missing program is skipped and named'
-	@echo 'make lab         tests with real kernels in virtual nodes (root the first time); LAB_ARGS= goes to pytest'
+	@echo 'make lab         tests with real kernels in virtual nodes (root); LAB_ARGS= goes to pytest'
 	@echo 'make lab-bench   programs and time that each kind of pool takes in a virtual node (long); KINDS="LVM ZFS"'
 	@echo 'make lab-shell   three virtual nodes with LVM, ZFS and file pools, and a prompt to play with them'
 	@echo 'make lint        style and types'

@@ -62,13 +62,14 @@ def cut_short(cluster: Cluster, node: Node, act: Callable[[], object], steps: in
     node.crash_at(after=True, count=steps)
     asked = cluster.in_background(act)
     cluster.wait("it is done, or the node is off", lambda: not asked.is_alive() or not node.machine.running)
-    if node.machine.running:
+    try:
         node.no_crash()
-        return False
-    node.wait_until_off()
-    cluster.start_node(node)
-    asked.join()
-    return True
+    except OSError:  # it is off, or about to be
+        node.wait_until_off()
+        cluster.start_node(node)
+        asked.join()
+        return True
+    return False
 
 
 def test_a_volume_is_made_and_deleted_whatever_was_cut(cluster: Cluster, node: Node, pool: str) -> None:
@@ -99,6 +100,7 @@ def test_what_was_cut_is_finished_and_the_data_is_whole(
         now = volume.hash(SIZE)
         cut = cut_short(cluster, node, lambda volume=volume: operation.act(volume), steps)  # type: ignore[misc]
         cluster.wait("it has come about", lambda volume=volume, content=content: operation.done(volume, content))  # type: ignore[misc]
+        cluster.wait("the volume is back", lambda volume=volume: volume.usable(SIZE))  # type: ignore[misc]
         assert volume.hash(SIZE) == (content if operation.name == "back" else now)
         if not cut:
             break
