@@ -284,10 +284,10 @@ class Zfs(Value, frozen=True, kw_only=True):
         return [*guard, run("zfs", "set", "volmode=none", seen.path), SETTLE]
 
     def _remove(self, parent: Parent, seen: Dataset, volume: WantedVolume) -> list[Step]:
-        link, dependants = parent.link(seen), parent.snapshots_of(seen)
+        dependants = parent.snapshots_of(seen)
         how = strategy(_options(volume), DELETE_STRATEGY)
         if not dependants and how != "Rename":
-            return [*([RequireUnused(device=link)] if link else []), run("zfs", "destroy", seen.path)]
+            return self._destroy(seen, parent)
         if how == "Delete":
             raise Refused(
                 f"{seen.path} has snapshots: {', '.join(s.name for s in dependants)}",
@@ -296,9 +296,14 @@ class Zfs(Value, frozen=True, kw_only=True):
         away = parent.at(volume.name + DELETED + seen.owner.uuid)
         return self._close(parent, seen) or [run("zfs", "rename", seen.path, away)]
 
+    @staticmethod
+    def _destroy(seen: Dataset, parent: Parent) -> list[Step]:
+        link = parent.link(seen)
+        return [*([RequireUnused(device=link)] if link else []), run("zfs", "destroy", seen.path)]
+
     def _finish(self, volume: WantedVolume) -> list[Step]:
         draft = self._draft(volume)
-        return [run("zfs", "destroy", draft.path)] if draft else []
+        return self._destroy(draft, self._parent(volume.pool)) if draft else []
 
     # -- a snapshot -------------------------------------------------------------------------------
 
@@ -332,20 +337,20 @@ class Zfs(Value, frozen=True, kw_only=True):
         return [run("zfs", "snapshot", *words, "-o", mark, "-o", f"{FORMATTED}={of.formatted or NONE}", path)]
 
     def remove_snapshot(self, snapshot: WantedSnapshot) -> list[Step]:
-        """`-d` leaves the removal to the kernel: it comes when the last clone goes."""
+        """`-d` leaves it to the kernel, which knows best, to remove it now or with its last clone."""
         seen = self._taken(snapshot)
         if seen is None:
-            left = [s for s in self._parent(snapshot.pool).snapshots if s.deleted and self._is(s, snapshot.uuid)]
-            return [run("zfs", "destroy", "-d", s.path) for s in left if not s.deferred]
-        if not seen.clones:
-            return [run("zfs", "destroy", seen.path)]
-        if strategy(snapshot.options, DELETE_STRATEGY) == "Delete":
+            return []
+        if seen.deferred:
+            return [run("zfs", "rename", seen.path, f"{seen.of}@{DELETED_SNAPSHOT}{snapshot.uuid}")]
+        if strategy(snapshot.options, DELETE_STRATEGY) != "Delete":
+            return [run("zfs", "destroy", "-d", seen.path)]
+        if seen.clones:
             raise Refused(
                 f"{seen.path} has clones: {', '.join(seen.clones)}",
                 correction=f"Remove them first, or set {DELETE_STRATEGY} to Dynamic.",
             )
-        away = f"{seen.of}@{DELETED_SNAPSHOT}{snapshot.uuid}"
-        return [run("zfs", "rename", seen.path, away), run("zfs", "destroy", "-d", away)]
+        return [run("zfs", "destroy", seen.path)]
 
     # -- shared -----------------------------------------------------------------------------------
 
