@@ -46,6 +46,9 @@ def test_the_reservation_of_a_thick_volume_grows_with_it_also_after_a_rollback_a
     assert sets["tank/orlop/copy_00000"].reservation >= copy.size + MIB
     back = bench.roll_back(big, first)
     assert sets["tank/orlop/res_00000"].reservation >= back.size
+    bench.up(resized(back, 64 * MIB))
+    back = bench.roll_back(resized(back, 16 * MIB), first)
+    assert back.size <= sets["tank/orlop/res_00000"].reservation < 32 * MIB, "and shrinks with a rollback"
 
 
 def test_a_volume_grows_and_never_shrinks():
@@ -104,6 +107,7 @@ def test_a_device_is_not_shown_before_udev_is_done():
     bench.node.zfs.links.clear()
     assert bench.look().device(volume) is None
     assert bench.look().presence(volume) is Presence.HIDDEN
+    assert [str(step) for step in bench.look().bring_up(volume)] == ["udevadm settle --timeout=30"]
     bench.up(volume)
     assert bench.look().device(volume) == "/dev/zvol/tank/orlop/res_00000"
 
@@ -262,12 +266,12 @@ def test_nothing_is_ever_removed_together_with_what_depends_on_it():
 def test_a_rollback_to_the_newest_snapshot_happens_in_place():
     bench = ZfsBench()
     volume = bench.make(content=b"one")
-    bench.take(volume, "first")
-    second = bench.take(volume, "second")
+    bench.take(volume, "older")
+    newest = bench.take(volume, "newest")
     bench.write(volume, b"two")
-    back = bench.roll_back(volume, second)
+    back = bench.roll_back(volume, newest)
     assert bench.content(back) == b"one"
-    assert bench.there() == ["res_00000", "res_00000@first", "res_00000@second"]
+    assert bench.there() == ["res_00000", "res_00000@newest", "res_00000@older"]
 
 
 @pytest.mark.parametrize("driver", [Zfs, ZfsThin])

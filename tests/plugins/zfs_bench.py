@@ -75,7 +75,11 @@ class ZfsBench(Workbench):
     def roll_back(self, volume: WantedVolume, snapshot: WantedSnapshot) -> WantedVolume:
         back = self.rolled_back(volume, snapshot)
         self.up(back)
-        return replace(back, new=False, source=None, source_name="", replaces=None)
+        return self.finished(back)
+
+    @staticmethod
+    def finished(order: WantedVolume) -> WantedVolume:
+        return replace(order, new=False, source=None, source_name="", replaces=None)
 
     def remove(self, wanted: WantedVolume | WantedSnapshot) -> None:
         if isinstance(wanted, WantedVolume):

@@ -9,6 +9,7 @@ from orlop.testing import SimulatedHost
 from orlop.testing.cluster import POOL
 from orlop.testing.disk import SimulatedFile
 from orlop.testing.lvm import SimulatedGroup, SimulatedVolume
+from orlop.testing.zfs_room import Dataset, Room
 
 GROUP = "vg0"
 ROOM = 100 << 30
@@ -142,13 +143,71 @@ class OwnThinPools(LogicalVolumes):
     provider, place = "LVM_THIN_POOL", GROUP
 
 
+class Zvols(Files):
+    """Volumes in a dataset of a zpool."""
+
+    provider, place = "ZFS", "tank/orlop"
+
+    def prepare(self, host: SimulatedHost) -> None:
+        host.zfs.make("tank", ROOM)
+        host.zfs.make(self.place)
+
+    def _below(self, host: SimulatedHost) -> list[tuple[str, Dataset]]:
+        start = f"{self.place}/"
+        return [(path.removeprefix(start), seen) for path, seen in host.zfs.datasets.items() if path.startswith(start)]
+
+    def things(self, host: SimulatedHost) -> list[Thing]:
+        """But for what has only to stay as long as something depends on it."""
+        named = [(name.replace("@", "."), seen) for name, seen in self._below(host)]
+        return [Thing(name, _owner(seen), seen.file, seen.file.size) for name, seen in named if ".deleted." not in name]
+
+    def opened(self, host: SimulatedHost) -> Iterator[tuple[str, str]]:
+        for device, file in list(host.disk.opened.items()):
+            if device.startswith(f"/dev/zvol/{self.place}/"):
+                yield device, file.attributes.get("orlop.uuid", "")
+
+    def put(self, host: SimulatedHost, name: str) -> bool:
+        if f"{self.place}/{name}" in host.zfs.datasets or not self.can_write(host):
+            return False
+        by_hand(host, "zfs", "create", "-s", "-V", "8192", f"{self.place}/{name}")
+        return True
+
+    def drop(self, host: SimulatedHost, name: str, device: str | None = None) -> None:
+        """Moved away, for something may depend on it."""
+        by_hand(host, "zfs", "set", "volmode=none", f"{self.place}/{name}")
+        by_hand(host, "zfs", "rename", f"{self.place}/{name}", f"tank/away-{host.zfs.changes}-{name}")
+        by_hand(host, "udevadm", "settle")
+
+    def fill(self, host: SimulatedHost, full: bool) -> None:
+        zpool = host.zfs.zpools["tank"]
+        zpool.size = Room(host.zfs.zpools, host.zfs.datasets).taken("tank") if full else ROOM
+
+    def can_write(self, host: SimulatedHost) -> bool:
+        return Room(host.zfs.zpools, host.zfs.datasets).free("tank") >= 8192
+
+    def left_over(self, host: SimulatedHost) -> list[str]:
+        room = Room(host.zfs.zpools, host.zfs.datasets)
+        needed = {*room.snapshots, *room.clones}
+        gone = [name for name, _ in self._below(host) if ".deleted." in name and f"{self.place}/{name}" not in needed]
+        return [name for name in gone if "@" not in name or "@deleted." in name]
+
+
+class SparseZvols(Zvols):
+    provider = "ZFS_THIN"
+
+
 def by_hand(host: SimulatedHost, program: str, *arguments: str) -> None:
     """Without the faults that the node is to suffer."""
-    host.lvm.tools()[program](host.disk, arguments)
+    {**host.lvm.tools(), **host.zfs.programs()}[program](host.disk, arguments)
+
+
+def _owner(seen: Dataset) -> str:
+    mark = seen.props.get("orlop:volume" if seen.kind == "volume" else "orlop:snapshot", "")
+    return (mark.split("/") + [""])[1] if mark else ""
 
 
 def _uuid(volume: SimulatedVolume) -> str:
     return next((tag.removeprefix("orlop.uuid=") for tag in volume.tags if tag.startswith("orlop.uuid=")), "")
 
 
-BACKENDS = (Files(), LogicalVolumes(), ThinVolumes(), OwnThinPools())
+BACKENDS = (Files(), LogicalVolumes(), ThinVolumes(), OwnThinPools(), Zvols(), SparseZvols())

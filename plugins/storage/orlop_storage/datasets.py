@@ -107,7 +107,7 @@ class Parent(Value, frozen=True, kw_only=True):
     warning: str = ""
     guid: str = ""
     marked: bool = False
-    capacity: Capacity | None = None
+    capacity: Capacity = Capacity(total=0, free=0)
     extent: int = 0
     children: Mapping[str, Dataset] = {}  # by the last part of their names
     snapshots: tuple[Dataset, ...] = ()  # of the children, oldest first

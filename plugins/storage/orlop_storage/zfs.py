@@ -74,9 +74,8 @@ class Zfs(Value, frozen=True, kw_only=True):
 
     @classmethod
     def refuse_name(cls, name: str) -> str | None:
-        if len(name) > LONGEST_NAME:
-            return f"{name} has more than {LONGEST_NAME} characters; with a snapshot that may be too long for ZFS"
-        return None
+        what = f"{name} has more than {LONGEST_NAME} characters; with a snapshot that may be too long for ZFS"
+        return what if len(name) > LONGEST_NAME else None
 
     @classmethod
     def observe(cls, probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Self:
@@ -119,10 +118,7 @@ class Zfs(Value, frozen=True, kw_only=True):
         return [run("zfs", "set", f"{POOL}={Owner(self.cluster, pool.uuid, parent.guid)}", parent.path)]
 
     def capacity(self, pool: str) -> Capacity:
-        capacity = self._parent(pool).capacity
-        if capacity is None:
-            raise PoolUnavailable(f"the size of pool {pool} is not known")
-        return capacity
+        return self._parent(pool).capacity
 
     def objects(self, pool: str) -> tuple[BackingObject, ...]:
         parent = self._parent(pool)
@@ -189,7 +185,8 @@ class Zfs(Value, frozen=True, kw_only=True):
         if volume.wanted and volume.active:
             return []
         if seen is None or not self._belongs(volume, seen):
-            return [] if volume.wanted else self._finish(volume)
+            draft = None if volume.wanted else self._draft(volume)
+            return self._destroy(draft, parent) if draft else []
         return self._close(parent, seen) if volume.wanted else self._remove(parent, seen, volume)
 
     def bring_up(self, volume: WantedVolume) -> list[Step]:
@@ -248,13 +245,11 @@ class Zfs(Value, frozen=True, kw_only=True):
         return [*make, run("zfs", "rename", old.path, away), run("zfs", "rename", name, old.path), SETTLE]
 
     def _renew(self, volume: WantedVolume, source: Dataset) -> Step:
-        """A rollback takes the size with it, and the room that was reserved stays."""
-        size = _rounded(volume.size, source.block or 1)
-        grow = [f"volsize={size}"] if size > source.size else []
+        """The size has gone back, too, but not the room that was reserved."""
         reserve = [] if self.thin else ["refreservation=auto"]
         kind = f"{FORMATTED}={source.formatted or NONE}"
         path = self._parent(volume.pool).at(volume.name)
-        return run("zfs", "set", *grow, *reserve, "volmode=dev", kind, self._mark(volume), path)
+        return run("zfs", "set", *reserve, "volmode=dev", kind, self._mark(volume), path)
 
     def _clone(self, volume: WantedVolume, path: str) -> Step:
         source = self._source(volume)
@@ -284,10 +279,10 @@ class Zfs(Value, frozen=True, kw_only=True):
         return [*guard, run("zfs", "set", "volmode=none", seen.path), SETTLE]
 
     def _remove(self, parent: Parent, seen: Dataset, volume: WantedVolume) -> list[Step]:
-        link, dependants = parent.link(seen), parent.snapshots_of(seen)
+        dependants = parent.snapshots_of(seen)
         how = strategy(_options(volume), DELETE_STRATEGY)
         if not dependants and how != "Rename":
-            return [*([RequireUnused(device=link)] if link else []), run("zfs", "destroy", seen.path)]
+            return self._destroy(seen, parent)
         if how == "Delete":
             raise Refused(
                 f"{seen.path} has snapshots: {', '.join(s.name for s in dependants)}",
@@ -296,14 +291,15 @@ class Zfs(Value, frozen=True, kw_only=True):
         away = parent.at(volume.name + DELETED + seen.owner.uuid)
         return self._close(parent, seen) or [run("zfs", "rename", seen.path, away)]
 
-    def _finish(self, volume: WantedVolume) -> list[Step]:
-        draft = self._draft(volume)
-        return [run("zfs", "destroy", draft.path)] if draft else []
+    @staticmethod
+    def _destroy(seen: Dataset, parent: Parent) -> list[Step]:
+        link = parent.link(seen)
+        return [*([RequireUnused(device=link)] if link else []), run("zfs", "destroy", seen.path)]
 
     # -- a snapshot -------------------------------------------------------------------------------
 
     def snapshot_presence(self, snapshot: WantedSnapshot) -> Presence:
-        if self._taken(snapshot):
+        if self._find(snapshot.pool, snapshot.uuid):
             return Presence.READY
         path = self._snapshot_path(snapshot)
         if any(seen.path == path for seen in self._parent(snapshot.pool).snapshots):
@@ -311,11 +307,11 @@ class Zfs(Value, frozen=True, kw_only=True):
         return Presence.ABSENT if snapshot.new or not snapshot.wanted else Presence.MISSING
 
     def snapshot_allocated(self, snapshot: WantedSnapshot) -> int | None:
-        seen = self._taken(snapshot)
+        seen = self._find(snapshot.pool, snapshot.uuid)
         return seen.used if seen else None
 
     def snapshot_created(self, snapshot: WantedSnapshot) -> int | None:
-        seen = self._taken(snapshot)
+        seen = self._find(snapshot.pool, snapshot.uuid)
         return seen.created if seen else None
 
     def take_snapshot(self, snapshot: WantedSnapshot) -> list[Step]:
@@ -332,20 +328,20 @@ class Zfs(Value, frozen=True, kw_only=True):
         return [run("zfs", "snapshot", *words, "-o", mark, "-o", f"{FORMATTED}={of.formatted or NONE}", path)]
 
     def remove_snapshot(self, snapshot: WantedSnapshot) -> list[Step]:
-        """`-d` leaves the removal to the kernel: it comes when the last clone goes."""
-        seen = self._taken(snapshot)
+        """`-d` leaves it to the kernel, which knows best, to remove it now or with its last clone."""
+        seen = self._find(snapshot.pool, snapshot.uuid)
         if seen is None:
-            left = [s for s in self._parent(snapshot.pool).snapshots if s.deleted and self._is(s, snapshot.uuid)]
-            return [run("zfs", "destroy", "-d", s.path) for s in left if not s.deferred]
-        if not seen.clones:
-            return [run("zfs", "destroy", seen.path)]
-        if strategy(snapshot.options, DELETE_STRATEGY) == "Delete":
+            return []
+        if seen.deferred:
+            return [run("zfs", "rename", seen.path, f"{seen.of}@{DELETED_SNAPSHOT}{snapshot.uuid}")]
+        if strategy(snapshot.options, DELETE_STRATEGY) != "Delete":
+            return [run("zfs", "destroy", "-d", seen.path)]
+        if seen.clones:
             raise Refused(
                 f"{seen.path} has clones: {', '.join(seen.clones)}",
                 correction=f"Remove them first, or set {DELETE_STRATEGY} to Dynamic.",
             )
-        away = f"{seen.of}@{DELETED_SNAPSHOT}{snapshot.uuid}"
-        return [run("zfs", "rename", seen.path, away), run("zfs", "destroy", "-d", away)]
+        return [run("zfs", "destroy", seen.path)]
 
     # -- shared -----------------------------------------------------------------------------------
 
@@ -377,9 +373,6 @@ class Zfs(Value, frozen=True, kw_only=True):
     def _draft(self, volume: WantedVolume) -> Dataset | None:
         seen = self._parent(volume.pool).children.get(volume.name + DRAFT + volume.uuid)
         return seen if seen is not None and self._is(seen, volume.uuid) else None
-
-    def _taken(self, snapshot: WantedSnapshot) -> Dataset | None:
-        return self._find(snapshot.pool, snapshot.uuid)
 
     def _find(self, pool: str, uuid: str | None) -> Dataset | None:
         """Wherever it is: its volume may have been replaced or removed since."""
