@@ -111,6 +111,7 @@ def test_disks_of_nobody_do_not_hinder_a_look(driver: Driver) -> None:
     on.run(("pvcreate", "/dev/vdd"))
     make(driver, on)
     remove(driver, on)
+    assert remove(driver, on) == []
     assert list(on.lvm.disks) == ["/dev/vdd"]
 
 
