@@ -193,7 +193,7 @@ def filters_are_read_as_lvm_reads_them():
             'devices {\n filter = [ "a|^/dev/sd|", "r|x y|" ] # mine\n}\n',
             'devices/global_filter = "a|.*|"\n',
             'devices { filter=["a|#{}|"] dir="/dev"\n global_filter = [ "r|\\"|", "a/.*/" ] }\n',
-            '# devices { filter = ["r|.*|"] }\n',
+            '# devices { filter = ["r|.*|"] }\nconfig { checks = 1 }\n',
         ):
             with open("/etc/lvm/lvm.conf", "w") as file:
                 file.write(text)

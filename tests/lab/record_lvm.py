@@ -26,7 +26,8 @@ def record(node: Node, folder: Path) -> None:
     disk, version = node.disks[0].path, versions(node)["lvm"]
     for argv in lines(folder / "lvm-scene.txt", disk):
         node.run(*argv)
-    report = (*REPORT[:2], "--config", settings(LocalHost()), *REPORT[2:], "vg")
+    node.run("pvcreate", node.disks[1].path)
+    report = (*REPORT[:2], "--config", settings(LocalHost()), *REPORT[2:])
     (folder / f"lvm-report-{version}.json").write_text(node.run(*report))
     refused = []
     for argv in lines(folder / "lvm-refused.txt", disk):
@@ -42,7 +43,7 @@ def record(node: Node, folder: Path) -> None:
 
 
 def main() -> None:
-    with Lab(1, disks=(GIB,)) as lab:
+    with Lab(1, disks=(GIB, GIB)) as lab:
         record(lab.nodes[0], FOLDER)
 
 

@@ -106,6 +106,16 @@ def test_a_group_of_somebody_else_is_neither_taken_nor_removed(driver: Driver) -
 
 
 @pytest.mark.parametrize("driver", KINDS)
+def test_disks_of_nobody_do_not_hinder_a_look(driver: Driver) -> None:
+    on = host()
+    on.run(("pvcreate", "/dev/vdd"))
+    make(driver, on)
+    remove(driver, on)
+    assert remove(driver, on) == []
+    assert list(on.lvm.disks) == ["/dev/vdd"]
+
+
+@pytest.mark.parametrize("driver", KINDS)
 def test_a_disk_that_lvm_knows_already_is_left_alone(driver: Driver) -> None:
     on = host()
     on.run(("pvcreate", "/dev/vdc"))

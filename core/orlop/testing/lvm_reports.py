@@ -28,7 +28,8 @@ def lvm(state: SimulatedLvm, disk: Disk, arguments: tuple[str, ...]) -> str:
     with state.lock:
         match arguments[0]:
             case "fullreport":
-                return _print([_full(state, disk, group, _columns(given)) for group in _asked(state, given.rest)])
+                groups = [_full(state, disk, group, _columns(given)) for group in _asked(state, given.rest)]
+                return _print([*groups, *([] if given.rest else _groupless(state, _columns(given)))])
             case "pvs":
                 return _print([{"pv": [_picked(row, given.get("--options")) for row in _disks(state)]}])
     raise fails(f"No such command '{arguments[0]}'.")
@@ -50,6 +51,11 @@ def _columns(given: Arguments) -> Mapping[str, str]:
         elif option == "--options":
             columns[report] = value
     return columns
+
+
+def _groupless(state: SimulatedLvm, columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    rows = [_picked(row, columns["pv"]) for row in _disks(state) if not row["vg_name"]]
+    return [{"pv": rows, "pvseg": [{"pvseg_start": "0"} for _ in rows]}] if rows else []
 
 
 def _picked(row: Mapping[str, str], columns: str) -> dict[str, str]:

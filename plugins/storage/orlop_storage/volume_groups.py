@@ -124,7 +124,7 @@ def _one_by_one(probe: Probe, command: tuple[str, ...], names: list[str]) -> tup
 def _groups(text: str) -> Groups:
     found: dict[str, VolumeGroup] = {}
     for report in json.loads(text)["report"]:
-        for row in report["vg"]:
+        for row in report.get("vg", ()):  # disks of no group are a report of their own
             if row["vg_name"] in found:
                 raise CannotRead(f"there are two volume groups named {row['vg_name']}: rename one, vgrename(8)")
             found[row["vg_name"]] = _group(row, report)
