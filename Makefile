@@ -4,6 +4,7 @@ PYTHON ?= python3
 KEEP ?=
 # Labs at a time: each is busy with one to three processors and up to four nodes of 768 MiB.
 LAB_JOBS ?= 2
+VOLUMES ?= 200
 KEY := $(shell { cat pyproject.toml; pwd; } | sha256sum | cut -c1-16)
 READY := .venv/ready-$(KEY)
 READY_DEV := .venv/ready-dev-$(KEY)
@@ -15,7 +16,7 @@ help:
 	@echo 'make demo-stop   end the cluster that make demo KEEP=1 left, and remove all of it'
 	@echo 'make test        the tests; what needs root or a missing program is skipped and named'
 	@echo 'make lab         tests with real kernels in virtual nodes (root); LAB_ARGS= goes to pytest'
-	@echo 'make lab-bench   programs and time that each kind of pool takes in a virtual node (long); KINDS="LVM ZFS"'
+	@echo 'make lab-bench   programs and time that each kind of pool takes in a virtual node (long); VOLUMES=50 KINDS="LVM ZFS"'
 	@echo 'make lab-shell   three virtual nodes with LVM, ZFS and file pools, and a prompt to play with them'
 	@echo 'make lint        style and types'
 	@echo 'make format      bring the style in order'
@@ -43,7 +44,7 @@ lab: $(READY_DEV)
 
 lab-bench: $(READY_DEV)
 	@.venv/bin/python -m tests.lab.requirements
-	@.venv/bin/python -m tests.lab.bench $(KINDS)
+	@.venv/bin/python -m tests.lab.bench $(VOLUMES) $(KINDS)
 
 lab-shell: $(READY_DEV)
 	@.venv/bin/python -m tests.lab.requirements

@@ -1,8 +1,8 @@
 """How many external programs each kind of pool runs, beside the least possible.
 
 The satellite's core is driven as by a controller, over a node in memory. On a real machine, as root,
-`python -m benchmarks.commands LVM vg0` does the same with a real pool, which must be new and empty, and tells the
-time beside that of the bare steps. `make lab-bench` runs that in a virtual node for every kind.
+`python -m benchmarks.commands LVM vg0 200` does the same with that many volumes in a real pool, which must be new and
+empty, and tells the time beside that of the bare steps. `make lab-bench` does it in a virtual node for every kind.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Measured(NamedTuple):
     time: Figure
 
 
-def of_pool(host: Host, pool: WantedPool, ran: Callable[[], int], least: Least) -> Iterator[Measured]:
+def of_pool(host: Host, pool: WantedPool, ran: Callable[[], int], least: Least, many: int = MANY) -> Iterator[Measured]:
     """`pool` is new and empty; `ran` tells how many programs the host has run so far."""
     watch = _Stopwatch()
     at = _Satellite(host, pool, Hooks(watch))
@@ -118,12 +118,12 @@ def of_pool(host: Host, pool: WantedPool, ran: Callable[[], int], least: Least) 
     yield count("delete a volume", least.delete, lambda: at.update(end))
     several = [bench.resource(bench.volume(f"some{number}", size=SIZE, new=True)) for number in range(TOGETHER)]
     yield count(f"create each of {TOGETHER} volumes together", least.create, lambda: at.update(*several), TOGETHER)
-    rest = range(TOGETHER, MANY)
+    rest = range(TOGETHER, many)
     at.update(*(bench.resource(bench.volume(f"some{number}", size=SIZE, new=True)) for number in rest))
     at.require_settled()
-    yield count(f"look at {MANY} volumes", least.look, lambda: at.look_again())
-    wanted = [bench.resource(bench.volume(f"some{number}", size=SIZE, wanted=False)) for number in range(MANY)]
-    yield count(f"delete each of {MANY} volumes together", least.delete, lambda: at.update(*wanted), MANY)
+    yield count(f"look at {many} volumes", least.look, lambda: at.look_again())
+    wanted = [bench.resource(bench.volume(f"some{number}", size=SIZE, wanted=False)) for number in range(many)]
+    yield count(f"delete each of {many} volumes together", least.delete, lambda: at.update(*wanted), many)
 
 
 class _Stopwatch:
@@ -200,7 +200,8 @@ def main() -> None:
     host = _CountingHost()
     pool = WantedPool(name="pool", uuid="pool-uuid", provider=kind.name, props=_place(sys.argv[2]), new=True)
     Path("/var/lib/orlop-benchmark").mkdir(exist_ok=True)  # where the satellite's core keeps its fence
-    table.show(figure for measured in of_pool(host, pool, lambda: host.ran, kind.least) for figure in measured)
+    many = int(sys.argv[3]) if len(sys.argv) > 3 else MANY
+    table.show(figure for measured in of_pool(host, pool, lambda: host.ran, kind.least, many) for figure in measured)
 
 
 if __name__ == "__main__":

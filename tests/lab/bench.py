@@ -14,13 +14,14 @@ PATIENCE = 3600.0  # seconds for one kind of pool, two hundred volumes of it
 
 
 def main() -> None:
-    chosen = [backing for backing in KINDS if len(sys.argv) == 1 or backing.kind in sys.argv[1:]]
+    many, *kinds = sys.argv[1:]
+    chosen = [backing for backing in KINDS if not kinds or backing.kind in kinds]
     with Lab(1, (8 * GIB,)) as lab:
         node = lab.nodes[0]
         node.push(BENCHMARKS, "/root")
         for backing in chosen:
             make(node, backing)
-            words = ("-m", "benchmarks.commands", backing.kind, backing.props[POOL])
+            words = ("-m", "benchmarks.commands", backing.kind, backing.props[POOL], many)
             print(node.run("env", "--chdir=/root", "python3", *words, seconds=PATIENCE), flush=True)
             remove(node, backing)
 
