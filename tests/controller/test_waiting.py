@@ -10,6 +10,8 @@ from orlop.controller.usecases.waiting import failure_code
         ("/dev/loop0 is in use: mounted at /mnt", Fail.IN_USE),
         ("could not create /srv/a_00000: No space left on device", Fail.NOT_ENOUGH_FREE_SPACE),
         ("could not create /srv/a_00000: Disk quota exceeded", Fail.NOT_ENOUGH_FREE_SPACE),
+        ('Volume group "vg" has insufficient free space (205 extents): 25600 required.', Fail.NOT_ENOUGH_FREE_SPACE),
+        ("Insufficient free space: 8998 extents needed, but only 218 available", Fail.NOT_ENOUGH_FREE_SPACE),
         ("/srv/orlop/fulltext_00000 is missing and is not made again by itself", Fail.UNKNOWN_ERROR),
     ],
 )

@@ -105,7 +105,7 @@ def gone(
 
 
 # What the kernel, and what ZFS says.
-FULL = ("no space left", "quota exceeded", "out of space", "greater than available space")
+FULL = ("no space left", "insufficient free space", "quota exceeded", "out of space", "greater than available space")
 
 
 def failure_code(problem: str) -> Fail:
