@@ -71,8 +71,8 @@ def fill_thin_pool(node: Node, pool: str, percent: int = 100) -> str:
     return f"{group}/lab-thin-filler"
 
 
-def fill_zpool(node: Node, pool: str, left: int = 0) -> str:
-    """Name of a dataset whose reservation takes all space of a pool but for so many bytes."""
+def fill_zpool(node: Node, pool: str, left: int = 1 << 20) -> str:
+    """Name of a dataset whose reservation takes all space of a pool but for so many bytes; it needs some itself."""
     free = int(node.run("zfs", "list", "-Hp", "-o", "available", pool))
     node.run("zfs", "create", "-o", "canmount=off", "-o", f"refreservation={free - left}", f"{pool}/lab-filler")
     return f"{pool}/lab-filler"

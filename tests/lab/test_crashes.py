@@ -91,7 +91,7 @@ def test_what_was_cut_is_finished_and_the_data_is_whole(
     cluster: Cluster, node: Node, pool: str, operation: Operation
 ) -> None:
     for steps in range(1, MOST):
-        volume = Volume(cluster, node, pool, f"{operation.name}{steps}-{pool}").create(SIZE)
+        volume = Volume(cluster, node, pool, f"cut-{operation.name}{steps}-{pool}").create(SIZE)
         volume.write(SIZE)
         content = volume.hash(SIZE)
         if operation.snapshot:
