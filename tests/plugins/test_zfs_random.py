@@ -111,7 +111,7 @@ class Life(RuleBasedStateMachine):
         assert sorted(listed) == sorted(thing.uuid for thing in kept)
         for thing in kept[:: -1 if self.count % 2 else 1]:
             self.bench.remove(thing)
-        for _ in range(len(kept)):  # one may keep the other
+        for _ in range(self.count):  # one may keep the other
             self.bench.tidy()
         assert self.bench.there() == []
 
