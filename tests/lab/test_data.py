@@ -11,10 +11,11 @@ from tests.lab.cluster import Cluster
 from tests.lab.node import Node
 from tests.lab.volumes import Volume
 
+ROWS = [backing for backing in BACKINGS if "btrfs" not in backing.name]  # it shares blocks as xfs does
 SIZE, GROWN = 24, 40  # MiB
 
 
-@pytest.fixture(params=BACKINGS, ids=lambda backing: backing.name)
+@pytest.fixture(params=ROWS, ids=lambda backing: backing.name)
 def pool(cluster: Cluster, node: Node, request: pytest.FixtureRequest) -> Iterator[str]:
     """Name of a pool; one of each row."""
     backing: Backing = request.param
