@@ -51,6 +51,7 @@ OPERATIONS = (
     Operation("back", lambda volume: volume.roll_back("first"), _rolled_back, snapshot=True),
     Operation("grow", lambda volume: volume.grow(GROWN), lambda volume, _: volume.usable(GROWN), several=False),
 )
+CHOSEN = [operation for operation in OPERATIONS if ALL or operation.several]
 
 
 @pytest.fixture(scope="module", params=ROWS, ids=lambda backing: backing.name)
