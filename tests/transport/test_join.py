@@ -309,6 +309,24 @@ def test_a_node_cannot_pose_as_another(enrolment, keys, state, fence, agent):
     server.stop()
 
 
+def test_who_closes_without_a_word_has_not_failed_to_prove_himself(keys, fence):
+    """As a port that is forwarded to a machine that still boots."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def close_each():
+            with listening.accept()[0] as connection:
+                connection.recv(4096)
+
+        threading.Thread(target=close_each, daemon=True).start()
+        channel = Channel(
+            node=NODE, address="127.0.0.1", port=listening.getsockname()[1], key=keys.identity.key, fence=fence,
+            tls=keys.tls,
+        )  # fmt: skip
+        with closing(channel), pytest.raises(TransportError, match="closed the connection") as refused:
+            channel.connect()
+        assert not isinstance(refused.value, Unauthenticated)
+
+
 def test_a_client_without_certificate_is_refused(secured, keys, caplog):
     with urllib3.HTTPSConnectionPool(
         "127.0.0.1", secured.port, ssl_context=trusting(keys.authority.decode()), server_hostname=NODE,

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import secrets
+import ssl
 import threading
 from itertools import count
 from typing import NamedTuple, NoReturn, TypeVar
@@ -52,6 +53,7 @@ from orlop.transport.tls import client_context, is_loopback
 
 log = logging.getLogger(__name__)
 
+SILENT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # the connection was closed in the middle of a handshake
 CONNECT_SECONDS = 3.0
 ORDER_SECONDS = 30.0
 BACKING_SECONDS = 300.0  # large devices take their time to be signed and wiped
@@ -206,6 +208,12 @@ class Channel:
                 content = response.read(LARGEST_ANSWER, decode_content=False)
                 whole = not response.read(1)
         except TlsError as cause:
+            if cause.args and isinstance(cause.args[0], SILENT):
+                raise TransportError(
+                    f"{self.where} closed the connection before it said who it is",
+                    cause=str(cause),
+                    correction=f"If that lasts: 'systemctl status orlop-satellite' on {self.node}.",
+                ) from cause
             raise self._unproven(
                 f"{self.where} and this controller do not trust each other over TLS: {cause}"
             ) from None
