@@ -215,7 +215,7 @@ def test_nothing_is_left_of_a_lab_whose_process_is_ended(number: signal.Signals)
         assert process.stdout is not None
         directory, pid = next(
             line for line in process.stdout if PREFIX in line
-        ).split()  # what it builds is told before
+        ).split()  # after what it builds
         assert Path(directory).name.startswith(PREFIX)
         assert Path(f"/proc/{pid}").exists()
         process.send_signal(number)
