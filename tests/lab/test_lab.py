@@ -213,9 +213,7 @@ def test_nothing_is_left_of_a_lab_whose_process_is_ended(number: signal.Signals)
     command = [sys.executable, "-c", HANGING]
     with subprocess.Popen(command, cwd=CLONE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        directory, pid = next(
-            line for line in process.stdout if PREFIX in line
-        ).split()  # after what it builds
+        directory, pid = next(line for line in process.stdout if PREFIX in line).split()  # after what it builds
         assert Path(directory).name.startswith(PREFIX)
         assert Path(f"/proc/{pid}").exists()
         process.send_signal(number)
