@@ -67,9 +67,9 @@ zfs create -V 64M tank/plain
 zfs create -s -V 64M -o orlop:example=value tank/sparse
 zfs snapshot tank/sparse@first
 zfs clone tank/sparse@first tank/clone
-head -c 32 /dev/urandom > /root/key
-cryptsetup luksFormat --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /root/key {2}
-cryptsetup open --key-file /root/key {2} opened
+head -c 32 /dev/urandom > /run/key
+cryptsetup luksFormat --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /run/key {2}
+cryptsetup open --key-file /run/key {2} opened
 mkfs.xfs -q {3}
 truncate -s 8M /srv/file
 losetup --find /srv/file

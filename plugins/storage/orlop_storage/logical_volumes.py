@@ -5,6 +5,7 @@ makes it, which LVM commits as one version of its metadata. What is half-made is
 """
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
@@ -105,9 +106,9 @@ class LogicalVolumes(Value, frozen=True, kw_only=True):
             if (UUID in seen.tags or OUR_FORM.fullmatch(seen.name)) and self._lies_in(pool, seen)
         )
 
+    @abstractmethod
     def _lies_in(self, pool: str, seen: LogicalVolume) -> bool:
         """Whether an object is this pool's, or stands in its way."""
-        raise NotImplementedError
 
     # -- a volume ---------------------------------------------------------------------------------
 
@@ -176,18 +177,18 @@ class LogicalVolumes(Value, frozen=True, kw_only=True):
             return [*self._remove_drafts(volume), *self._grow(volume, seen)]
         return [*self._grow(volume, seen), self._open(volume.pool, seen)]
 
-    def _make(self, volume: WantedVolume) -> list[Step]:
-        raise NotImplementedError
+    @abstractmethod
+    def _make(self, volume: WantedVolume) -> list[Step]: ...
 
+    @abstractmethod
     def _make_way(self, volume: WantedVolume, seen: LogicalVolume) -> list[Step]:
         """What comes before a rollback puts `volume` in place of `seen`."""
-        raise NotImplementedError
 
-    def _grow(self, volume: WantedVolume, seen: LogicalVolume) -> list[Step]:
-        raise NotImplementedError
+    @abstractmethod
+    def _grow(self, volume: WantedVolume, seen: LogicalVolume) -> list[Step]: ...
 
-    def _allocated(self, pool: str, name: str, uuid: str) -> int | None:
-        raise NotImplementedError
+    @abstractmethod
+    def _allocated(self, pool: str, name: str, uuid: str) -> int | None: ...
 
     def _remove_volume(self, volume: WantedVolume, seen: LogicalVolume) -> list[Step]:
         return self._remove(volume.pool, seen)
@@ -229,8 +230,8 @@ class LogicalVolumes(Value, frozen=True, kw_only=True):
             raise Refused(f"{origin_at} is not the volume that snapshot {snapshot.name} is of")
         return self._snapshot(snapshot, origin)
 
-    def _snapshot(self, snapshot: WantedSnapshot, origin: LogicalVolume) -> list[Step]:
-        raise NotImplementedError
+    @abstractmethod
+    def _snapshot(self, snapshot: WantedSnapshot, origin: LogicalVolume) -> list[Step]: ...
 
     def remove_snapshot(self, snapshot: WantedSnapshot) -> list[Step]:
         if self.snapshot_presence(snapshot) is not Presence.READY:

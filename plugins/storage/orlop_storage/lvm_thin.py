@@ -1,5 +1,6 @@
 """LVM_THIN: volumes in a thin pool that all share. A snapshot is a volume like any other, closed until it is needed."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -26,9 +27,9 @@ class ThinVolumes(LogicalVolumes, frozen=True, kw_only=True):
         lvm_options.added(options.get(lvm_options.CREATE, ""), lvm_options.THIN)
         lvm_options.added(options.get(lvm_options.SNAPSHOT, ""), lvm_options.THIN, lvm_options.SNAPSHOT)
 
+    @abstractmethod
     def _thin_pool(self, pool: str, seen: LogicalVolume | None) -> str:
         """Name of the thin pool that an object is in."""
-        raise NotImplementedError
 
     def _clone(self, volume: WantedVolume, name: str) -> Step:
         source = self._source(volume)
