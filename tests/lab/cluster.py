@@ -106,8 +106,11 @@ class Cluster:
         return node.stop_program(self._satellites.pop(node.name), number)
 
     def restart_satellite(self, node: Node, number: signal.Signals = signal.SIGTERM) -> None:
+        """Back online, and everything told anew: what the controller still knew of the old one does not count."""
         self.stop_satellite(node, number)
+        self.wait(f"{node.name} is known to be away", lambda: self.status(node) != "ONLINE")
         self.start_satellite(node)
+        self.wait_online(node)
 
     def start_node(self, node: Node) -> None:
         """After a loss of power: boot, satellite, and back online."""
