@@ -113,6 +113,9 @@ class Satellites:
         )
         threading.Thread(target=self.core.on_report, args=(node, self._report(pools=pools)), daemon=True).start()
 
+    def look(self, node: str) -> int:
+        return 0
+
     def report(self, node: str, resource: str) -> None:
         """The satellite has done what it was last told about a resource."""
         definition = self.core.picture.definitions.get(resource)

@@ -1,9 +1,11 @@
 """One node, step by step, on a simulated machine."""
 
+from collections.abc import Callable, Mapping
+
 import pytest
 
 from orlop.errors import Fenced, NodeError, TransportError
-from orlop.model import FileSystem, Presence
+from orlop.model import GIB, FileSystem, Presence
 from orlop.testing import SimulatedHost
 from orlop.testing.bench import FENCE, FOLDER, Bench, pool, replace, resource, snapshot, volume
 from orlop.testing.programs import Program
@@ -59,6 +61,45 @@ def test_a_tombstone_is_confirmed_only_when_the_object_is_gone() -> None:
     assert bench.resources["res"].volumes[0].presence is Presence.ABSENT
     assert not bench.files()
     assert not bench.host.disk.loops
+
+
+def test_a_look_that_was_asked_for_is_told_when_it_is_over_and_not_before() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.host.disk.use(bench.device(), "mounted at /mnt")
+    bench.node.update(Update(fence=FENCE, look=7))
+    before = bench.node.reports(0)
+    assert (before.looked, before.resources[0].volumes[0].in_use) == (0, False)
+    bench.wait(0)
+    after = bench.node.reports(before.number)
+    assert (after.looked, after.resources[0].volumes[0].in_use) == (7, True)
+
+
+class Interrupted(SimulatedHost):
+    """Something happens, once, while it is being looked at."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def users(self) -> Mapping[str, tuple[str, ...]]:
+        seen = super().users()
+        act, self.meanwhile = self.meanwhile, None
+        if act:
+            act()
+        return seen
+
+
+def test_a_look_that_is_asked_for_during_another_is_a_look_of_its_own() -> None:
+    host = Interrupted(total=10 * GIB)
+    bench = Bench(host)
+    bench.sync(resource(volume(new=True)))
+
+    def ask() -> None:
+        host.disk.use(bench.device(), "mounted at /mnt")
+        bench.node.update(Update(fence=FENCE, look=1))
+
+    host.meanwhile = ask
+    bench.wait(10)
+    assert (bench.node.reports(0).looked, bench.resources["res"].volumes[0].in_use) == (1, True)
 
 
 def test_a_foreign_object_under_a_tombstones_name_stays_and_the_tombstone_is_confirmed() -> None:

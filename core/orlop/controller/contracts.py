@@ -57,6 +57,10 @@ class Links(Protocol):
 
     def pools_changed(self, node: str) -> None: ...
 
+    def look(self, node: str) -> int:
+        """Have the node (key) look at everything now; the number it reports when it has, 0 if it cannot be asked."""
+        ...
+
     def reconnect(self, node: Node) -> None:
         """Try again now, whatever the pause."""
         ...

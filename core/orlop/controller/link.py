@@ -56,6 +56,8 @@ class Link:
         self._dirty: set[str] = set()
         self._urgent = False
         self._pools_dirty = False
+        self._looks = 0  # so many were asked for
+        self._look_due = False
         self._synced = False  # the satellite has the whole picture
         self._run = ""
         self._number = 0
@@ -68,7 +70,7 @@ class Link:
     @property
     def pending(self) -> bool:
         """Whether `push` has something to do that cannot wait."""
-        due = not self._synced or self._urgent or self._pools_dirty
+        due = not self._synced or self._urgent or self._pools_dirty or self._look_due
         return self.connected and due and not self._core.suspended
 
     @property
@@ -84,6 +86,13 @@ class Link:
     def pools_changed(self) -> None:
         with self._lock:
             self._pools_dirty = True
+
+    def look(self) -> int:
+        """Have the satellite look at everything; the number that it says when it has."""
+        with self._lock:
+            self._looks += 1
+            self._look_due = True
+            return self._looks
 
     def connect(self) -> bool:
         """Whether the satellite answered and both sides proved themselves."""
@@ -114,12 +123,13 @@ class Link:
         with self._lock:
             dirty, self._dirty, self._urgent = self._dirty, set(), False
             pools, self._pools_dirty = self._pools_dirty, False
+            look, self._look_due = self._look_due, False
             whole = not self._synced
         try:
             if whole:
                 channel.sync(self._whole())
                 self._synced = True
-            elif dirty or pools:
+            elif dirty or pools or look:
                 channel.update(self._part(dirty, pools))
         except TransportError as error:
             self._failed(error)
@@ -190,6 +200,7 @@ class Link:
             node_uuid=self.node.uuid,
             pools=orders.wanted_pools(picture, self.node.name),
             resources=tuple(wanted),
+            look=self._looks,
         )
 
     def _order(self, picture: Picture, definition: ResourceDefinition) -> WantedResource | None:
@@ -210,6 +221,7 @@ class Link:
             resources=tuple(wanted),
             forget=tuple(forget),
             pools=orders.wanted_pools(picture, self.node.name) if pools else None,
+            look=self._looks,
         )
 
     def _failed(self, error: TransportError) -> None:

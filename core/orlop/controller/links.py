@@ -150,6 +150,14 @@ class ThreadedLinks:
             worker.link.pools_changed()
             worker.wake()
 
+    def look(self, node: str) -> int:
+        worker = self._workers.get(node)
+        if worker is None:
+            return 0
+        number = worker.link.look()
+        worker.wake()
+        return number
+
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
         return self._link(node).physical_storage()
 

@@ -28,7 +28,7 @@ class Status(StrEnum):
 class NodeReport:
     """One node. Written by its link only; every field is replaced, never changed in place."""
 
-    __slots__ = ("attempts", "info", "orphans", "pools", "problem", "required", "resources", "status")
+    __slots__ = ("attempts", "info", "looked", "orphans", "pools", "problem", "required", "resources", "status")
 
     def __init__(self) -> None:
         self.status = Status.OFFLINE
@@ -38,6 +38,7 @@ class NodeReport:
         self.resources: dict[str, ReportedResource] = {}
         self.pools: dict[str, ReportedPool] = {}
         self.orphans: tuple[BackingObject, ...] = ()
+        self.looked = 0  # number of the last look that was asked for and is over
         self.required: dict[str, int] = {}  # resource key -> revision in which the node's share last changed
 
     def absorb(self, report: Report) -> None:
@@ -49,10 +50,11 @@ class NodeReport:
             self.orphans = report.orphans
         if report.info is not None:
             self.info = report.info
+        self.looked = report.looked
 
     def forget(self) -> None:
         """After a reconnect everything is unknown until it is reported again."""
-        self.resources, self.pools, self.orphans = {}, {}, ()
+        self.resources, self.pools, self.orphans, self.looked = {}, {}, (), 0
 
 
 class Reported:

@@ -89,6 +89,7 @@ class Node:
         self._pools: tuple[WantedPool, ...] = ()
         self._users: dict[str, tuple[str, ...]] | None = None
         self._look_at = NEVER
+        self._asked = 0  # number of the look that the controller asked for last
         self._outbox = Outbox(run)
         self._info: NodeInfo | None = None
         self._backings = Backings(host, drivers, hooks, directory)
@@ -116,6 +117,7 @@ class Node:
             self._pools = message.pools
             self._outbox.clear()
             self._outbox.info(information)
+            self._asked = message.look
             before, self._tasks = self._tasks, {}
             for wanted in message.resources:
                 self._order(wanted, before.get(key(wanted.name)))
@@ -138,8 +140,9 @@ class Node:
             if message.pools is not None:
                 self._pools = message.pools
                 self._outbox.keep_pools({pool.name for pool in message.pools})
-            if message.pools is not None or message.forget:
+            if message.pools is not None or message.forget or message.look not in (0, self._asked):
                 self._look_at = NOW
+            self._asked = message.look or self._asked
             self.changed.notify_all()
         return Accepted()
 
@@ -213,17 +216,23 @@ class Node:
             everything = now >= self._look_at
             picked = self._pick(now)
             idle = self._idle() if everything else []
-            pools = self._pools
+            pools, asked = self._pools, self._asked
+            if everything:  # whoever asks from here on, while this look goes on, gets another one
+                self._look_at = now + self._look_every
         if not picked and not everything:
             return []
         try:
-            return self._round(picked, idle, pools, everything, now)
+            jobs = self._round(picked, idle, pools, everything, now)
         except Exception:
             with self.changed:
-                self._look_at = now + self._look_every
                 for task in picked:
                     self._release(task, now + BACK_OFF[0])
             raise
+        if everything:
+            with self.changed:
+                self._outbox.looked(asked)
+                self.changed.notify_all()
+        return jobs
 
     def carry_out(self, job: Job) -> None:
         task, course = job.task, job.course
@@ -270,7 +279,6 @@ class Node:
             freed = frozenset(self._users or ()).difference(users) if users is not None else frozenset()
             if everything:
                 self._users = users
-                self._look_at = now + self._look_every
             for task, again, said in checked:
                 self._checked(task, again, said, freed)
             jobs = [Job(*item) for item in planned if self._keep(*item, seen, now)]

@@ -25,6 +25,7 @@ class Outbox:
     def __init__(self, run: str) -> None:
         self.number = 0
         self._run = run
+        self._looked = 0
         self._synced = False
         self._resources: dict[str, tuple[int, ReportedResource]] = {}
         self._pools: dict[str, tuple[int, ReportedPool]] = {}
@@ -33,7 +34,7 @@ class Outbox:
 
     def clear(self) -> None:
         """Forget what was said: after a `Sync` everything is said again."""
-        self._synced, self._orphans, self._info = False, None, None
+        self._synced, self._orphans, self._info, self._looked = False, None, None, 0
         self._resources.clear()
         self._pools.clear()
 
@@ -61,6 +62,11 @@ class Outbox:
         if self._info is None or self._info[1] != info:
             self._info = (self._next(), info)
 
+    def looked(self, asked: int) -> None:
+        if self._looked != asked:
+            self._looked = asked
+            self._next()
+
     @property
     def is_synced(self) -> bool:
         return self._synced
@@ -82,6 +88,7 @@ class Outbox:
             pools=tuple(said for at, said in self._pools.values() if at > number),
             orphans=self._orphans[1] if self._orphans and self._orphans[0] > number else None,
             info=self._info[1] if self._info and self._info[0] > number else None,
+            looked=self._looked,
         )
 
     def _next(self) -> int:

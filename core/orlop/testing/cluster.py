@@ -228,6 +228,9 @@ class SimulatedLinks:
         if node in self.links:
             self.links[node].pools_changed()
 
+    def look(self, node: str) -> int:
+        return self.links[node].look() if node in self.links else 0
+
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
         return self.links[key(node)].physical_storage()
 

@@ -37,6 +37,7 @@ class Sync(Value, frozen=True, kw_only=True):
     node_uuid: str
     pools: tuple[WantedPool, ...] = ()
     resources: tuple[WantedResource, ...] = ()
+    look: int = 0  # number of the last look that was asked for
 
 
 class Update(Value, frozen=True, kw_only=True):
@@ -46,6 +47,7 @@ class Update(Value, frozen=True, kw_only=True):
     resources: tuple[WantedResource, ...] = ()
     forget: tuple[str, ...] = ()
     pools: tuple[WantedPool, ...] | None = None  # None: unchanged
+    look: int = 0  # another number than before: look at everything, then say this number
 
 
 class Accepted(Value, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class Report(Value, frozen=True, kw_only=True):
     pools: tuple[ReportedPool, ...] = ()
     orphans: tuple[BackingObject, ...] | None = None  # None: unchanged
     info: NodeInfo | None = None
+    looked: int = 0  # number of the last look asked for that is over, and began after it was asked for
 
 
 class PhysicalDevice(Value, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from orlop.controller.core import Core
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition, key
 
-LOOK = 3.0  # seconds a satellite gets to see that a device was closed
+LOOK = 20.0  # seconds a satellite gets to see that a device was closed
 
 
 def users(core: Core, definition: ResourceDefinition, resources: Iterable[Resource]) -> list[str]:
@@ -24,7 +24,10 @@ def users(core: Core, definition: ResourceDefinition, resources: Iterable[Resour
 
 
 def look_again(core: Core, name: str, node: str | None = None) -> None:
-    """Before a refusal for use: a device that was just closed may still be reported as open. Waits without a lock."""
+    """Before a refusal for use: a device that was just closed may still be reported as open.
+
+    Waits, without a lock, until the satellites have looked.
+    """
 
     def busy() -> list[str]:
         definition = core.picture.definition(name)
@@ -34,9 +37,12 @@ def look_again(core: Core, name: str, node: str | None = None) -> None:
 
     nodes = busy()
     if nodes and core.links is not None:
-        for one in nodes:
-            core.links.pools_changed(key(one))  # an order about pools has the satellite look at everything
-        core.wait(lambda: not busy() or None, LOOK)
+        asked = {one: core.links.look(key(one)) for one in nodes}
+
+        def seen() -> bool:
+            return all(core.reported.node(one).looked >= number for one, number in asked.items())
+
+        core.wait(lambda: not busy() or seen() or None, LOOK)
 
 
 def unused(core: Core, definition: ResourceDefinition, resources: Iterable[Resource], what: str) -> None:
