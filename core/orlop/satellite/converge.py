@@ -59,6 +59,13 @@ class Course:
         unfinished = frozenset(part.key for part in self._parts if part.steps)
         return report.resource(self.wanted, seen, users, problems, plan_left, unfinished)
 
+    @property
+    def failed(self) -> bool:
+        return bool(self._failed)
+
+    def fail(self, part: Part, reason: str) -> None:
+        self._failed[part.key] = reason
+
     def opened(self, seen: Observation) -> frozenset[str]:
         """Devices that this attempt brought up: nobody can have used them before."""
         return report.devices(self.wanted, seen) - (self._before or frozenset())

@@ -1,8 +1,8 @@
 """What lies on devices and what is mapped: a few programs for all volumes at once."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
+from posixpath import basename
 from typing import NamedTuple
 
 from orlop.errors import NodeError
@@ -51,16 +51,16 @@ def contents(probe: Probe, devices: Iterable[str]) -> tuple[dict[str, Content], 
 def _distinct(devices: Iterable[str]) -> Iterator[list[str]]:
     left = sorted(set(devices))
     while left:
-        group = {os.path.basename(device): device for device in reversed(left)}
+        group = {basename(device): device for device in reversed(left)}
         yield sorted(group.values())
-        left = [device for device in left if group[os.path.basename(device)] != device]
+        left = [device for device in left if group[basename(device)] != device]
 
 
 def _signatures(probe: Probe, devices: list[str]) -> dict[str, Content]:
     said = json.loads(probe.run(("wipefs", "--no-act", "--json", *devices)) or '{"signatures": []}')
     found: dict[str, Content] = {}
     for device in devices:
-        rows = [row for row in said["signatures"] if row["device"] == os.path.basename(device)]
+        rows = [row for row in said["signatures"] if row["device"] == basename(device)]
         uuids = [row["uuid"] or "" for row in rows if row["type"] == KIND]
         kinds = tuple(dict.fromkeys(row["type"] for row in rows))
         found[device] = Content(kinds, uuids[0] if uuids else "")
