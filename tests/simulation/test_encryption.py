@@ -49,6 +49,12 @@ class Vault(SimulatedCluster):
         report = self.core.reported.resource(node, name)
         return report.volumes[0].device
 
+    def heal_and_open(self):
+        """Everything works again, and has had the time to come back."""
+        self.store.no_crash()
+        self.heal()
+        self.settle(120)
+
     def write(self, data, name="web"):
         for node, _ in self.replicas(name):
             self.disk(node).write(self.device(node, name), 0, data)
