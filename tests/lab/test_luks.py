@@ -15,6 +15,7 @@ from tests.lab.test_crashes import cut_short
 from tests.lab.volumes import MIB, Volume
 
 ROWS = [backing for backing in BACKINGS if backing.name in ("lvm", "lvm-thin", "zfs-thin", "thin-xfs")]
+THICK = next(backing for backing in ROWS if backing.kind == "LVM")
 STACK = ("LUKS", "STORAGE")
 SIZE, GROWN = 24, 40  # MiB
 PASSPHRASE = "lab passphrase"
@@ -96,7 +97,7 @@ def _lose_power_while_writing(cluster: Cluster, node: Node, volume: Volume) -> N
     cluster.start_node(node)
 
 
-@pytest.mark.parametrize("pool", [ROWS[0]], indirect=True, ids=lambda backing: backing.name)
+@pytest.mark.parametrize("pool", [THICK], indirect=True, ids=lambda backing: backing.name)
 def test_power_lost_while_a_key_is_changed_leaves_one_that_opens(unlocked: Cluster, node: Node, pool: str) -> None:
     cluster = unlocked
     volume = Volume(cluster, node, pool, "cut", STACK).create(SIZE)
@@ -120,7 +121,7 @@ def _opens(volume: Volume, key: str) -> bool:
     return volume.node.attempt(*argv, stdin=f"{key}\n").code == 0
 
 
-@pytest.mark.parametrize("pool", [ROWS[0]], indirect=True, ids=lambda backing: backing.name)
+@pytest.mark.parametrize("pool", [THICK], indirect=True, ids=lambda backing: backing.name)
 def test_a_locked_controller_opens_nothing_until_the_passphrase_is_entered(
     unlocked: Cluster, node: Node, pool: str
 ) -> None:
@@ -139,7 +140,7 @@ def test_a_locked_controller_opens_nothing_until_the_passphrase_is_entered(
     volume.delete()
 
 
-@pytest.mark.parametrize("pool", [ROWS[0]], indirect=True, ids=lambda backing: backing.name)
+@pytest.mark.parametrize("pool", [THICK], indirect=True, ids=lambda backing: backing.name)
 def test_neither_data_nor_keys_can_be_found_where_they_must_not_be(unlocked: Cluster, node: Node, pool: str) -> None:
     cluster = unlocked
     node.start_program("sh", "-c", "while :; do cat /proc/[0-9]*/cmdline; done > /tmp/arguments 2>&1", log="/dev/null")
@@ -161,7 +162,7 @@ def test_neither_data_nor_keys_can_be_found_where_they_must_not_be(unlocked: Clu
     volume.delete()
 
 
-@pytest.mark.parametrize("pool", [ROWS[0]], indirect=True, ids=lambda backing: backing.name)
+@pytest.mark.parametrize("pool", [THICK], indirect=True, ids=lambda backing: backing.name)
 def test_a_volume_on_extents_with_old_data_shows_no_signature_and_is_made(
     unlocked: Cluster, node: Node, pool: str
 ) -> None:
