@@ -213,10 +213,10 @@ def test_another_key_is_added_while_the_volume_is_open_and_the_old_one_goes_when
 
 
 def test_the_last_key_is_never_removed(desk: Desk) -> None:
-    desk.up(stacked())
-    assert desk.reach(stacked({"slot": "0", "key.0": "luks/first", "retired": "0"}, new=False)).settled
+    desk.up(stacked(BOTH))
+    assert desk.reach(stacked({**BOTH, "retired": "0 1"}, new=False)).settled
     assert not [argv for argv in desk.host.ran if "luksKillSlot" in argv]
-    assert desk.slots() == {"0"}
+    assert desk.slots() == {"1"}
 
 
 def test_the_old_key_stays_while_the_new_one_opens_nothing(desk: Desk) -> None:
