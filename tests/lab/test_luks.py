@@ -37,6 +37,7 @@ def pool(unlocked: Cluster, node: Node, request: pytest.FixtureRequest) -> Itera
     make(node, backing)
     unlocked.client.create_storage_pool(node.name, backing.name, backing.kind, dict(backing.props))
     yield backing.name
+    unlocked.client.delete_storage_pool(node.name, backing.name)
     remove(node, backing)
 
 
@@ -84,7 +85,6 @@ def test_data_outlives_all_that_is_done_to_an_encrypted_volume(unlocked: Cluster
 
     copy.delete()
     volume.delete()
-    client.delete_storage_pool(node.name, pool)
     assert client.orphans([node.name]) == []
 
 
