@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -143,16 +143,17 @@ def test_a_locked_controller_opens_nothing_until_the_passphrase_is_entered(
 @pytest.mark.parametrize("pool", [THICK], indirect=True, ids=lambda backing: backing.name)
 def test_neither_data_nor_keys_can_be_found_where_they_must_not_be(unlocked: Cluster, node: Node, pool: str) -> None:
     cluster = unlocked
-    node.start_program("sh", "-c", "while :; do cat /proc/[0-9]*/cmdline; done > /tmp/arguments 2>&1", log="/dev/null")
+    recorder = "while :; do cat /proc/[0-9]*/cmdline; done > /tmp/arguments 2>&1"
+    recording = node.start_program("sh", "-c", recorder, log="/dev/null")
     volume = Volume(cluster, node, pool, "secret", STACK).create(SIZE)
     cluster.client.change_volume_passphrase("secret", 0, KEY)
+    node.stop_program(recording, signal.SIGKILL)  # what follows names the key itself
     marker = "a sentence that only the owner may read"
     node.shell(f"yes '{marker}' | dd of={volume.device} bs=1M count=4 iflag=fullblock oflag=direct status=none")
     assert node.attempt("grep", "-qa", marker, volume.device).code == 0
     below = backing_of(volume)
     assert node.attempt("grep", "-qa", marker, below).code == 1
     assert node.attempt("grep", "-qa", KEY, below).code == 1
-    time.sleep(1)
     assert "cryptsetup" in node.shell("tr '\\0' ' ' < /tmp/arguments")
     for place in ("/tmp/arguments", "/var/lib/orlop", "/run", "/etc"):
         assert node.attempt("grep", "-raq", KEY, place).code == 1, f"the key is in {place}"
