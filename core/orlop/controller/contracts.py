@@ -61,6 +61,10 @@ class Links(Protocol):
         """Have the node (key) look at everything now; the number it reports when it has, 0 if it cannot be asked."""
         ...
 
+    def secrets_available(self) -> None:
+        """What was refused to satellites because the controller was locked can be given now."""
+        ...
+
     def reconnect(self, node: Node) -> None:
         """Try again now, whatever the pause."""
         ...

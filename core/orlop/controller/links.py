@@ -158,6 +158,11 @@ class ThreadedLinks:
         worker.wake()
         return number
 
+    def secrets_available(self) -> None:
+        for worker in list(self._workers.values()):
+            worker.link.secrets_available()
+            worker.wake()
+
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
         return self._link(node).physical_storage()
 

@@ -8,6 +8,7 @@ from orlop.model.cluster import (
     Controller,
     KeyValueStore,
     Level,
+    MasterKey,
     NetInterface,
     Node,
     NodeConnection,
@@ -26,6 +27,7 @@ from orlop.model.cluster import (
     Volume,
     VolumeDefinition,
     VolumeGroup,
+    VolumeKey,
 )
 from orlop.model.names import key
 from orlop.model.node import (
@@ -35,6 +37,7 @@ from orlop.model.node import (
     NewBacking,
     NodeInfo,
     Presence,
+    ReportedLevel,
     ReportedPool,
     ReportedResource,
     ReportedSnapshot,
@@ -55,6 +58,7 @@ __all__ = [
     "GIB",
     "KIB",
     "MIB",
+    "MasterKey",
     "BackingObject",
     "Capacity",
     "Controller",
@@ -69,6 +73,7 @@ __all__ = [
     "NodeSnapshot",
     "Operation",
     "Presence",
+    "ReportedLevel",
     "ReportedPool",
     "ReportedResource",
     "ReportedSnapshot",
@@ -87,6 +92,7 @@ __all__ = [
     "Volume",
     "VolumeDefinition",
     "VolumeGroup",
+    "VolumeKey",
     "WantedLevel",
     "WantedPool",
     "WantedResource",

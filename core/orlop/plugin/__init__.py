@@ -3,11 +3,14 @@
 from orlop.plugin.contracts import (
     API_VERSION,
     DeviceStorage,
+    ErasesData,
     FileFacts,
     KeepsRemnants,
+    KeyStore,
     NodeLayer,
     Probe,
     SnapshotRoom,
+    Standing,
     StorageDriver,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
@@ -39,8 +42,10 @@ __all__ = [
     "CopyDevice",
     "CreateFile",
     "DeviceStorage",
+    "ErasesData",
     "FileFacts",
     "KeepsRemnants",
+    "KeyStore",
     "LongCopy",
     "NodeLayer",
     "Probe",
@@ -50,6 +55,7 @@ __all__ = [
     "Run",
     "SetAttributes",
     "SnapshotRoom",
+    "Standing",
     "Step",
     "StorageDriver",
     "WriteFile",

@@ -67,6 +67,10 @@ class Outbox:
             self._looked = asked
             self._next()
 
+    def bump(self) -> None:
+        """Something is to be told that is not kept here."""
+        self._next()
+
     @property
     def is_synced(self) -> bool:
         return self._synced

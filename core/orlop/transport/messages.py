@@ -5,6 +5,8 @@ The controller connects, proves that it holds the cluster key and pushes. `Sync`
 volume with `wanted=False` and the uuid does. Reports come back as answers to a long poll.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from orlop.model.cluster import Value
@@ -71,6 +73,18 @@ class Report(Value, frozen=True, kw_only=True):
     orphans: tuple[BackingObject, ...] | None = None  # None: unchanged
     info: NodeInfo | None = None
     looked: int = 0  # number of the last look asked for that is over, and began after it was asked for
+    secrets: tuple[str, ...] = ()  # names of those that steps wait for now
+
+
+class Secrets(Value, frozen=True, kw_only=True):
+    """Secrets that a report asked for, by name; or why the node does not get them. Kept in memory only."""
+
+    fence: Fence
+    known: Mapping[str, bytes] = {}
+    refused: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Secrets(known={sorted(self.known)}, refused={dict(self.refused)})"
 
 
 class PhysicalDevice(Value, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from orlop.controller import options, stacks
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Effective, Kind, Source, effective
-from orlop.controller.usecases import guards, room
+from orlop.controller.usecases import encryption, guards, room
 from orlop.errors import NotFound, Refused
 from orlop.model import (
     Level,
@@ -123,13 +123,14 @@ def complete(
     def sized(resource: Resource, volume: Volume) -> Volume:
         if volume.uuid not in fresh:
             return volume
-        options.refuse(core.drivers, picture, definition, resource.node, volume.pool, volume.number)
+        options.refuse(core.drivers, picture, definition, resource.node, volume)
         layers = tuple(level.layer for level in volume.levels)
         unit = coarsest[volume.number]
         if stacks.existing_levels(before, volume.number, layers) is not None:
             unit = stacks.granularity(core.drivers, picture, definition, volume.number, [(resource.node, volume.pool)])
         return replace(volume, levels=stacks.aligned(volume.levels, unit))
 
+    definition = encryption.with_keys(core, picture, definition, fresh)
     resources = tuple(replace(r, volumes=tuple(sized(r, v) for v in r.volumes)) for r in definition.resources)
     need: dict[tuple[str, str], int] = {}
     for at, volume in ((key(r.node), v) for r in resources for v in r.volumes if v.uuid in fresh):
