@@ -91,6 +91,7 @@ class Node:
         self._look_at = NEVER
         self._outbox = Outbox(run)
         self._info: NodeInfo | None = None
+        self._directory = directory
         self._backings = Backings(host, drivers, hooks, directory)
 
     # -- orders -----------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ class Node:
 
     def info(self) -> NodeInfo:
         if self._info is None:
-            self._info = info(self._name, self._host, self._drivers, self._hooks)
+            self._info = info(self._name, self._host, self._drivers, self._hooks, self._directory)
         return self._info
 
     def sync(self, message: Sync) -> Accepted:
