@@ -9,7 +9,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import stacks, wire
+from orlop.controller import nvme, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
@@ -235,7 +235,7 @@ def create_volume(core: Core, name: str, request: wire.VolumeDefinitionCreate) -
         definition = deploying.deploy_volume(core, draft, definition, number)
         draft.put(definition)
     answers.success(f"New volume definition {number} of '{definition.name}' created.", codes.CREATED)
-    nodes = [r.node for r in definition.resources if not r.deleting and not r.diskless]
+    nodes = [r.node for r in definition.resources if not r.deleting and (not r.diskless or nvme.is_initiator(r))]
     deployed = [r for r in definition.resources if r.node in nodes]
     room.explain(core, answers, definition, deployed)
     done = f"created volume {number}"
@@ -303,7 +303,8 @@ def _resize(
             code=Fail.INVLD_VLM_SIZE,
         )
     definition, growing = deploying.grown(core, draft, definition, volume.number, size)
-    return definition, [resource.node for resource in growing]
+    later = [r for r in nvme.initiators(definition) if not r.deleting]
+    return definition, [resource.node for resource in (*growing, *later)]
 
 
 def delete_volume(core: Core, name: str, number: int) -> Answers:

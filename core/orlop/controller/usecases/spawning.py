@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import stacks, wire
+from orlop.controller import nvme, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
@@ -67,6 +67,7 @@ def autoplace(
         if count <= 0:
             _explain_nothing(answers, definition, rule, count)
             return definition, []
+        nvme.refuse_second_target(definition, count)
         chosen = choose(core, picture, rule, definition, count)
         with core.change() as draft:
             current = lookup.definition(draft, name)
@@ -153,7 +154,7 @@ def _deploy(
             for v in definition.volume_definitions
             if "DELETE" not in v.flags
         )
-        made.append(replace(resource, volumes=volumes))
+        made.append(deploying.allotted(draft, definition, replace(resource, volumes=volumes)))
     deployed = replace(definition, resources=(*definition.resources, *made))
     try:
         return deploying.complete(core, draft, deployed, [v for r in made for v in r.volumes]), made
@@ -175,6 +176,7 @@ def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answ
         rule = filters.merged(filters.asked(request.select_filter), group.select_filter)
         definition = _spawned(core, picture, group, rule, request)
         count = 0 if request.definitions_only else wanted_count(rule, None)
+        nvme.refuse_second_target(definition, count)
         chosen = choose(core, picture, rule, definition, count) if count > 0 else []
         with core.change() as draft:
             if draft.group(group_name) is not group:
