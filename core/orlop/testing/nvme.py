@@ -101,7 +101,7 @@ class SimulatedNvme:
         for name, connection in list(self.connections.items()):
             if (found := self._find(connection)) is not None:
                 connection.lost = None
-                self._disk.opened[self._device(connection.subsystem)] = found[1]
+                self._disk.opened[self.device(connection.subsystem)] = found[1]
                 continue
             if connection.lost is None:
                 connection.lost = self._clock()
@@ -115,13 +115,13 @@ class SimulatedNvme:
                 return node.target, content
         return None
 
-    def _device(self, subsystem: str) -> str:
+    def device(self, subsystem: str) -> str:
         return f"/dev/nvme{self._numbers[subsystem]}n1"
 
     def _drop(self, name: str) -> None:
         subsystem = self.connections.pop(name).subsystem
         if all(other.subsystem != subsystem for other in self.connections.values()):
-            self._disk.opened.pop(self._device(subsystem), None)
+            self._disk.opened.pop(self.device(subsystem), None)
             self._namespaces.pop(subsystem, None)
             del self._numbers[subsystem]
 
@@ -161,7 +161,7 @@ class SimulatedNvme:
         used = set(self._numbers.values())
         self._numbers.setdefault(made.subsystem, next(n for n in range(1 << 16) if n not in used))
         self._namespaces[made.subsystem] = found[0].looked_at(made.subsystem)
-        self._disk.opened[self._device(made.subsystem)] = found[1]
+        self._disk.opened[self.device(made.subsystem)] = found[1]
         return ""
 
     def _disconnect(self, subsystem: str) -> str:
