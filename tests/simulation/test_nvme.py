@@ -3,9 +3,11 @@
 import itertools
 
 import pytest
+from msgspec.structs import replace
 
-from orlop.codes import Fail
+from orlop.codes import Fail, Subject
 from orlop.controller import wire
+from orlop.controller.answers import Answers
 from orlop.controller.usecases import (
     definitions,
     net_interfaces,
@@ -18,7 +20,7 @@ from orlop.controller.usecases import (
     spawning,
 )
 from orlop.errors import Refused
-from orlop.model import MIB
+from orlop.model import MIB, SelectFilter
 from orlop.testing.cluster import SimulatedCluster
 from orlop.testing.disk import BLOCK
 from orlop.testing.nvmet import NVMET
@@ -342,11 +344,56 @@ def test_what_makes_no_sense_is_refused_with_the_reason(shared):
         lambda: initiator(shared, "alpha"): Fail.EXISTS_RSC,
         lambda: initiator(shared, "charlie", flag="DRBD_DISKLESS"): Fail.INVLD_LAYER_STACK,
         lambda: target(shared, "charlie"): Fail.EXISTS_NVME_TARGET_PER_RSC_DFN,
+        lambda: resources.create(shared.core, "alone", (replace(request("alpha"), layer_list=("storage",)),)): (
+            Fail.INVLD_LAYER_STACK
+        ),
+        lambda: resources.create(shared.core, "plain", (replace(request("alpha"), layer_list=("nvme",)),)): (
+            Fail.INVLD_LAYER_STACK
+        ),
+        lambda: spawning.autoplace(
+            shared.core, Answers(0, Subject.RSC), "web", SelectFilter(place_count=2, diskless_type="NVME_INITIATOR")
+        ): Fail.INVLD_REQUEST,
     }
     for attempt, code in refusals.items():
         with pytest.raises(Refused) as refused:
             attempt()
         assert refused.value.code == code
+
+
+def test_a_target_that_is_lost_leaves_initiators_that_can_only_go(shared):
+    use(shared, "bravo")
+    shared.nodes["alpha"].power_loss()
+    shared.run(20.0)
+    succeeded(nodes.lost(shared.core, "alpha"))
+    shared.run(30.0)
+    assert states(shared, "bravo") == ["connecting"], "it is mounted"
+    with pytest.raises(Refused) as refused:
+        target(shared, "charlie")
+    assert refused.value.code == Fail.EXISTS_NVME_INITIATOR_PER_RSC_DFN
+    let_go(shared, "bravo")
+    succeeded(resources.delete(shared.core, "web", "bravo"))
+    assert states(shared, "bravo") == []
+    succeeded(target(shared, "charlie"))
+
+
+def test_an_initiator_that_is_lost_is_shut_out(shared):
+    lose_power(shared, "bravo")
+    answers = definitions.delete(shared.core, "web")
+    assert any("keeps its part until the NVMe initiators on bravo" in entry.message for entry in answers)
+    assert seen(shared, "alpha").presence == "READY"
+    succeeded(nodes.lost(shared.core, "bravo"))
+    shared.run(30.0)
+    assert shared.core.picture.definition("web") is None
+    assert exported(shared, "alpha") == []
+
+
+def test_a_name_that_could_lead_elsewhere_is_not_taken_from_a_node(cluster):
+    disk(cluster, "bravo").get("/etc/nvme/hostnqn").text = "nqn.2014-08.org.x:../../../etc\n"
+    before = cluster.core.picture.node("bravo").props
+    cluster.nodes["bravo"].stop()
+    cluster.nodes["bravo"].start()
+    cluster.run(30.0)
+    assert cluster.core.picture.node("bravo").props == before
 
 
 def test_automatic_placement_makes_one_target(cluster):

@@ -5,6 +5,7 @@ A volume on an initiator is the same incarnation as on the target, seen from els
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -21,6 +22,7 @@ POOL = "DfltDisklessStorPool"
 PORT = "Internal/NVMe/Port"  # of the target's resource
 ADMITTED = "Internal/NVMe/Admitted"  # of an initiator's resource
 HOST = "Satellite/NVMe/HostNqn"  # of a node
+HOST_NAME = re.compile(r"nqn\.[0-9]{4}-[0-9]{2}\.[A-Za-z0-9.:_-]{1,200}")  # it becomes part of paths on other nodes
 FIRST_PORT, LAST_PORT = 4420, 5419
 TRANSPORT = "tcp"
 
@@ -57,6 +59,17 @@ def refuse_second_target(definition: ResourceDefinition, more: int = 1) -> None:
             correction=f"Use it on other nodes without storage: orlop resource create NODE {definition.name} "
             "--nvme-initiator. To place it automatically, ask for one place.",
             code=Fail.EXISTS_NVME_TARGET_PER_RSC_DFN,
+        )
+
+
+def refuse_abandoned(definition: ResourceDefinition) -> None:
+    """Raises where initiators are left of a target that is lost: what they were connected to is another volume."""
+    left = [r.node for r in initiators(definition)]
+    if left and target(definition) is None:
+        raise Refused(
+            f"'{definition.name}' still has NVMe initiators of a target that is gone, on {', '.join(left)}.",
+            correction="Delete them first, then create the target and new initiators.",
+            code=Fail.EXISTS_NVME_INITIATOR_PER_RSC_DFN,
         )
 
 
@@ -204,7 +217,7 @@ def may_connect(picture: Picture, definition: ResourceDefinition, resource: Reso
 
 def noticed(node: Node, info: NodeInfo | None) -> Node:
     """The node as it is to be kept after it told about itself; the same object when that is nothing new."""
-    if info is None or not info.host_nqn or node.props.get(HOST) == info.host_nqn:
+    if info is None or node.props.get(HOST) == info.host_nqn or not HOST_NAME.fullmatch(info.host_nqn):
         return node
     return replace(node, props={**node.props, HOST: info.host_nqn})
 

@@ -70,7 +70,7 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
             presence=presence,
             device=device,
             size=stack[-1].layer.size(volume, stack[-1].below),
-            allocated=driver.allocated(volume) if driver else None,
+            allocated=driver.allocated(volume) if driver else 0,
             in_use=_in_use(device, users),
             formatted=driver.formatted(volume) if driver else False,
             problem=problem,

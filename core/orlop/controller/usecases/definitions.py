@@ -14,7 +14,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import deploying, guards, lookup, room, waiting
+from orlop.controller.usecases import deploying, guards, initiators, lookup, room, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import KIB, Resource, ResourceDefinition, Volume, VolumeDefinition, key, names
@@ -157,6 +157,7 @@ def delete(core: Core, name: str) -> Answers:
     core.settle([key(name)])
     if nodes:
         answers.success(f"Resource definition '{definition.name}' marked for deletion.", codes.DELETED)
+        nodes = initiators.leaving(core, answers, definition, nodes)
         waiting.gone(core, answers, definition.name, nodes, lambda node: _knows(core, definition, node))
     else:
         answers.success(f"Resource definition '{definition.name}' deleted.", codes.DELETED)
@@ -330,6 +331,7 @@ def delete_volume(core: Core, name: str, number: int) -> Answers:
         draft.put(definition)
     answers.success(f"Volume definition {number} of '{definition.name}' deleted.", codes.DELETED)
     what = f"volume {number} of '{definition.name}'"
+    used = initiators.leaving(core, answers, definition, used)
     waiting.gone(core, answers, definition.name, used, lambda n: _has_volume(core, definition, n, number), what)
     return answers
 

@@ -60,14 +60,17 @@ def allotted(picture: Picture, definition: ResourceDefinition, made: Resource) -
     if not nvme.on_top(definition.layers):
         return made
     nvme.refuse_second_target(definition)
+    nvme.refuse_abandoned(definition)
     return nvme.with_port(picture, made)
 
 
-def initiator(core: Core, definition: ResourceDefinition, node: Node, props: Mapping[str, str]) -> Resource:
+def initiator(
+    core: Core, definition: ResourceDefinition, node: Node, props: Mapping[str, str], flags: frozenset[str]
+) -> Resource:
     """A new resource that reaches the target's volumes; `nvme.completed` gives it these."""
     nvme.require_target(definition)
     made = core.clock.milliseconds()
-    return Resource(node=node.name, uuid=core.new_uuid(), flags=nvme.FLAGS, props=props, created=made)
+    return Resource(node=node.name, uuid=core.new_uuid(), flags=flags | nvme.FLAGS, props=props, created=made)
 
 
 def check_node(core: Core, definition: ResourceDefinition, node: Node, layers: tuple[str, ...]) -> None:

@@ -9,14 +9,24 @@ from orlop.controller import nvme
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.errors import Refused
-from orlop.model import Presence, Resource, ResourceDefinition
+from orlop.model import Presence, Resource, ResourceDefinition, SelectFilter
 
 OF_DRBD = frozenset({"DRBD_DISKLESS", "EBS_INITIATOR"})
 
 
-def refuse_unfit(
-    definition: ResourceDefinition, flags: Iterable[str], layers: tuple[str, ...], drbd_client: bool
-) -> None:
+def refuse_other_stack(definition: ResourceDefinition, layers: tuple[str, ...]) -> None:
+    """Raises where a resource would be reached over NVMe and its definition not, or the other way round."""
+    if layers and layers != definition.layers and (nvme.on_top(layers) or nvme.on_top(definition.layers)):
+        raise Refused(
+            f"'{definition.name}' has the layer stack {', '.join(definition.layers)}; a resource of it cannot have "
+            f"{', '.join(layers)}.",
+            cause="All nodes have to agree on what is reached over NVMe.",
+            correction="Leave the layer list out.",
+            code=Fail.INVLD_LAYER_STACK,
+        )
+
+
+def refuse_unfit(definition: ResourceDefinition, flags: Iterable[str], drbd_client: bool) -> None:
     """Raises where a resource without storage was asked for that the definition's stack cannot give."""
     stack = ", ".join(definition.layers)
     if not nvme.on_top(definition.layers):
@@ -26,11 +36,21 @@ def refuse_unfit(
             correction="Create it with a storage pool, or use a definition with a DRBD or NVMe layer.",
             code=Fail.INVLD_LAYER_STACK,
         )
-    if drbd_client or not OF_DRBD.isdisjoint(flags) or (layers and layers != definition.layers):
+    if drbd_client or not OF_DRBD.isdisjoint(flags):
         raise Refused(
             f"'{definition.name}' without storage is an NVMe initiator: its layer stack is {stack}.",
-            correction="Ask for it with --nvme-initiator or --diskless and without a layer list.",
+            correction="Ask for it with --nvme-initiator or --diskless.",
             code=Fail.INVLD_LAYER_STACK,
+        )
+
+
+def refuse_automatic(definition: ResourceDefinition, asked: SelectFilter) -> None:
+    """Raises where initiators are to be placed automatically: it is the user who knows where a volume is used."""
+    if (asked.diskless_type or "").upper() == "NVME_INITIATOR":
+        raise Refused(
+            f"NVMe initiators of '{definition.name}' are not placed automatically.",
+            correction=f"Name their nodes: orlop resource create NODE {definition.name} --nvme-initiator.",
+            code=Fail.INVLD_REQUEST,
         )
 
 
@@ -86,6 +106,21 @@ def await_target(core: Core, name: str, made: list[Resource]) -> None:
 def _may_connect(core: Core, definition: ResourceDefinition, initiator: Resource) -> bool:
     away = not core.reported.online(initiator.node)
     return away or all(nvme.may_connect(core.picture, definition, initiator, v) for v in initiator.volumes)
+
+
+def leaving(core: Core, answers: Answers, definition: ResourceDefinition, nodes: list[str]) -> list[str]:
+    """The nodes that can remove their part soon: the target waits for initiators, and some may be away."""
+    target = nvme.target(definition)
+    away = [r.node for r in nvme.initiators(definition) if not core.reported.online(r.node)]
+    if target is None or not away or target.node not in nodes or not core.reported.online(target.node):
+        return nodes
+    answers.warning(
+        f"Node '{target.node}' keeps its part until the NVMe initiators on {', '.join(away)} are gone.",
+        Warn.NOT_CONNECTED,
+        correction=f"Start the satellite there, or forget the node with 'orlop node lost {away[0]}'.",
+        Node=target.node,
+    )
+    return [node for node in nodes if node != target.node]
 
 
 def explain(core: Core, answers: Answers, name: str, made: list[Resource]) -> None:

@@ -75,9 +75,10 @@ def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire
     stack = layers or definition.layers
     deploying.check_node(core, definition, node, stack)
     props = checked(core.drivers, Kind.RESOURCE, body.props)
+    initiators.refuse_other_stack(definition, layers)
     if _is_diskless(request):
-        initiators.refuse_unfit(definition, flags & DISKLESS_FLAGS, layers, bool(request.drbd_client))
-        return deploying.initiator(core, definition, node, props)
+        initiators.refuse_unfit(definition, flags & DISKLESS_FLAGS, bool(request.drbd_client))
+        return deploying.initiator(core, definition, node, props, flags & {"INACTIVE"})
     return deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
 
 
@@ -122,7 +123,8 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
             f"What was written on '{resource.node}' goes with it: the copies of '{definition.name}' on "
             f"{', '.join(r.node for r in others)} are unrelated."
         )
-    waiting.gone(core, answers, definition.name, [resource.node], lambda n: _present(core, definition, n))
+    nodes = initiators.leaving(core, answers, definition, [resource.node])
+    waiting.gone(core, answers, definition.name, nodes, lambda n: _present(core, definition, n))
     return answers
 
 
@@ -149,7 +151,7 @@ def delete_all(core: Core, name: str, delete_definition: bool) -> Answers:
         draft.put(replace(definition, resources=marked))
     core.settle([key(name)])
     answers.success(f"All resources of '{definition.name}' marked for deletion.", codes.DELETED)
-    nodes = [r.node for r in definition.resources]
+    nodes = initiators.leaving(core, answers, definition, [r.node for r in definition.resources])
     waiting.gone(core, answers, definition.name, nodes, lambda n: _present(core, definition, n))
     return answers
 

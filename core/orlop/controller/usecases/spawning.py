@@ -12,7 +12,7 @@ from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.placement import Candidate, Cluster, place
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import all_or_nothing, definitions, deploying, filters, guards, lookup, room
+from orlop.controller.usecases import all_or_nothing, definitions, deploying, filters, guards, initiators, lookup, room
 from orlop.controller.usecases.property_changes import checked
 from orlop.errors import OrlopError, Refused
 from orlop.model import (
@@ -64,6 +64,7 @@ def autoplace(
         _refuse_other_stack(core, definition, asked.layers)
         rule = filters.merged(asked, lookup.group(picture, definition.group).select_filter)
         count = wanted_count(rule, definition)
+        initiators.refuse_automatic(definition, asked)
         if count <= 0:
             _explain_nothing(answers, definition, rule, count)
             return definition, []
