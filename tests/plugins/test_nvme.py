@@ -5,14 +5,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from orlop.drivers import Drivers
 from orlop.errors import NodeError
-from orlop.model import MIB, Presence, WantedLevel, WantedVolume
+from orlop.model import MIB, Presence, WantedLevel, WantedPool, WantedVolume
 from orlop.plugin import AwaitEntry, RemoveDirectory, RequireUnused, Standing, Step, run
-from orlop.testing import SimulatedHost
+from orlop.testing import SimulatedHost, check_layer
 from orlop.testing.nvme import Fabric
 from orlop_layers import nvme_target
 from orlop_layers.nvme import NAMES, Nvme
 from orlop_layers.nvme_target import NVMET
+from tests.simulation.backends import BACKENDS
 
 CLUSTER = "c-1"
 UUID = "0ad69099-98fb-47c4-910f-84fd35be6094"
@@ -190,6 +192,20 @@ def test_a_port_of_somebody_else_is_not_shared(target: SimulatedHost) -> None:
     tree.links[f"{NVMET}/ports/4420/subsystems/nqn.other"] = f"{NVMET}/subsystems/nqn.other"
     with pytest.raises(NodeError, match=r"nvmet port 4420 of this node is used by others, among them nqn\.other"):
         look(target, on_target()).bring_up(on_target(), DEVICE)
+
+
+@pytest.mark.parametrize("provider", ["FILE", "LVM_THIN"])
+def test_the_life_of_a_target(provider: str) -> None:
+    host = SimulatedHost()
+    backing = next(each for each in BACKENDS if each.provider in (provider, f"{provider}_THIN"))
+    backing.prepare(host)
+    host.disk.make_folder(backing.place)
+    props = {"StorDriver/StorPoolName": backing.place}
+    pool = WantedPool(name="pool", uuid="p-1", provider=backing.provider, props=props, new=True)
+    level = WantedLevel(layer="NVME", size=0, data={**WHERE, "hosts": HOST})
+    check_layer(("NVME", "STORAGE"), Drivers.installed(), host, pool, reboot=host.power_loss, levels=(level,))
+    tree = host.nvme.target
+    assert {path for path in tree.directories if path.count("/") > 5} == set()
 
 
 # -- initiators -------------------------------------------------------------------------------------------------------

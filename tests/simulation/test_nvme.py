@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from orlop.codes import Fail, Subject
-from orlop.controller import wire
+from orlop.controller import volume_keys, wire
 from orlop.controller.answers import Answers
 from orlop.controller.usecases import (
     definitions,
+    encryption,
     net_interfaces,
     nodes,
     resources,
@@ -21,7 +22,7 @@ from orlop.controller.usecases import (
 )
 from orlop.errors import Refused
 from orlop.model import MIB, SelectFilter
-from orlop.testing.cluster import SimulatedCluster
+from orlop.testing.cluster import POOL, SimulatedCluster
 from orlop.testing.disk import BLOCK
 from orlop.testing.nvmet import NVMET
 
@@ -432,6 +433,7 @@ def test_the_preferred_net_interface_is_used_and_followed_while_the_volume_is_in
     use(shared, "bravo")
     body = wire.NetInterface(name="fast", address="10.1.0.1")
     succeeded(net_interfaces.create(shared.core, "alpha", body))
+    shared.run(60.0)
     change = wire.NodeModify(override_props={"PrefNic": "fast"})
     succeeded(nodes.modify(shared.core, "alpha", change))
     shared.run(60.0)
@@ -465,3 +467,27 @@ def test_subsystems_and_ports_of_others_are_left_alone(cluster):
     assert seen(cluster, "alpha").presence == "READY"
     succeeded(definitions.delete(cluster.core, "web"))
     assert exported(cluster, "alpha") == before
+
+
+def test_what_is_encrypted_on_the_target_is_in_clear_on_the_initiator(cluster):
+    encryption.create(cluster.core, "correct horse")
+    define(cluster, layers=("NVME", "LUKS", "STORAGE"))
+    succeeded(target(cluster))
+    succeeded(initiator(cluster))
+    write(cluster, "bravo", FIRST)
+    assert read(cluster, "alpha") == FIRST
+    files = disk(cluster, "alpha").folders[POOL]
+    assert FIRST not in files["web_00000"].blocks.values(), "it is encrypted at rest"
+    assert volume_keys.on_node(cluster.core.picture, "alpha")
+    assert not volume_keys.on_node(cluster.core.picture, "bravo"), "the initiator needs no key"
+    grow = wire.VolumeDefinitionModify(size_kib=32 * 1024)
+    succeeded(definitions.modify_volume(cluster.core, "web", 0, grow))
+    assert seen(cluster, "bravo").size == 32 * MIB
+    lose_power(cluster, "alpha")
+    cluster.nodes["alpha"].start()
+    cluster.run(60.0)
+    assert states(cluster, "bravo") == ["live"]
+    assert read(cluster, "bravo") == FIRST
+    succeeded(definitions.delete(cluster.core, "web"))
+    cluster.run(15.0)
+    assert exported(cluster, "alpha") == []

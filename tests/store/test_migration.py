@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade():
@@ -90,7 +90,7 @@ def test_an_older_database_is_migrated_after_a_backup(
     assert backup is not None
     assert colours(filled) == ["grey"] * 3
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
-    assert "0001" in backup.name
+    assert "0002" in backup.name
     copy = f"sqlite:///{backup}"
     if backup.suffix == ".json":
         copy = new_database("sqlite")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
 import msgspec
 
-from orlop.controller import nvme, options, stacks
+from orlop.controller import nvme, options, stacks, volume_keys
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import Drivers
@@ -116,7 +117,7 @@ def _volume(
                 layer=level.layer,
                 size=level.size,
                 options=options.of_level(drivers, picture, definition, resource.node, volume, level.layer),
-                data=nvme.data(picture, definition, resource, volume) if level.layer == nvme.LAYER else {},
+                data=_data(picture, definition, resource, volume, level.layer),
             )
             for level in volume.levels
         ),
@@ -128,6 +129,19 @@ def _volume(
         replaces=volume.replaces,
         file_system=_file_system(picture, definition, resource, volume) if makes_one else None,
     )
+
+
+def _data(
+    picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume, layer: str
+) -> Mapping[str, str]:
+    """What the controller allotted to one level."""
+    match layer:
+        case nvme.LAYER:
+            return nvme.data(picture, definition, resource, volume)
+        case volume_keys.LUKS:
+            return volume_keys.level_data(picture, definition, volume)
+        case _:
+            return {}
 
 
 def _active(picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume) -> bool:

@@ -8,6 +8,7 @@ from orlop.model.cluster import (
     Controller,
     KeyValueStore,
     Level,
+    MasterKey,
     NetInterface,
     Node,
     NodeConnection,
@@ -26,6 +27,7 @@ from orlop.model.cluster import (
     Volume,
     VolumeDefinition,
     VolumeGroup,
+    VolumeKey,
 )
 from orlop.model.names import key
 from orlop.model.node import (
@@ -56,6 +58,7 @@ __all__ = [
     "GIB",
     "KIB",
     "MIB",
+    "MasterKey",
     "BackingObject",
     "Capacity",
     "Controller",
@@ -89,6 +92,7 @@ __all__ = [
     "Volume",
     "VolumeDefinition",
     "VolumeGroup",
+    "VolumeKey",
     "WantedLevel",
     "WantedPool",
     "WantedResource",

@@ -16,6 +16,7 @@ from orlop.transport.messages import (
     PhysicalDevice,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
 )
@@ -68,6 +69,9 @@ class ThreadedAgent:
 
     def reports(self, after: int, wait: float) -> Report:
         return self._node.reports(after, wait)
+
+    def secrets(self, message: Secrets) -> Accepted:
+        return self._node.secrets(message)
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return self._node.physical_storage()

@@ -32,11 +32,13 @@ from orlop.transport.messages import (
     PhysicalDevice,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
 )
 
 Result = TypeVar("Result")
+KEY_COST = 4  # nobody guesses passphrases here
 RECONNECT = 2.0  # seconds until a link tries again
 STATE = "/var/lib/orlop"
 POOL = "/srv/pool"
@@ -151,6 +153,9 @@ class SimulatedChannel:
         self._cluster.sent.append((self._node.name, message))
         return self._order(lambda satellite: satellite.update(message))
 
+    def secrets(self, message: Secrets) -> Accepted:
+        return self._order(lambda satellite: satellite.secrets(message))
+
     def reports(self, after: int, wait: float) -> Report:
         return self._alive(lambda satellite: satellite.reports(after, 0.0))
 
@@ -230,6 +235,10 @@ class SimulatedLinks:
     def pools_changed(self, node: str) -> None:
         if node in self.links:
             self.links[node].pools_changed()
+
+    def secrets_available(self) -> None:
+        for link in self.links.values():
+            link.secrets_available()
 
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
         return self.links[key(node)].physical_storage()
@@ -377,10 +386,11 @@ class _WatchedCore(Core):
             cluster.hooks,
             cluster.clock,
             SteppingWaiter(cluster),
+            key_cost=KEY_COST,
         )
         self._cluster = cluster
 
     def on_report(self, node: str, report: Report) -> None:
-        if report.resources or report.pools or report.orphans is not None or report.info is not None:
+        if report.resources or report.pools or report.orphans is not None or report.info is not None or report.secrets:
             self._cluster.progress += 1
         super().on_report(node, report)

@@ -97,7 +97,7 @@ class Nvme(Value, frozen=True, kw_only=True):
     def _growth(self, volume: WantedVolume, below: str) -> list[Step]:
         """The levels below grow in this very plan; what is missed by a crash an initiator notices by itself."""
         now = self.sizes.get(below)
-        if now is None or now >= volume.size:
+        if now is None or now >= _level(volume).size:
             return []
         return [nvme_target.notice_growth(self._export(volume, below))]
 
