@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orlop.client import ClientError, NewResource
+from orlop.client import Changes, ClientError, NewResource
 from tests.lab.cluster import Cluster
 from tests.lab.lab import Lab
 from tests.lab.node import Node
@@ -15,6 +15,8 @@ NODES = 2
 NVMET = "/sys/kernel/config/nvmet"
 MIB = 1 << 20
 MOUNT = "/mnt/nvme"
+STACK = ("NVME", "STORAGE")
+CHEAP = {"StorDriver/LuksFormatOptions": "--pbkdf pbkdf2 --pbkdf-force-iterations 1000"}
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +56,8 @@ def shared(cluster: Cluster, target: Node, initiator: Node) -> Iterator[str]:
     assert left_behind(target, initiator) == []
 
 
-def make(cluster: Cluster, name: str, target: Node, initiator: Node) -> None:
-    cluster.client.create_resource_definition(name, layers=["NVME", "STORAGE"])
+def make(cluster: Cluster, name: str, target: Node, initiator: Node, layers: tuple[str, ...] = STACK) -> None:
+    cluster.client.create_resource_definition(name, layers=list(layers))
     cluster.client.create_volume_definition(name, 64 << 10)
     cluster.client.create_resource(name, NewResource(node=target.name, storage_pool="thin"))
     cluster.orlop(f"resource create {initiator.name} {name} --nvme-initiator")
@@ -154,7 +156,7 @@ def test_snapshot_restore_and_rollback(cluster: Cluster, target: Node, initiator
     before = digest(cluster, shared, initiator)
     cluster.client.create_snapshot(shared, "monday")
     write(cluster, shared, initiator)
-    cluster.client.create_resource_definition("copy", layers=["NVME", "STORAGE"])
+    cluster.client.create_resource_definition("copy", layers=list(STACK))
     cluster.client.restore_volume_definitions(shared, "monday", "copy")
     cluster.client.restore_resource(shared, "monday", "copy")
     cluster.orlop(f"resource create {initiator.name} copy --nvme-initiator")
@@ -164,3 +166,19 @@ def test_snapshot_restore_and_rollback(cluster: Cluster, target: Node, initiator
     cluster.wait("it is rolled back", lambda: digest(cluster, shared, initiator) == before)
     assert digest(cluster, shared, target) == before
     cluster.client.delete_snapshot(shared, "monday")
+
+
+def test_a_volume_that_is_encrypted_on_the_target(cluster: Cluster, target: Node, initiator: Node) -> None:
+    cluster.client.create_passphrase("lab passphrase")
+    cluster.client.modify_controller(Changes(override=CHEAP))
+    make(cluster, "secret", target, initiator, ("NVME", "LUKS", "STORAGE"))
+    write(cluster, "secret", initiator)
+    before = digest(cluster, "secret", initiator)
+    assert digest(cluster, "secret", target) == before
+    below = target.shell("dd if=/dev/vg0/secret_00000 bs=1M skip=16 count=64 iflag=direct status=none | sha256sum")
+    assert below.split()[0] != before
+    target.kill()
+    cluster.start_node(target)
+    cluster.wait("it is reached again", lambda: digest(cluster, "secret", initiator) == before)
+    cluster.client.delete_resource_definition("secret")
+    assert left_behind(target, initiator) == []
