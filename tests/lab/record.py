@@ -98,18 +98,18 @@ SHOW = (
 CONNECT = "nvme connect --transport=tcp --traddr=127.0.0.1"
 # What the kernel's target does not take; the answers are in the order of the attempts.
 NVMET_REFUSED = f"""cd /sys/kernel/config/nvmet
-echo -n /dev/vg/thin > subsystems/{NQN}/namespaces/1/device_path
-echo 11111111-2222-4333-8444-555555555555 > subsystems/{NQN}/namespaces/1/device_uuid
-echo 127.0.0.2 > ports/1/addr_traddr
+echo -n /dev/vg/thin | tee subsystems/{NQN}/namespaces/1/device_path >/dev/null
+echo 11111111-2222-4333-8444-555555555555 | tee subsystems/{NQN}/namespaces/1/device_uuid >/dev/null
+echo 127.0.0.2 | tee ports/1/addr_traddr >/dev/null
 rmdir subsystems/{NQN}
 rmdir ports/1
 mkdir ports/2
 ln -s /sys/kernel/config/nvmet/subsystems/{NQN} ports/2/subsystems/
-echo tcp > ports/2/addr_trtype; echo ipv4 > ports/2/addr_adrfam
-echo 127.0.0.1 > ports/2/addr_traddr; echo 4420 > ports/2/addr_trsvcid
+echo tcp | tee ports/2/addr_trtype >/dev/null; echo ipv4 | tee ports/2/addr_adrfam >/dev/null
+echo 127.0.0.1 | tee ports/2/addr_traddr >/dev/null; echo 4420 | tee ports/2/addr_trsvcid >/dev/null
 ln -s /sys/kernel/config/nvmet/subsystems/{NQN} ports/2/subsystems/
 mkdir subsystems/nqn.other subsystems/nqn.other/namespaces/1
-echo 1 > subsystems/nqn.other/namespaces/1/enable
+echo 1 | tee subsystems/nqn.other/namespaces/1/enable >/dev/null
 rmdir ports/2 subsystems/nqn.other/namespaces/1 subsystems/nqn.other
 """
 CASES = (

@@ -61,6 +61,7 @@ def make(cluster: Cluster, name: str, target: Node, initiator: Node, layers: tup
     cluster.client.create_volume_definition(name, 64 << 10)
     cluster.client.create_resource(name, NewResource(node=target.name, storage_pool="thin"))
     cluster.orlop(f"resource create {initiator.name} {name} --nvme-initiator")
+    cluster.wait("it is reached", lambda: cluster.device(name, initiator))
 
 
 def write(cluster: Cluster, name: str, node: Node) -> None:

@@ -19,7 +19,13 @@ LAYERS = ("NVME", "STORAGE")
 class NvmeCluster(Cluster):
     @initialize(seed=st.integers(0, 2**16), reflink=st.booleans(), backend=st.sampled_from(BACKENDS[:3]))
     def begin(self, seed, reflink, backend):
+        """With a volume that two nodes reach already, so that faults find something to disturb."""
         super().begin(seed, reflink, backend)
+        self.spawn("one", [64], False)
+        (target,) = self.cluster.core.picture.definition("one").resources
+        for node in self.cluster.nodes:
+            if node != target.node:
+                self.connect("one", node)
 
     @rule(
         name=NAMES,

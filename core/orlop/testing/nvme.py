@@ -155,7 +155,9 @@ class SimulatedNvme:
         if f"nvme_{named['transport']}" not in self.modules:
             raise NodeError("Failed to open /dev/nvme-fabrics: No such file or directory")
         if (found := self._find(made)) is None:
-            raise NodeError("could not add new controller: failed to write to nvme-fabrics device")
+            answers = any(node.target.listening(made.address, made.port) for node in self._fabric.nodes)
+            why = "failed to write to nvme-fabrics device" if answers else "connection refused"
+            raise NodeError(f"could not add new controller: {why}")
         name = next(free for n in range(1 << 16) if (free := f"nvme{n}") not in self.connections)
         self.connections[name] = made
         used = set(self._numbers.values())

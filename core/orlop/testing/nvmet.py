@@ -52,8 +52,7 @@ class SimulatedTarget:
     def content(self, address: str, port: str, subsystem: str, host: str) -> SimulatedFile | None:
         """What a host is shown; None while it is not let in."""
         at = f"{NVMET}/subsystems/{subsystem}"
-        places = [(self._place(path)[2:], f"{path}/subsystems/{subsystem}") for path in self._below(f"{NVMET}/ports")]
-        if not any(place == (address, port) and link in self.links for place, link in places):
+        if not any(f"{path}/subsystems/{subsystem}" in self.links for path in self.listening(address, port)):
             return None
         if f"{at}/allowed_hosts/{host}" not in self.links and self.attributes[f"{at}/attr_allow_any_host"] != "1":
             return None
@@ -61,6 +60,11 @@ class SimulatedTarget:
         device = self.attributes.get(f"{namespace}/device_path", "")
         enabled = self.attributes.get(f"{namespace}/enable") == "1" and self._disk.is_block_device(device)
         return self._disk.content(device) if enabled else None
+
+    def listening(self, address: str, port: str) -> list[str]:
+        """The ports that are open there."""
+        opened = [path for path in self._below(f"{NVMET}/ports") if self._below(f"{path}/subsystems")]
+        return [path for path in opened if self._place(path)[2:] == (address, port)]
 
     def looked_at(self, subsystem: str) -> tuple[str, int]:
         """Uuid and size of the namespace; who asks for the size has the kernel look at the device again."""
@@ -110,7 +114,8 @@ class SimulatedTarget:
             why = "Device or resource busy"
         elif name == "enable" and text == "1":
             device = self.attributes[f"{folder}/device_path"]
-            why = "" if self._disk.is_block_device(device) else "No such file or directory"
+            missing = "Invalid argument" if device == "(null)" else "No such file or directory"
+            why = "" if self._disk.is_block_device(device) else missing
         elif name == "attr_allow_any_host" and text == "1" and self._below(f"{folder}/allowed_hosts"):
             why = "Invalid argument"
         if why:
@@ -151,10 +156,12 @@ class SimulatedTarget:
         if path not in self.directories:
             return
         inside = [f"{path}/{name}" for name in ("subsystems", "namespaces", "allowed_hosts")]
-        if path in self.links.values() or any(self._below(folder) for folder in inside):
-            if step.unless_used:
-                return
-            raise NodeError(f"could not {step}: Directory not empty")
+        why = "Directory not empty" if any(self._below(folder) for folder in inside) else ""
+        why = "Device or resource busy" if path in self.links.values() else why
+        if why and not step.unless_used:
+            raise NodeError(f"could not {step}: {why}")
+        if why:
+            return
         self.directories = {each for each in self.directories if each != path and not each.startswith(f"{path}/")}
         self.attributes = {each: text for each, text in self.attributes.items() if not each.startswith(f"{path}/")}
         self.sizes.pop(path, None)
