@@ -414,6 +414,12 @@ def test_automatic_placement_makes_one_target(cluster):
     assert states(cluster, other) == []
 
 
+def test_adjusting_a_group_of_two_copies_makes_no_second_target(shared):
+    assert shared.core.picture.group("DfltRscGrp").select_filter.place_count == 2
+    succeeded(spawning.adjust(shared.core, None, wire.ResourceGroupAdjust()))
+    assert {r.node for r in shared.core.picture.definition("web").resources} == {"alpha", "bravo"}
+
+
 def test_every_target_of_a_node_has_a_port_of_its_own_unless_one_is_set(shared):
     define(shared, "two")
     succeeded(target(shared, name="two"))

@@ -263,6 +263,8 @@ def adjust(core: Core, group_name: str | None, request: wire.ResourceGroupAdjust
         wanted_here = group_name is None or key(definition.group) == key(group_name)
         if not wanted_here or definition.deleting or wanted_count(rule, definition) <= 0:
             continue
+        if nvme.target(definition) is not None:  # whatever the group says: a second one would be an unrelated copy
+            continue
         try:
             placed.append(autoplace(core, answers, definition.name, asked))
         except OrlopError as error:
