@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +15,7 @@ from tests.lab.test_crashes import cut_short
 from tests.lab.volumes import MIB, Volume
 
 ROWS = [backing for backing in BACKINGS if backing.name in ("lvm", "lvm-thin", "zfs-thin", "thin-xfs")]
+THICK = next(backing for backing in ROWS if backing.kind == "LVM")
 STACK = ("LUKS", "STORAGE")
 SIZE, GROWN = 24, 40  # MiB
 PASSPHRASE = "lab passphrase"
@@ -36,6 +37,7 @@ def pool(unlocked: Cluster, node: Node, request: pytest.FixtureRequest) -> Itera
     make(node, backing)
     unlocked.client.create_storage_pool(node.name, backing.name, backing.kind, dict(backing.props))
     yield backing.name
+    unlocked.client.delete_storage_pool(node.name, backing.name)
     remove(node, backing)
 
 
@@ -83,7 +85,6 @@ def test_data_outlives_all_that_is_done_to_an_encrypted_volume(unlocked: Cluster
 
     copy.delete()
     volume.delete()
-    client.delete_storage_pool(node.name, pool)
     assert client.orphans([node.name]) == []
 
 
@@ -96,7 +97,7 @@ def _lose_power_while_writing(cluster: Cluster, node: Node, volume: Volume) -> N
     cluster.start_node(node)
 
 
-@pytest.mark.parametrize("pool", [ROWS[0]], indirect=True, ids=lambda backing: backing.name)
+@pytest.mark.parametrize("pool", [THICK], indirect=True, ids=lambda backing: backing.name)
 def test_power_lost_while_a_key_is_changed_leaves_one_that_opens(unlocked: Cluster, node: Node, pool: str) -> None:
     cluster = unlocked
     volume = Volume(cluster, node, pool, "cut", STACK).create(SIZE)
@@ -120,7 +121,7 @@ def _opens(volume: Volume, key: str) -> bool:
     return volume.node.attempt(*argv, stdin=f"{key}\n").code == 0
 
 
-@pytest.mark.parametrize("pool", [ROWS[0]], indirect=True, ids=lambda backing: backing.name)
+@pytest.mark.parametrize("pool", [THICK], indirect=True, ids=lambda backing: backing.name)
 def test_a_locked_controller_opens_nothing_until_the_passphrase_is_entered(
     unlocked: Cluster, node: Node, pool: str
 ) -> None:
@@ -139,19 +140,20 @@ def test_a_locked_controller_opens_nothing_until_the_passphrase_is_entered(
     volume.delete()
 
 
-@pytest.mark.parametrize("pool", [ROWS[0]], indirect=True, ids=lambda backing: backing.name)
+@pytest.mark.parametrize("pool", [THICK], indirect=True, ids=lambda backing: backing.name)
 def test_neither_data_nor_keys_can_be_found_where_they_must_not_be(unlocked: Cluster, node: Node, pool: str) -> None:
     cluster = unlocked
-    node.start_program("sh", "-c", "while :; do cat /proc/[0-9]*/cmdline; done > /tmp/arguments 2>&1", log="/dev/null")
+    recorder = "while :; do cat /proc/[0-9]*/cmdline; done > /tmp/arguments 2>&1"
+    recording = node.start_program("sh", "-c", recorder, log="/dev/null")
     volume = Volume(cluster, node, pool, "secret", STACK).create(SIZE)
     cluster.client.change_volume_passphrase("secret", 0, KEY)
+    node.stop_program(recording, signal.SIGKILL)  # what follows names the key itself
     marker = "a sentence that only the owner may read"
     node.shell(f"yes '{marker}' | dd of={volume.device} bs=1M count=4 iflag=fullblock oflag=direct status=none")
     assert node.attempt("grep", "-qa", marker, volume.device).code == 0
     below = backing_of(volume)
     assert node.attempt("grep", "-qa", marker, below).code == 1
     assert node.attempt("grep", "-qa", KEY, below).code == 1
-    time.sleep(1)
     assert "cryptsetup" in node.shell("tr '\\0' ' ' < /tmp/arguments")
     for place in ("/tmp/arguments", "/var/lib/orlop", "/run", "/etc"):
         assert node.attempt("grep", "-raq", KEY, place).code == 1, f"the key is in {place}"
@@ -161,7 +163,7 @@ def test_neither_data_nor_keys_can_be_found_where_they_must_not_be(unlocked: Clu
     volume.delete()
 
 
-@pytest.mark.parametrize("pool", [ROWS[0]], indirect=True, ids=lambda backing: backing.name)
+@pytest.mark.parametrize("pool", [THICK], indirect=True, ids=lambda backing: backing.name)
 def test_a_volume_on_extents_with_old_data_shows_no_signature_and_is_made(
     unlocked: Cluster, node: Node, pool: str
 ) -> None:
