@@ -36,7 +36,7 @@ def test_nodes_tell_what_they_can_carry(linstor: Linstor) -> None:
     for node in linstor.node_list_raise().nodes:
         assert node.connection_status == "ONLINE"
         assert {"DISKLESS", "FILE", "FILE_THIN", "LVM", "LVM_THIN"} <= set(node.storage_providers)
-        assert node.resource_layers == ["LUKS", "STORAGE"]
+        assert node.resource_layers == ["LUKS", "NVME", "STORAGE"]
 
 
 def test_a_node_that_nobody_answers_for_is_made_with_a_warning_and_can_be_lost(linstor: Linstor) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from orlop_layers import nvme_initiator, nvme_target
 from orlop_storage.datasets import DATASETS, LINKS, ZPOOLS
 from tests.lab.image import CLONE
 from tests.lab.lab import Lab
@@ -43,6 +44,7 @@ TOOLS = (
     Tool("zfs", "zfs version", r"zfs-([\d.]+)"),
     Tool("zpool", "zfs version", r"zfs-([\d.]+)"),
     Tool("nvme", "nvme version", r"version ([\d.]+)"),
+    Tool("nvmet", "uname -r", r"(\d+\.\d+)"),
     Tool("cryptsetup", "cryptsetup --version"),
     Tool("drbdadm", "drbdadm --version", r"DRBDADM_VERSION=([\d.]+)"),
     Tool("drbdsetup", "drbdadm --version", r"DRBDADM_VERSION=([\d.]+)"),
@@ -88,6 +90,28 @@ nvme connect -t tcp -a 127.0.0.1 -s 4420 -n {nqn}
 udevadm settle
 """
 NQN = "nqn.2020-01.lab.orlop:example"
+# What paths that some patterns fit say: the target of a link, the text of a file, nothing for a directory.
+SHOW = (
+    'for each in %s; do if [ -L "$each" ]; then echo "$each -> $(readlink "$each")"; '
+    'elif [ -f "$each" ]; then echo "$each = $(cat "$each")"; elif [ -d "$each" ]; then echo "$each"; fi; done'
+)
+CONNECT = "nvme connect --transport=tcp --traddr=127.0.0.1"
+# What the kernel's target does not take; the answers are in the order of the attempts.
+NVMET_REFUSED = f"""cd /sys/kernel/config/nvmet
+echo -n /dev/vg/thin | tee subsystems/{NQN}/namespaces/1/device_path >/dev/null
+echo 11111111-2222-4333-8444-555555555555 | tee subsystems/{NQN}/namespaces/1/device_uuid >/dev/null
+echo 127.0.0.2 | tee ports/1/addr_traddr >/dev/null
+rmdir subsystems/{NQN}
+rmdir ports/1
+mkdir ports/2
+ln -s /sys/kernel/config/nvmet/subsystems/{NQN} ports/2/subsystems/
+echo tcp | tee ports/2/addr_trtype >/dev/null; echo ipv4 | tee ports/2/addr_adrfam >/dev/null
+echo 127.0.0.1 | tee ports/2/addr_traddr >/dev/null; echo 4420 | tee ports/2/addr_trsvcid >/dev/null
+ln -s /sys/kernel/config/nvmet/subsystems/{NQN} ports/2/subsystems/
+mkdir subsystems/nqn.other subsystems/nqn.other/namespaces/1
+echo 1 | tee subsystems/nqn.other/namespaces/1/enable >/dev/null
+rmdir ports/2 subsystems/nqn.other/namespaces/1 subsystems/nqn.other
+"""
 CASES = (
     Case("lvm", "fullreport", "lvm fullreport --reportformat json --units b --nosuffix", json=True),
     Case("lvm", "lvs", "lvs --all --reportformat json --units b --nosuffix -o lv_all,vg_name", json=True),
@@ -118,6 +142,12 @@ CASES = (
     Case("zfs", "busy", "exec 5</dev/zvol/tank/plain; zfs destroy tank/plain"),
     Case("nvme", "list", "nvme list --output-format=json", json=True),
     Case("nvme", "list-subsys", "nvme list-subsys --output-format=json", json=True),
+    Case("nvme", "sysfs", SHOW % " ".join(nvme_initiator.PATTERNS)),
+    Case("nvme", "connect-refused", f"{CONNECT} --trsvcid=4421 --nqn={NQN}"),
+    Case("nvme", "connect-unknown", f"{CONNECT} --trsvcid=4420 --nqn={NQN}-other"),
+    Case("nvmet", "tree", SHOW % " ".join(nvme_target.patterns(NQN))),
+    Case("nvmet", "directories", "cd /sys/kernel/config/nvmet && find subsystems ports hosts -type d | sort"),
+    Case("nvmet", "refused", NVMET_REFUSED),
     Case("cryptsetup", "status", "cryptsetup status opened"),
     Case("cryptsetup", "status-none", "cryptsetup status no-such-name"),
     Case("cryptsetup", "luks-dump", "cryptsetup luksDump --dump-json-metadata {2}", json=True),

@@ -89,7 +89,7 @@ def test_a_plugin_that_cannot_be_imported_is_named_with_its_error(installed: Pat
     script = (
         "from orlop.drivers import Drivers; from orlop.hooks import Hooks; from orlop.satellite.info import info\n"
         "from orlop.testing import SimulatedHost\n"
-        "said = info('n', SimulatedHost(), Drivers.installed(), Hooks())\n"
+        "said = info('n', SimulatedHost(), Drivers.installed(), Hooks(), '/var/lib/orlop')\n"
         "print([s.reasons for s in said.providers if s.name == 'TAPE'], [s.name for s in said.providers if s.usable])"
     )
     said = python(broken, script, tmp_path)

@@ -100,7 +100,8 @@ def group(name: str) -> st.SearchStrategy[model.ResourceGroup]:
     )
 
 
-levels = each(layers.map(list), lambda layer: build(model.Level, layer=layer, size=sizes))
+stacks = layers | st.just(("NVME",))  # the latter on a node that only reaches the data
+levels = each(stacks.map(list), lambda layer: build(model.Level, layer=layer, size=sizes))
 
 
 def volume(number: int) -> st.SearchStrategy[model.Volume]:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from orlop.controller import orders, stacks, volume_keys
+from orlop.controller import dependents, nvme, orders, stacks, volume_keys
 from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
@@ -99,6 +99,7 @@ class Core:
                 )
             draft = Draft(self.picture)
             yield draft
+            dependents.touch(self.drivers, self.picture, draft)
             changes = draft.changes
             if not changes:
                 return
@@ -161,9 +162,13 @@ class Core:
         """A satellite said something. What follows from it is committed before anybody who waits is told."""
         self.reported.node(node).absorb(report)
         self._note_pools(node, report)
+        self._note_node(node, report)
         self.settle({key(r.name) for r in report.resources})
         for resource in report.resources:
             self.events.resource_changed(resource.name)
+        if self.links:
+            for initiator, name in dependents.to_try_again(self.picture, self.reported, node, report):
+                self.links.changed(initiator, name, True)  # the order may be the old one: it is tried again at once
         self._waiter.notify()
 
     def settle(self, names: Iterable[str]) -> None:
@@ -229,6 +234,15 @@ class Core:
         with self.change() as draft:
             for pool in noticed(draft):
                 draft.put(pool)
+
+    def _note_node(self, node: str, report: Report) -> None:
+        """What has to be known of a node while it is away: by which name NVMe targets let it in."""
+        found = self.picture.node(node)
+        if self.suspended or found is None or nvme.noticed(found, report.info) is found:
+            return
+        with self.change() as draft:
+            if (current := draft.node(node)) is not None:
+                draft.put(nvme.noticed(current, report.info))
 
     def on_status(self, node: str, status: Status, problem: str = "") -> None:
         """A link saw its node come or go."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
 import msgspec
 
-from orlop.controller import options, stacks, volume_keys
+from orlop.controller import nvme, options, stacks, volume_keys
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import Drivers
@@ -104,7 +105,8 @@ def _levels(volume: WantedVolume) -> tuple[WantedLevel, ...]:
 def _volume(
     drivers: Drivers, picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
 ) -> WantedVolume:
-    closing = any(o.kind == "rollback" and o.state == "closing" for o in definition.operations)
+    removing = resource.deleting or "DELETE" in volume.flags
+    makes_one = volume.new and not volume.source and not resource.diskless
     return WantedVolume(
         resource=definition.name,
         number=volume.number,
@@ -115,18 +117,39 @@ def _volume(
                 layer=level.layer,
                 size=level.size,
                 options=options.of_level(drivers, picture, definition, resource.node, volume, level.layer),
-                data=volume_keys.level_data(picture, definition, volume) if level.layer == volume_keys.LUKS else {},
+                data=_data(picture, definition, resource, volume, level.layer),
             )
             for level in volume.levels
         ),
-        wanted=not (resource.deleting or "DELETE" in volume.flags),
-        active=volume.new or ("INACTIVE" not in resource.flags and not closing),  # made first, then closed
+        wanted=not removing or nvme.kept(definition, resource, volume),
+        active=_active(picture, definition, resource, volume),
         new=volume.new,
         source=volume.source,
         source_name=volume.source_name,
         replaces=volume.replaces,
-        file_system=_file_system(picture, definition, resource, volume) if volume.new and not volume.source else None,
+        file_system=_file_system(picture, definition, resource, volume) if makes_one else None,
     )
+
+
+def _data(
+    picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume, layer: str
+) -> Mapping[str, str]:
+    """What the controller allotted to one level."""
+    match layer:
+        case nvme.LAYER:
+            return nvme.data(picture, definition, resource, volume)
+        case volume_keys.LUKS:
+            return volume_keys.level_data(picture, definition, volume)
+        case _:
+            return {}
+
+
+def _active(picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume) -> bool:
+    states = {o.state for o in definition.operations if o.kind == "rollback"}
+    if nvme.is_initiator(resource):
+        closing = "INACTIVE" in resource.flags or not states.isdisjoint({"disconnecting", "closing"})
+        return not closing and nvme.may_connect(picture, definition, resource, volume)
+    return volume.new or ("INACTIVE" not in resource.flags and "closing" not in states)  # made first, then closed
 
 
 def _file_system(

@@ -241,6 +241,7 @@ def promises(definition: ResourceDefinition) -> list[tuple[tuple[str, str], int,
         ((key(resource.node), key(volume.pool)), volume.levels[-1].size, False, volume.new)
         for resource in definition.resources
         for volume in resource.volumes
+        if not resource.diskless
     ]
     found += [
         ((key(part.node), key(volume.pool)), volume.size, True, volume.new)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from orlop.controller import volume_keys
+from orlop.controller import nvme, volume_keys
 from orlop.model import (
     NodeSnapshot,
     Operation,
@@ -43,6 +43,7 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
     A definition is gone when it is marked DELETE and neither resources nor snapshots are left.
     """
     changed = _resources(definition, reports)
+    changed = _initiators(changed, reports)
     changed = _volume_definitions(changed)
     changed = _snapshots(changed, reports)
     changed = _operations(changed, reports)
@@ -106,6 +107,33 @@ def made(before: ResourceDefinition | None, after: ResourceDefinition | None) ->
         return []
     awaited = {r.uuid for r in before.resources if r.volumes and all(v.new and not v.replaces for v in r.volumes)}
     return [r for r in after.resources if r.uuid in awaited and not any(v.new for v in r.volumes)]
+
+
+def _initiators(definition: ResourceDefinition, reports: Reports) -> ResourceDefinition:
+    """Initiators connect once the target lets them in, and are told of a larger size once the target has it."""
+    target = nvme.target(definition) if nvme.initiators(definition) else None
+    report = reports.get(key(target.node)) if target else None
+    if target is None or report is None:
+        return definition
+    wanted = {v.uuid: v.levels[0].size for v in target.volumes}
+    ready = {v.uuid: v.size or 0 for v in report.volumes if v.presence is Presence.READY and not v.problem}
+    if not wanted or not wanted.keys() <= ready.keys():
+        return definition
+    sizes = {uuid: size for uuid, size in wanted.items() if ready[uuid] >= size}
+    resources = [_served(r, sizes) if nvme.is_initiator(r) else r for r in definition.resources]
+    return definition if _same(resources, definition.resources) else replace(definition, resources=tuple(resources))
+
+
+def _served(initiator: Resource, sizes: Mapping[str, int]) -> Resource:
+    volumes = [_larger(v, sizes.get(v.uuid, 0)) for v in initiator.volumes]
+    if not _same(volumes, initiator.volumes):
+        initiator = replace(initiator, volumes=tuple(volumes))
+    return nvme.admitted(initiator)
+
+
+def _larger(volume: Volume, size: int) -> Volume:
+    level = volume.levels[0]
+    return replace(volume, levels=(replace(level, size=size),)) if size > level.size else volume
 
 
 def _volume_definitions(definition: ResourceDefinition) -> ResourceDefinition:
@@ -218,12 +246,13 @@ def _operations(definition: ResourceDefinition, reports: Reports) -> ResourceDef
 
 
 def _rollback(definition: ResourceDefinition, operation: Operation, reports: Reports) -> ResourceDefinition:
-    """closing: every device is closed, proven unused. replacing: new incarnations are filled from the snapshot.
+    """disconnecting: NVMe initiators let go. closing: every device is closed, proven unused. replacing: new
+    incarnations are filled from the snapshot.
 
-    The point of no return lies between the two. A node that cannot close ends the operation and nothing was changed;
-    a node that cannot replace is tried until it can.
+    The point of no return lies between the last two. A node that cannot close ends the operation and nothing was
+    changed; a node that cannot replace is tried until it can.
     """
-    if operation.state == "closing":
+    if operation.state in ("disconnecting", "closing"):
         if definition.deleting or any(r.deleting for r in definition.resources):
             return _with(definition, replace(operation, state="failed", problem="the resource is being deleted"))
         problems = {
@@ -234,7 +263,10 @@ def _rollback(definition: ResourceDefinition, operation: Operation, reports: Rep
         if problems:
             node, problem = sorted(problems.items())[0]
             return _with(definition, replace(operation, state="failed", problem=f"node {node}: {problem}"))
-        if all(_closed(r, reports.get(key(r.node))) for r in definition.resources if not r.deleting):
+        left = [r for r in definition.resources if operation.state == "closing" or nvme.is_initiator(r)]
+        if all(_closed(r, reports.get(key(r.node))) for r in left):
+            if operation.state == "disconnecting":
+                return _with(definition, replace(operation, state="closing"))
             return _replacing(definition, operation)
     if operation.state == "replacing" and not any(v.replaces for r in definition.resources for v in r.volumes):
         return _with(definition, replace(operation, state="done"))
@@ -259,25 +291,29 @@ def _replacing(definition: ResourceDefinition, operation: Operation) -> Resource
         for v in part.volumes
     }
     resources = tuple(
-        replace(
-            resource,
-            volumes=tuple(
-                replace(
-                    volume,
-                    uuid=incarnations[volume.uuid],
-                    new=True,
-                    replaces=volume.uuid,
-                    source=sources[key(resource.node), volume.number][0],
-                    source_name=sources[key(resource.node), volume.number][1],
-                )
-                for volume in resource.volumes
-            ),
-        )
-        for resource in definition.resources
+        _followed(r, incarnations) if nvme.is_initiator(r) else _refilled(r, incarnations, sources)
+        for r in definition.resources
     )
     volumes = volume_keys.with_keys_of(snapshot, definition.volume_definitions)
     changed = replace(definition, resources=resources, volume_definitions=volumes)
     return _with(changed, replace(operation, state="replacing"))
+
+
+def _refilled(
+    resource: Resource, incarnations: Mapping[str, str], sources: Mapping[tuple[str, int], tuple[str, str]]
+) -> Resource:
+    volumes = []
+    for volume in resource.volumes:
+        source, name = sources[key(resource.node), volume.number]
+        following = {"uuid": incarnations[volume.uuid], "new": True, "replaces": volume.uuid}
+        volumes.append(replace(volume, **following, source=source, source_name=name))
+    return replace(resource, volumes=tuple(volumes))
+
+
+def _followed(initiator: Resource, incarnations: Mapping[str, str]) -> Resource:
+    """What it connects to next is the target's next incarnation."""
+    volumes = tuple(replace(v, uuid=incarnations[v.uuid], new=True) for v in initiator.volumes)
+    return replace(initiator, volumes=volumes)
 
 
 def _with(definition: ResourceDefinition, operation: Operation) -> ResourceDefinition:

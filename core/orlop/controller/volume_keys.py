@@ -57,13 +57,14 @@ def _taken_of(picture: Picture, source: str) -> str:
 
 
 def on_node(picture: Picture, node: str) -> dict[str, VolumeKey]:
-    """By secret name: the keys of the volumes that a node has a replica of."""
+    """By secret name: the keys of the volumes that a node has an encrypted replica of; one may have it decrypted."""
     return {
         secret_name(k): k
         for definition in picture.definitions_on(node)
         for resource in definition.resources
         if key(resource.node) == key(node)
         for volume in resource.volumes
+        if encrypted(volume)
         for of in definition.volume_definitions
         if of.number == volume.number
         for k in of.keys

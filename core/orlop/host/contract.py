@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from orlop.plugin import CopyDevice, CreateFile, LongCopy, Probe, ResizeFile, SetAttributes, WriteFile
+from orlop.plugin import CopyDevice, CreateFile, KernelStep, LongCopy, Probe, ResizeFile, SetAttributes, WriteFile
 
 
 def _never() -> bool:
@@ -41,6 +41,10 @@ class Host(Probe, Protocol):
 
     def remove(self, path: str) -> None:
         """Remove a file; it is no error when there is none."""
+        ...
+
+    def change_kernel(self, step: KernelStep) -> None:
+        """An entry of the kernel's own file systems; nothing outside /sys is changed."""
         ...
 
     def require_unused(self, device: str) -> None:

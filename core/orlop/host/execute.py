@@ -65,3 +65,5 @@ def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None
             host.copy_device(step, copying)
         case RequireUnused(device=device):
             host.require_unused(device)
+        case _:
+            host.change_kernel(step)

@@ -4,17 +4,18 @@ import os
 from collections.abc import Mapping
 
 from orlop.errors import CannotRead
-from orlop.host import commands, copies, files, mounts, usage
+from orlop.host import commands, copies, files, kernel, mounts, usage
 from orlop.host.contract import Copying
 from orlop.model import Capacity
-from orlop.plugin import CopyDevice, CreateFile, FileFacts, LongCopy, ResizeFile, SetAttributes, WriteFile
+from orlop.plugin import CopyDevice, CreateFile, FileFacts, KernelStep, LongCopy, ResizeFile, SetAttributes, WriteFile
 
 
 class LocalHost:
-    def __init__(self, time_out: float = commands.TIME_OUT) -> None:
+    def __init__(self, time_out: float = commands.TIME_OUT, kernel_root: str = kernel.ROOT) -> None:
         self._commands = commands.Commands(time_out)
         self._folders = files.Folders()
         self._mounts = mounts.Mounts()
+        self._kernel = kernel.Kernel(kernel_root)
         self._sharing: dict[tuple[int, int], bool] = {}  # file system -> whether its files can share blocks
 
     def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
@@ -28,6 +29,9 @@ class LocalHost:
 
     def read(self, path: str) -> str | None:
         return files.read(path)
+
+    def texts(self, *patterns: str) -> Mapping[str, str]:
+        return kernel.texts(patterns)
 
     def space(self, directory: str) -> Capacity:
         try:
@@ -69,6 +73,9 @@ class LocalHost:
 
     def remove(self, path: str) -> None:
         files.remove(path)
+
+    def change_kernel(self, step: KernelStep) -> None:
+        self._kernel.change(step)
 
     def require_unused(self, device: str) -> None:
         usage.require_unused(device)

@@ -212,3 +212,4 @@ class NodeInfo(Value, frozen=True, kw_only=True):
     programs: Mapping[str, str] = {}  # external program -> version, or the reason of its absence
     broken_plugins: Mapping[str, str] = {}
     os_variant: str = ""
+    host_nqn: str = ""  # by which NVMe targets know the node

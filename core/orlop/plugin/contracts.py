@@ -52,6 +52,13 @@ class Probe(Protocol):
         """Text of a small file, None when it does not exist."""
         ...
 
+    def texts(self, *patterns: str) -> Mapping[str, str]:
+        """What every path that a pattern fits says, `*` standing for any part of a name, in as few looks as possible.
+
+        The text of a small file, the target of a link, nothing for a directory: sysfs and configfs are read so.
+        """
+        ...
+
     def space(self, directory: str) -> Capacity:
         """Size and free bytes of the file system that holds a directory."""
         ...

@@ -122,7 +122,81 @@ class RequireUnused(Value, frozen=True, kw_only=True):
         return f"make sure that nothing uses {self.device}"
 
 
-Step = Run | CreateFile | ResizeFile | WriteFile | RemoveFile | SetAttributes | LongCopy | CopyDevice | RequireUnused
+# Entries of the kernel's own file systems, configfs and sysfs: below /sys, and each right to be done twice.
+
+
+class MakeDirectory(Value, frozen=True, kw_only=True):
+    """Have the kernel make an object; one that is there stays as it is."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"make {self.path}"
+
+
+class WriteAttribute(Value, frozen=True, kw_only=True):
+    """Give an attribute that exists this text; it is not written where it reads so already."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"write {self.text} to {self.path}"
+
+
+class MakeLink(Value, frozen=True, kw_only=True):
+    """Link one object of the kernel to another; refused where something else bears the name."""
+
+    path: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"link {self.path} to {self.target}"
+
+
+class RemoveLink(Value, frozen=True, kw_only=True):
+    path: str
+
+    def __str__(self) -> str:
+        return f"remove link {self.path}"
+
+
+class RemoveDirectory(Value, frozen=True, kw_only=True):
+    """Have the kernel remove an object that nothing is linked to. `unless_used`: one in use may stay."""
+
+    path: str
+    unless_used: bool = False
+
+    def __str__(self) -> str:
+        return f"remove {self.path}{' unless it is used' if self.unless_used else ''}"
+
+
+class AwaitEntry(Value, frozen=True, kw_only=True):
+    """Wait until a path is there and reads otherwise than `other_than`; an error after a few seconds.
+
+    For what the kernel does in its own time after a program has ended.
+    """
+
+    path: str
+    other_than: str = ""
+
+    def __str__(self) -> str:
+        return f"wait until {self.path} " + (f"is not {self.other_than}" if self.other_than else "is there")
+
+
+KernelStep = MakeDirectory | WriteAttribute | MakeLink | RemoveLink | RemoveDirectory | AwaitEntry
+Step = (
+    Run
+    | CreateFile
+    | ResizeFile
+    | WriteFile
+    | RemoveFile
+    | SetAttributes
+    | LongCopy
+    | CopyDevice
+    | RequireUnused
+    | KernelStep
+)
 
 
 def run(*argv: str, secrets: tuple[str, ...] = ()) -> Run:

@@ -1,15 +1,21 @@
 """What a node can do, and for everything it cannot, why."""
 
+from uuid import uuid4
+
 import orlop
 from orlop.drivers import LAYER, STORAGE, Drivers
 from orlop.errors import OrlopError
 from orlop.hooks import Hooks
 from orlop.host import Host
 from orlop.model import NodeInfo, Support
+from orlop.plugin import WriteFile
 from orlop.satellite import file_systems
 
+HOST_NQN = "/etc/nvme/hostnqn"  # of nvme-cli
 
-def info(name: str, host: Host, drivers: Drivers, hooks: Hooks) -> NodeInfo:
+
+def info(name: str, host: Host, drivers: Drivers, hooks: Hooks, directory: str) -> NodeInfo:
+    """`directory` is the satellite's own; what it has to remember of itself is there."""
     return NodeInfo(
         name=name,
         uname=host.name(),
@@ -19,7 +25,19 @@ def info(name: str, host: Host, drivers: Drivers, hooks: Hooks) -> NodeInfo:
         programs={**_programs(drivers, host), **hooks.node_facts(name)},
         broken_plugins=drivers.broken,
         os_variant=host.variant(),
+        host_nqn=_host_nqn(host, f"{directory}/hostnqn"),
     )
+
+
+def _host_nqn(host: Host, own: str) -> str:
+    """By which NVMe targets know this node: the name that nvme-cli has for it, else one that is made once."""
+    if host.programs(("nvme",))["nvme"] is None:
+        return ""
+    if name := (host.read(HOST_NQN) or host.read(own) or "").strip():
+        return name
+    name = f"nqn.2014-08.org.nvmexpress:uuid:{uuid4()}"
+    host.write(WriteFile(path=own, content=f"{name}\n"))
+    return name
 
 
 def _supports(namespace: str, drivers: Drivers, host: Host) -> tuple[Support, ...]:

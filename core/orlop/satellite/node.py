@@ -95,6 +95,7 @@ class Node:
         self._asked = 0  # number of the look that the controller asked for last
         self._outbox = Outbox(run)
         self._info: NodeInfo | None = None
+        self._directory = directory
         self._backings = Backings(host, drivers, hooks, directory)
 
     # -- orders -----------------------------------------------------------------------------------
@@ -105,7 +106,7 @@ class Node:
 
     def info(self) -> NodeInfo:
         if self._info is None:
-            self._info = info(self._name, self._host, self._drivers, self._hooks)
+            self._info = info(self._name, self._host, self._drivers, self._hooks, self._directory)
         return self._info
 
     def sync(self, message: Sync) -> Accepted:

@@ -117,7 +117,8 @@ def _standing(volume: WantedVolume, kind: str, seen: Observation) -> Standing:
         under = levels(volume, seen, under=kind)
     except OrlopError:  # what is below reports its own problem
         return Standing(volume=volume, below=None, ready=False)
-    return Standing(volume=volume, below=under[-1].device, ready=all(at.presence is Presence.READY for at in under))
+    below = under[-1].device if under else None  # a level may stand on nothing but another node
+    return Standing(volume=volume, below=below, ready=all(at.presence is Presence.READY for at in under))
 
 
 def _canonical(drivers: Drivers, pool: WantedPool) -> WantedPool:

@@ -114,7 +114,9 @@ def _file_system(volume: WantedVolume, seen: Observation, device: str | None) ->
 
 def unformatted(volume: WantedVolume, seen: Observation) -> FileSystem | None:
     """The file system a volume still has to get. One filled from a snapshot has what the snapshot had."""
-    if not (volume.wanted and volume.active and volume.new) or volume.source is not None:
+    if volume.file_system is None or volume.source is not None:
+        return None
+    if not (volume.wanted and volume.active and volume.new):
         return None
     return None if seen.driver(volume.pool).formatted(volume) else volume.file_system
 

@@ -20,7 +20,7 @@ from orlop.model import (
     WantedVolume,
 )
 from orlop.plugin import NEW_FILE
-from orlop.satellite.observe import At, Observation, levels
+from orlop.satellite.observe import BOTTOM, At, Observation, levels
 from orlop.satellite.plan import Key, key_of
 
 Users = Mapping[str, tuple[str, ...]]
@@ -59,7 +59,7 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
     try:
         stack = levels(volume, seen)
         device = stack[-1].device
-        driver = seen.driver(volume.pool)
+        driver = seen.driver(volume.pool) if volume.levels[-1].layer == BOTTOM else None
         lowest = next((at.presence for at in stack if at.presence is not Presence.READY), Presence.READY)
         presence = _gone_or(volume, lowest)
         if presence in LOST:  # also where nothing is to be done, because the volume is inactive
@@ -70,9 +70,9 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
             presence=presence,
             device=device,
             size=stack[-1].layer.size(volume, stack[-1].below),
-            allocated=driver.allocated(volume),
+            allocated=driver.allocated(volume) if driver else 0,
             in_use=_in_use(device, users),
-            formatted=driver.formatted(volume),
+            formatted=driver.formatted(volume) if driver else False,
             problem=problem,
             levels=tuple(_level(volume, at) for at in reversed(stack)),
         )

@@ -23,6 +23,7 @@ from orlop.satellite.node import Node as Satellite
 from orlop.testing.commits import MemoryStore
 from orlop.testing.faults import Crash
 from orlop.testing.host import SimulatedHost
+from orlop.testing.nvme import Fabric
 from orlop.transport.messages import (
     Accepted,
     BackingOutcome,
@@ -61,7 +62,9 @@ class SimulatedNode:
 
     def __init__(self, cluster: SimulatedCluster, name: str, reflink: bool) -> None:
         self.name = name
-        self.host = SimulatedHost(name=name, reflink=reflink, clock=lambda: cluster.clock.milliseconds() / 1000)
+        self.host = SimulatedHost(
+            name=name, reflink=reflink, clock=lambda: cluster.clock.milliseconds() / 1000, fabric=cluster.fabric
+        )
         self.host.disk.make_folder(POOL)
         self.reachable = True
         self.starts = 0
@@ -290,6 +293,7 @@ class SimulatedCluster:
         self.mute = False  # orders that can wait are not sent
         self.sent: list[tuple[str, Update]] = []
         self.progress = 0
+        self.fabric = Fabric()
         self.nodes = {name: SimulatedNode(self, name, reflink) for name in names}
         for node in self.nodes.values():
             node.start()
@@ -322,7 +326,7 @@ class SimulatedCluster:
                 interface = NetInterface(
                     name="default",
                     uuid=self.core.new_uuid(),
-                    address="127.0.0.1",
+                    address=f"10.0.0.{list(self.nodes).index(name) + 1}",
                     port=3366,
                     encryption="PLAIN",
                     active=True,

@@ -131,6 +131,10 @@ class Disk:
         """What a loop device or any other block device shows."""
         return self.opened.get(device) or self.disks.get(device) or self.loop(device).file
 
+    def size(self, device: str) -> int:
+        """Bytes that a block device shows; a loop device only learns of its file's when it is told."""
+        return self.loops[device].size if device in self.loops else self.content(device).size
+
     def is_block_device(self, path: str) -> bool:
         return path in self.loops or path in self.opened or path in self.disks
 

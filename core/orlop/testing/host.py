@@ -10,9 +10,11 @@ from orlop.plugin import (
     CREATED,
     NEW_FILE,
     UUID,
+    AwaitEntry,
     CopyDevice,
     CreateFile,
     FileFacts,
+    KernelStep,
     LongCopy,
     ResizeFile,
     SetAttributes,
@@ -23,6 +25,7 @@ from orlop.testing import programs as simulated
 from orlop.testing.disk import BLOCK, HOLDER, Disk, SimulatedFile
 from orlop.testing.faults import Faults
 from orlop.testing.lvm import SimulatedLvm
+from orlop.testing.nvme import Fabric, SimulatedNvme
 from orlop.testing.zfs import SimulatedZfs
 
 
@@ -39,13 +42,20 @@ class SimulatedHost:
         total: int = 100 * GIB,
         reflink: bool = False,
         clock: Callable[[], float] = lambda: 1_800_000_000.0,
+        fabric: Fabric | None = None,
     ) -> None:
-        """`clock` tells seconds since 1970."""
+        """`clock` tells seconds since 1970; `fabric` are the nodes that are reached by NVMe."""
         self.disk = Disk(total)
         self.faults = Faults()
         self.lvm = SimulatedLvm(clock)
         self.zfs = SimulatedZfs(self.disk, clock)
-        self.installed = {**simulated.UTIL_LINUX, **lvm_reports.programs(self.lvm), **self.zfs.programs()}
+        self.nvme = SimulatedNvme(self.disk, name, clock, fabric)
+        self.installed = {
+            **simulated.UTIL_LINUX,
+            **lvm_reports.programs(self.lvm),
+            **self.zfs.programs(),
+            **self.nvme.programs(),
+        }
         self.reads_stdin = dict(simulated.WITH_STDIN)
         self.ran: list[tuple[str, ...]] = []
         self._name, self._reflink, self._clock = name, reflink, clock
@@ -104,6 +114,9 @@ class SimulatedHost:
             return self.zfs.read(path)
         file = self.disk.find(path)
         return file.text if file else None
+
+    def texts(self, *patterns: str) -> Mapping[str, str]:
+        return self.nvme.texts(patterns)
 
     def space(self, directory: str) -> Capacity:
         if directory not in self.disk.folders:
@@ -213,9 +226,20 @@ class SimulatedHost:
 
         self.faults.around(f"remove {path}", act, lambda: None)
 
+    def change_kernel(self, step: KernelStep) -> None:
+        def act() -> str:
+            self.nvme.change(step)
+            return ""
+
+        if isinstance(step, AwaitEntry):
+            act()
+        else:
+            self.faults.around(str(step), act, lambda: None)
+
     def power_loss(self) -> None:
         """Devices and their users are gone; files are as the last finished step left them."""
         self.disk.power_loss()
+        self.nvme.power_loss()
         self.zfs.boot()
 
     def _draft(self, path: str, marks: Mapping[str, str]) -> SimulatedFile:

@@ -12,7 +12,7 @@ from orlop.testing.disk import HOLDER, Disk
 
 VERSION = "2.38.1"
 LOOKING = {"--list", "--json", "--version", "--no-act", "-n"}
-LOOKERS = {"lsblk", "dmsetup", "lvm", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
+LOOKERS = {"blockdev", "lsblk", "dmsetup", "lvm", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
 Program = Callable[[Disk, tuple[str, ...]], str]
 ReadsStdin = Callable[[Disk, tuple[str, ...], bytes], str]
 

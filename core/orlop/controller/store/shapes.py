@@ -107,8 +107,8 @@ def _net_interface(value: model.NetInterface) -> None:
 
 def _volume(value: model.Volume) -> None:
     names.volume_number(value.number)
-    if not value.levels or value.levels[-1].layer != "STORAGE":
-        raise ValueError("the stack does not end in STORAGE")
+    if not value.levels or value.levels[-1].layer not in ("STORAGE", "NVME"):  # the latter without storage of its own
+        raise ValueError("the stack ends neither in STORAGE nor in NVME")
 
 
 def _sized(value: model.VolumeDefinition | model.SnapshotVolumeDefinition) -> None:

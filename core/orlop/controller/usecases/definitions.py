@@ -9,12 +9,12 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import stacks, wire
+from orlop.controller import nvme, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import deploying, encryption, guards, lookup, room, waiting
+from orlop.controller.usecases import deploying, encryption, guards, initiators, lookup, room, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import KIB, Resource, ResourceDefinition, Volume, VolumeDefinition, key, names
@@ -157,6 +157,7 @@ def delete(core: Core, name: str) -> Answers:
     core.settle([key(name)])
     if nodes:
         answers.success(f"Resource definition '{definition.name}' marked for deletion.", codes.DELETED)
+        nodes = initiators.leaving(core, answers, definition, nodes)
         waiting.gone(core, answers, definition.name, nodes, lambda node: _knows(core, definition, node))
     else:
         answers.success(f"Resource definition '{definition.name}' deleted.", codes.DELETED)
@@ -252,7 +253,7 @@ def create_volume(core: Core, name: str, request: wire.VolumeDefinitionCreate) -
     answers.success(f"New volume definition {number} of '{definition.name}' created.", codes.CREATED)
     if definition.layers != stack:
         answers.info(f"The layer stack of '{definition.name}' is {', '.join(definition.layers)} from now on.")
-    nodes = [r.node for r in definition.resources if not r.deleting and not r.diskless]
+    nodes = [r.node for r in definition.resources if not r.deleting and (not r.diskless or nvme.is_initiator(r))]
     deployed = [r for r in definition.resources if r.node in nodes]
     room.explain(core, answers, definition, deployed)
     done = f"created volume {number}"
@@ -320,7 +321,8 @@ def _resize(
             code=Fail.INVLD_VLM_SIZE,
         )
     definition, growing = deploying.grown(core, draft, definition, volume.number, size)
-    return definition, [resource.node for resource in growing]
+    later = [r for r in nvme.initiators(definition) if not r.deleting]
+    return definition, [resource.node for resource in (*growing, *later)]
 
 
 def delete_volume(core: Core, name: str, number: int) -> Answers:
@@ -346,6 +348,7 @@ def delete_volume(core: Core, name: str, number: int) -> Answers:
         draft.put(definition)
     answers.success(f"Volume definition {number} of '{definition.name}' deleted.", codes.DELETED)
     what = f"volume {number} of '{definition.name}'"
+    used = initiators.leaving(core, answers, definition, used)
     waiting.gone(core, answers, definition.name, used, lambda n: _has_volume(core, definition, n, number), what)
     return answers
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from orlop.codes import Fail
-from orlop.controller import options, stacks
+from orlop.controller import nvme, options, stacks
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Effective, Kind, Source, effective
@@ -52,7 +52,25 @@ def resource(
     volumes = tuple(
         new_volume(core, picture, definition, made, v) for v in definition.volume_definitions if "DELETE" not in v.flags
     )
-    return replace(made, volumes=volumes)
+    return allotted(picture, definition, replace(made, volumes=volumes))
+
+
+def allotted(picture: Picture, definition: ResourceDefinition, made: Resource) -> Resource:
+    """A new resource with what its layers need besides storage; raises where there is no room for it."""
+    if not nvme.on_top(definition.layers):
+        return made
+    nvme.refuse_second_target(definition)
+    nvme.refuse_abandoned(definition)
+    return nvme.with_port(picture, made)
+
+
+def initiator(
+    core: Core, definition: ResourceDefinition, node: Node, props: Mapping[str, str], flags: frozenset[str]
+) -> Resource:
+    """A new resource that reaches the target's volumes; `nvme.completed` gives it these."""
+    nvme.require_target(definition)
+    made = core.clock.milliseconds()
+    return Resource(node=node.name, uuid=core.new_uuid(), flags=flags | nvme.FLAGS, props=props, created=made)
 
 
 def check_node(core: Core, definition: ResourceDefinition, node: Node, layers: tuple[str, ...]) -> None:
@@ -111,7 +129,7 @@ def complete(
     replicas are already, their size is law; one in a coarser pool is rounded up by itself. Raises where a pool cannot
     be used, has not the room, or its driver could not obey the properties in force.
     """
-    fresh = {volume.uuid for volume in made}
+    fresh = {volume.uuid for volume in made}  # an initiator, which comes later, bears the uuids of its target
     before = replace(
         definition,
         resources=tuple(
@@ -225,7 +243,7 @@ def deploy_volume(core: Core, picture: Picture, definition: ResourceDefinition, 
             made.append(new_volume(core, picture, definition, existing, of))
             existing = replace(existing, volumes=(*existing.volumes, made[-1]))
         resources.append(existing)
-    return complete(core, picture, replace(definition, resources=tuple(resources)), made)
+    return nvme.completed(complete(core, picture, replace(definition, resources=tuple(resources)), made))
 
 
 def grown(

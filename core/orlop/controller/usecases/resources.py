@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import stacks, wire
+from orlop.controller import nvme, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
@@ -17,6 +17,7 @@ from orlop.controller.usecases import (
     deploying,
     filters,
     guards,
+    initiators,
     lookup,
     spawning,
     waiting,
@@ -39,11 +40,12 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
         guards.no_operation(definition)
-        for request in requests:
+        for request in sorted(requests, key=_is_diskless):  # what initiators connect to comes first
             resource = _new(core, draft, definition, request)
             made.append(resource)
             definition = replace(definition, resources=(*definition.resources, resource))
         definition = deploying.complete(core, draft, definition, [v for r in made for v in r.volumes])
+        definition = nvme.completed(definition)
         draft.put(definition)
     for resource in made:
         answers.success(
@@ -52,8 +54,15 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
             details=f"UUID is: {resource.uuid}",
             Node=resource.node,
         )
+    initiators.await_target(core, definition.name, made)
     all_or_nothing.deployed(core, answers, definition, made)
+    initiators.explain(core, answers, definition.name, made)
     return answers
+
+
+def _is_diskless(request: wire.ResourceCreate) -> bool:
+    flags = request.resource.flags if request.resource else ()
+    return bool(request.drbd_client) or not DISKLESS_FLAGS.isdisjoint(flag.upper() for flag in flags)
 
 
 def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire.ResourceCreate) -> Resource:
@@ -65,20 +74,12 @@ def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire
     layers = stacks.checked_stack(core.drivers, request.layer_list) if request.layer_list else ()
     stack = layers or definition.layers
     deploying.check_node(core, definition, node, stack)
-    if flags & DISKLESS_FLAGS or request.drbd_client:
-        _refuse_diskless(core, definition, stack)
     props = checked(core.drivers, Kind.RESOURCE, body.props)
+    initiators.refuse_other_stack(definition, layers)
+    if _is_diskless(request):
+        initiators.refuse_unfit(definition, flags & DISKLESS_FLAGS, bool(request.drbd_client))
+        return deploying.initiator(core, definition, node, props, flags & {"INACTIVE"})
     return deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
-
-
-def _refuse_diskless(core: Core, definition: ResourceDefinition, stack: tuple[str, ...]) -> None:
-    if not stacks.replicates(core.drivers, stack):
-        raise Refused(
-            f"'{definition.name}' cannot be diskless on a node: its layer stack {', '.join(stack)} has no layer that "
-            "reaches data on another node.",
-            correction="Create it with a storage pool, or use a definition with a DRBD or NVMe layer.",
-            code=Fail.INVLD_LAYER_STACK,
-        )
 
 
 def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> Answers:
@@ -112,7 +113,8 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
         resource = lookup.resource(definition, node)
         guards.no_operation(definition)
         guards.unused(core, definition, [resource], "Deleting")
-        others = [r for r in definition.resources if r is not resource and not r.deleting]
+        nvme.refuse_left_alone(definition, resource, "Deleting")
+        others = [r for r in definition.resources if r is not resource and not r.deleting and not resource.diskless]
         draft.put(_with(definition, replace(resource, flags=resource.flags | {"DELETE"})))
     core.settle([key(name)])
     answers.success(f"Resource '{definition.name}' on node '{resource.node}' marked for deletion.", codes.DELETED)
@@ -121,7 +123,8 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
             f"What was written on '{resource.node}' goes with it: the copies of '{definition.name}' on "
             f"{', '.join(r.node for r in others)} are unrelated."
         )
-    waiting.gone(core, answers, definition.name, [resource.node], lambda n: _present(core, definition, n))
+    nodes = initiators.leaving(core, answers, definition, [resource.node])
+    waiting.gone(core, answers, definition.name, nodes, lambda n: _present(core, definition, n))
     return answers
 
 
@@ -148,7 +151,7 @@ def delete_all(core: Core, name: str, delete_definition: bool) -> Answers:
         draft.put(replace(definition, resources=marked))
     core.settle([key(name)])
     answers.success(f"All resources of '{definition.name}' marked for deletion.", codes.DELETED)
-    nodes = [r.node for r in definition.resources]
+    nodes = initiators.leaving(core, answers, definition, [r.node for r in definition.resources])
     waiting.gone(core, answers, definition.name, nodes, lambda n: _present(core, definition, n))
     return answers
 
@@ -192,6 +195,7 @@ def _switch(core: Core, name: str, node: str, active: bool) -> Answers:
         if active == ("INACTIVE" not in resource.flags):
             answers.info(f"Resource '{definition.name}' on node '{resource.node}' is {word} already.", Info.NOOP)
             return answers
+        initiators.check_switch(core, definition, resource, active)
         if not active:
             guards.unused(core, definition, [resource], "Deactivating")
         flags = resource.flags - {"INACTIVE"} if active else resource.flags | {"INACTIVE"}
@@ -221,6 +225,9 @@ def make_available(core: Core, name: str, node: str, request: wire.ResourceMakeA
     if present is not None:
         answers.info(f"Resource '{found.name}' is available on node '{target.name}' already.", Info.RSC_ALREADY_EXISTS)
         return answers
+    if nvme.on_top(found.layers) and nvme.target(found) is not None and not request.diskful:
+        wanted = wire.Resource(node_name=target.name, flags=("NVME_INITIATOR",))
+        return create(core, name, (wire.ResourceCreate(resource=wanted),))
     others = [r.node for r in found.resources if not r.deleting]
     if others and not stacks.replicates(core.drivers, found.layers):
         raise Refused(
@@ -244,6 +251,8 @@ def unmake_available(core: Core, name: str, node: str) -> Answers:
     answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
     definition = lookup.definition(core.picture, name)
     lookup.node(core.picture, node)
+    if any(nvme.is_initiator(r) and key(r.node) == key(node) for r in definition.resources):
+        return delete(core, name, node)
     answers.info(f"Nothing to undo: resource '{definition.name}' has no diskless resource on node '{node}'.", Info.NOOP)
     return answers
 

@@ -159,4 +159,4 @@ def _restored(
         )
     pools = {v.pool for v in volumes}
     props = {deploying.POOL: pools.pop()} if len(pools) == 1 else {}
-    return replace(resource, volumes=tuple(volumes), props=props)
+    return deploying.allotted(draft, target, replace(resource, volumes=tuple(volumes), props=props))

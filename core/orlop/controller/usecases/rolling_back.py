@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import wire
+from orlop.controller import nvme, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.usecases import guards, lookup, waiting
@@ -29,7 +29,7 @@ def rollback(core: Core, name: str, snapshot_name_: str, request: wire.SnapshotR
         operation = Operation(
             uuid=core.new_uuid(),
             kind="rollback",
-            state="closing",
+            state="disconnecting" if nvme.initiators(definition) else "closing",
             created=core.clock.milliseconds(),
             arguments={
                 "snapshot": snapshot.uuid,
@@ -53,7 +53,8 @@ def rollback(core: Core, name: str, snapshot_name_: str, request: wire.SnapshotR
     if isinstance(outcome, Operation) and outcome.state == "done":
         answers.success(f"'{definition.name}' is rolled back to snapshot '{snapshot.name}'.", codes.MODIFIED)
         for resource in definition.resources:
-            answers.success(f"Node '{resource.node}' rolled back.", Node=resource.node)
+            done = "rolled back" if not resource.diskless else f"connects to what '{definition.name}' is now"
+            answers.success(f"Node '{resource.node}' {done}.", Node=resource.node)
     elif outcome is None:
         answers.warning(
             f"Rolling '{definition.name}' back is not done yet; the work goes on.",
@@ -76,7 +77,8 @@ def _can_roll_back(core: Core, definition: ResourceDefinition, snapshot: Snapsho
     guards.connected(core, [r.node for r in definition.resources], "A rollback")
     guards.unused(core, definition, definition.resources, "Rolling back")
     there = {(key(p.node), v.number) for p in snapshot.nodes if "DELETE" not in p.flags for v in p.volumes}
-    lacking = sorted({r.node for r in definition.resources for v in r.volumes if (key(r.node), v.number) not in there})
+    holding = [r for r in definition.resources if not r.diskless]
+    lacking = sorted({r.node for r in holding for v in r.volumes if (key(r.node), v.number) not in there})
     if lacking:
         raise Refused(
             f"Snapshot '{snapshot.name}' does not hold every volume of '{definition.name}' on {', '.join(lacking)}.",
@@ -85,7 +87,9 @@ def _can_roll_back(core: Core, definition: ResourceDefinition, snapshot: Snapsho
             code=Fail.NOT_FOUND_SNAPSHOT,
         )
     for resource in definition.resources:
-        if resource.flags & {"DELETE", "INACTIVE"} or any(v.new or "DELETE" in v.flags for v in resource.volumes):
+        unfit = {"DELETE"} if nvme.is_initiator(resource) else {"DELETE", "INACTIVE"}
+        complete = nvme.is_initiator(resource) or not any(v.new for v in resource.volumes)
+        if resource.flags & unfit or not complete or any("DELETE" in v.flags for v in resource.volumes):
             raise Refused(
                 f"'{definition.name}' on node '{resource.node}' is being created, removed or inactive.",
                 correction="Wait, or activate it, then try again.",

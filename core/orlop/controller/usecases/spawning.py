@@ -6,13 +6,13 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import stacks, wire
+from orlop.controller import nvme, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.placement import Candidate, Cluster, place
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import all_or_nothing, definitions, deploying, filters, guards, lookup, room
+from orlop.controller.usecases import all_or_nothing, definitions, deploying, filters, guards, initiators, lookup, room
 from orlop.controller.usecases.property_changes import checked
 from orlop.errors import OrlopError, Refused
 from orlop.model import (
@@ -64,9 +64,11 @@ def autoplace(
         _refuse_other_stack(core, definition, asked.layers)
         rule = filters.merged(asked, lookup.group(picture, definition.group).select_filter)
         count = wanted_count(rule, definition)
+        initiators.refuse_automatic(definition, asked)
         if count <= 0:
             _explain_nothing(answers, definition, rule, count)
             return definition, []
+        nvme.refuse_second_target(definition, count)
         chosen = choose(core, picture, rule, definition, count)
         with core.change() as draft:
             current = lookup.definition(draft, name)
@@ -153,7 +155,7 @@ def _deploy(
             for v in definition.volume_definitions
             if "DELETE" not in v.flags
         )
-        made.append(replace(resource, volumes=volumes))
+        made.append(deploying.allotted(draft, definition, replace(resource, volumes=volumes)))
     deployed = replace(definition, resources=(*definition.resources, *made))
     try:
         return deploying.complete(core, draft, deployed, [v for r in made for v in r.volumes]), made
@@ -175,6 +177,7 @@ def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answ
         rule = filters.merged(filters.asked(request.select_filter), group.select_filter)
         definition = _spawned(core, picture, group, rule, request)
         count = 0 if request.definitions_only else wanted_count(rule, None)
+        nvme.refuse_second_target(definition, count)
         chosen = choose(core, picture, rule, definition, count) if count > 0 else []
         with core.change() as draft:
             if draft.group(group_name) is not group:
@@ -259,6 +262,8 @@ def adjust(core: Core, group_name: str | None, request: wire.ResourceGroupAdjust
         rule = filters.merged(asked, group.select_filter)
         wanted_here = group_name is None or key(definition.group) == key(group_name)
         if not wanted_here or definition.deleting or wanted_count(rule, definition) <= 0:
+            continue
+        if nvme.target(definition) is not None:  # whatever the group says: a second one would be an unrelated copy
             continue
         try:
             placed.append(autoplace(core, answers, definition.name, asked))

@@ -135,7 +135,7 @@ def explain_copies(core: Core, answers: Answers, name: str) -> None:
     definition = core.picture.definition(name)
     if definition is None or stacks.replicates(core.drivers, definition.layers):
         return
-    nodes = [r.node for r in definition.resources if not r.deleting]
+    nodes = [r.node for r in definition.resources if not r.deleting and not r.diskless]
     if len(nodes) > 1:
         answers.info(
             f"'{definition.name}' on {', '.join(nodes)} are {len(nodes)} unrelated copies: the layer stack "

@@ -66,6 +66,7 @@ def _nvme(seen: Seen) -> wire.NVMEVolume:
     return wire.NVMEVolume(
         volume_number=seen.volume.number,
         device_path=seen.device,
+        backing_device=seen.device if seen.volume.levels[-1].layer == "STORAGE" else None,
         allocated_size_kib=seen.allocated,
         usable_size_kib=seen.size // KIB,
         disk_state=seen.state,

@@ -17,6 +17,7 @@ from orlop.controller.progress import reported_volume
 from orlop.model import KIB, ReportedResource, key
 
 DISKLESS_POOL = "DfltDisklessStorPool"
+NO_STORAGE = "DISKLESS"
 
 
 class Replica(NamedTuple):
@@ -95,7 +96,7 @@ def _volume(of: Replica, place: int, levels: layers.Levels, pool: model.StorageP
     return wire.Volume(
         volume_number=volume.number,
         storage_pool_name=volume.pool,
-        provider_kind=pool.provider if pool else "",
+        provider_kind=pool.provider if pool else NO_STORAGE if of.resource.diskless else "",
         device_path=top.device,
         allocated_size_kib=top.allocated,
         usable_size_kib=(seen.size if seen and seen.size is not None else top.size) // KIB,
@@ -112,7 +113,7 @@ def _diskless(volume: model.VolumeDefinition) -> wire.Volume:
     return wire.Volume(
         volume_number=volume.number,
         storage_pool_name=DISKLESS_POOL,
-        provider_kind="DISKLESS",
+        provider_kind=NO_STORAGE,
         allocated_size_kib=0,
         usable_size_kib=volume.size // KIB,
         state=wire.VolumeState(disk_state=DISKLESS),
