@@ -336,6 +336,19 @@ def test_a_target_is_deactivated_after_its_initiators(shared):
     assert states(shared, "bravo") == ["live"]
 
 
+def test_an_initiator_of_an_inactive_target_is_made_and_connects_later(cluster):
+    define(cluster)
+    succeeded(target(cluster))
+    succeeded(resources.deactivate(cluster.core, "web", "alpha"))
+    began = cluster.clock.now
+    answers = succeeded(initiator(cluster))
+    assert any("connects when the NVMe target" in entry.message for entry in answers)
+    assert cluster.clock.now - began < 60.0
+    succeeded(resources.activate(cluster.core, "web", "alpha"))
+    cluster.run(30.0)
+    assert states(cluster, "bravo") == ["live"]
+
+
 def test_what_makes_no_sense_is_refused_with_the_reason(shared):
     define(shared, "alone")
     define(shared, "plain", layers=("STORAGE",))

@@ -67,7 +67,7 @@ def reported_snapshot(report: ReportedResource | None, uuid: str) -> ReportedSna
 def _resources(definition: ResourceDefinition, reports: Reports) -> ResourceDefinition:
     resources = []
     for resource in definition.resources:
-        after = _resource(resource, reports.get(key(resource.node)))
+        after = _resource(definition, resource, reports.get(key(resource.node)))
         if after is not None:
             resources.append(after)
     if _same(resources, definition.resources):
@@ -75,7 +75,7 @@ def _resources(definition: ResourceDefinition, reports: Reports) -> ResourceDefi
     return replace(definition, resources=tuple(resources))
 
 
-def _resource(resource: Resource, report: ReportedResource | None) -> Resource | None:
+def _resource(definition: ResourceDefinition, resource: Resource, report: ReportedResource | None) -> Resource | None:
     if resource.deleting and not resource.volumes:
         return None
     if report is None:
@@ -84,6 +84,9 @@ def _resource(resource: Resource, report: ReportedResource | None) -> Resource |
     for volume in resource.volumes:
         seen = reported_volume(report, volume.uuid)
         removing = resource.deleting or DELETE in volume.flags
+        if removing and nvme.kept(definition, resource, volume):  # the node was not told to remove it yet
+            volumes.append(volume)
+            continue
         if removing and seen is not None and seen.presence is Presence.ABSENT:
             continue
         volumes.append(_made(volume, seen) if seen and not removing else volume)

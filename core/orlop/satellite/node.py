@@ -83,7 +83,6 @@ class Node:
         self.changed = threading.Condition()
         self._name, self._host, self._drivers, self._hooks = name, host, drivers, hooks
         self._secrets = SecretKeeper()
-        self._look_every = look_every
         self._fence = FenceKeeper(host, directory)
         self._obeyed: tuple[int, str] | None = None  # term and nonce of the last `Sync`
         self._ordered = 0  # commit that the last order was made from
@@ -95,7 +94,7 @@ class Node:
         self._asked = 0  # number of the look that the controller asked for last
         self._outbox = Outbox(run)
         self._info: NodeInfo | None = None
-        self._directory = directory
+        self._directory, self._look_every = directory, look_every
         self._backings = Backings(host, drivers, hooks, directory)
 
     # -- orders -----------------------------------------------------------------------------------

@@ -94,7 +94,9 @@ def await_target(core: Core, name: str, made: list[Resource]) -> None:
         definition = core.picture.definition(name)
         target = nvme.target(definition) if definition else None
         new = [r for r in nvme.initiators(definition) if r.uuid in fresh] if definition else []
-        if definition is None or target is None or not new or not core.reported.online(target.node):
+        if definition is None or target is None or not new or "INACTIVE" in target.flags:
+            return True
+        if not core.reported.online(target.node):
             return True
         report = core.reported.current(target.node, name)
         failed = report is not None and bool(report.problem)
