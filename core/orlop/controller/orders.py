@@ -6,7 +6,7 @@ import shlex
 
 import msgspec
 
-from orlop.controller import options, stacks
+from orlop.controller import options, replicas, stacks
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import Drivers
@@ -122,6 +122,7 @@ def _volume(
         source_name=volume.source_name,
         replaces=volume.replaces,
         file_system=_file_system(picture, definition, resource, volume) if volume.new and not volume.source else None,
+        drbd=replicas.wanted(picture, definition, resource, volume),
     )
 
 

@@ -28,6 +28,7 @@ from orlop.model.cluster import (
     VolumeGroup,
 )
 from orlop.model.names import key
+from orlop.model.drbd import WantedDrbd, WantedPeer, WantedReplica
 from orlop.model.node import (
     BackingObject,
     Capacity,
@@ -87,8 +88,11 @@ __all__ = [
     "Volume",
     "VolumeDefinition",
     "VolumeGroup",
+    "WantedDrbd",
     "WantedLevel",
+    "WantedPeer",
     "WantedPool",
+    "WantedReplica",
     "WantedResource",
     "WantedSnapshot",
     "WantedVolume",

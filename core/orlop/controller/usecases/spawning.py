@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import stacks, wire
+from orlop.controller import replication, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
@@ -49,7 +49,8 @@ def size_of(core: Core, definition: ResourceDefinition, granularity: int) -> int
             continue
         existing = stacks.existing_levels(definition, of.number, definition.layers)
         unit = granularity if existing else max(granularity, stacks.noted(of.props))
-        levels = existing or stacks.levels(core.drivers, definition.layers, of.size, unit, of.props)
+        sizing = replication.sizing(core.picture, definition, of)
+        levels = existing or stacks.levels(core.drivers, definition.layers, of.size, unit, sizing)
         found.append(stacks.aligned(levels, unit)[-1].size)
     return sum(found)
 
