@@ -29,7 +29,7 @@ class Top:
 
 
 def look(host: SimulatedHost) -> Observation:
-    seen = observe(host, DRIVERS, (pool(),), frozenset({"STORAGE"}), CLUSTER)
+    seen = observe(host, DRIVERS, (pool(),), [resource(volume())], CLUSTER)
     return seen._replace(layers={**seen.layers, "TOP": Top()})  # type: ignore[dict-item]
 
 

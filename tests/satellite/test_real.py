@@ -16,7 +16,7 @@ from orlop.model import FileSystem, Presence, ReportedResource, WantedPool, Want
 from orlop.plugin import RequireUnused, Step
 from orlop.satellite.converge import converge
 from orlop.satellite.file_systems import look
-from orlop.satellite.observe import kinds, observe
+from orlop.satellite.observe import observe
 from orlop.satellite.plan import with_contents
 from orlop.satellite.secrets import no_secret
 from orlop.testing.bench import replace, resource, snapshot, volume
@@ -47,7 +47,7 @@ class Machine:
 
     def reach(self, wanted: WantedResource) -> ReportedResource:
         def seen() -> object:
-            found = observe(self.host, self.drivers, (self.pool,), kinds([wanted]), CLUSTER)
+            found = observe(self.host, self.drivers, (self.pool,), [wanted], CLUSTER)
             return with_contents(found, lambda device, system: look(self.host, device, system), [wanted])
 
         return converge(wanted, seen, lambda steps: hook_free(steps, self.host))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the drivers of storage heed: the object that decides each option, and whether the driver could obey it. Pure."""
+"""What drivers of storage and layers heed: the object that decides an option, and whether it could be obeyed. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
-from orlop.drivers import STORAGE, Drivers
+from orlop.drivers import LAYER, STORAGE, Drivers
 from orlop.errors import BadProperty, Refused, UnknownDriver
-from orlop.model import ResourceDefinition, StoragePool, key
+from orlop.model import ResourceDefinition, StoragePool, Volume, key
+
+BOTTOM = "STORAGE"
 
 # Objects that are asked for an option; a driver's own options may be set on each of them.
 KINDS = frozenset(
@@ -32,45 +34,66 @@ def of_volume(
 ) -> Mapping[str, str]:
     """Effective values of what the pool's driver heeds, for one replica of a volume or a snapshot of it."""
     found = picture.pool(node, pool)
-    wanted = _heeded(drivers, found.provider) if found else frozenset[str]()
-    if not found or not wanted:
+    return _values(_heeded(drivers, STORAGE, found.provider), picture, definition, found, number) if found else {}
+
+
+def of_level(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, node: str, volume: Volume, layer: str
+) -> Mapping[str, str]:
+    """Effective values of what one level of a replica's stack heeds."""
+    if layer == BOTTOM:
+        return of_volume(drivers, picture, definition, node, volume.pool, volume.number)
+    found = picture.pool(node, volume.pool)
+    return _values(_heeded(drivers, LAYER, layer), picture, definition, found, volume.number) if found else {}
+
+
+def _values(
+    wanted: frozenset[str], picture: Picture, definition: ResourceDefinition, pool: StoragePool, number: int
+) -> Mapping[str, str]:
+    if not wanted:
         return {}
-    objects = _objects(picture, definition, found, number)
+    objects = _objects(picture, definition, pool, number)
     values = ((name, effective(name, objects)) for name in sorted(wanted))
     return {name: value.value for name, value in values if value is not None}
 
 
-def refuse(
-    drivers: Drivers, picture: Picture, definition: ResourceDefinition, node: str, pool: str, number: int
-) -> None:
-    """Raises where the pool's driver could not obey what is in force for a volume that is to be made."""
-    if options := of_volume(drivers, picture, definition, node, pool, number):
-        found = picture.pool(node, pool)
-        assert found is not None
+def refuse(drivers: Drivers, picture: Picture, definition: ResourceDefinition, node: str, volume: Volume) -> None:
+    """Raises where the pool's driver or a layer could not obey what is in force for a volume that is to be made."""
+    pool = picture.pool(node, volume.pool)
+    for layer in (level.layer for level in volume.levels):
+        in_force = of_level(drivers, picture, definition, node, volume, layer)
+        if not in_force or pool is None:
+            continue
+        driver = drivers.load(STORAGE, pool.provider) if layer == BOTTOM else drivers.load(LAYER, layer)
         try:
-            drivers.load(STORAGE, found.provider).check_options(options)
+            driver.check_options(in_force)
         except BadProperty as error:
             raise Refused(
-                f"Volume {number} of '{definition.name}' cannot be made in storage pool '{pool}' on node '{node}': "
-                f"{error.message}",
+                f"Volume {volume.number} of '{definition.name}' cannot be made in storage pool '{volume.pool}' on "
+                f"node '{node}': {error.message}",
                 cause=error.cause,
-                details="In force there: " + ", ".join(f"{name}={value}" for name, value in options.items()) + ".",
+                details="In force there: " + ", ".join(f"{name}={value}" for name, value in in_force.items()) + ".",
                 correction=error.correction or "Change or delete the property, or use another pool.",
                 code=error.code,
             ) from error
 
 
 def heeded_by_any(drivers: Drivers) -> frozenset[str]:
-    """Every option of every installed driver."""
-    return frozenset(name for driver in drivers.all(STORAGE).values() for name in driver.options)
+    """Every option of every installed driver and layer."""
+    return frozenset(
+        name for kind in (STORAGE, LAYER) for driver in drivers.all(kind).values() for name in driver.options
+    )
 
 
 def check(drivers: Drivers, props: Mapping[str, str], changed: Iterable[str], provider: str = "") -> None:
-    """Raises `BadProperty` for values of changed options that no driver could obey.
+    """Raises `BadProperty` for values of changed options that no driver, or not the layer, could obey.
 
     `provider` is the kind of the pool that has the properties. Anywhere else one driver that can obey is enough: the
     pools below may be of several kinds, and what does not suit one is told when a volume is to be made there.
     """
+    for layer in drivers.all(LAYER).values():
+        if not layer.options.isdisjoint(changed) and (error := _problem(layer, props)) is not None:
+            raise error
     concerned = [d for d in _candidates(drivers, provider) if not d.options.isdisjoint(changed)]
     problems = [error for driver in concerned if (error := _problem(driver, props)) is not None]
     if problems and len(problems) == len(concerned):
@@ -89,10 +112,10 @@ def _problem(driver: Any, props: Mapping[str, str]) -> BadProperty | None:
     return None
 
 
-def _heeded(drivers: Drivers, provider: str) -> frozenset[str]:
+def _heeded(drivers: Drivers, namespace: str, name: str) -> frozenset[str]:
     try:
-        return frozenset(drivers.load(STORAGE, provider).options)
-    except UnknownDriver:  # the pool is older than the removal of its driver: nothing is made there
+        return frozenset(drivers.load(namespace, name).options)
+    except UnknownDriver:  # the pool or volume is older than the removal of its driver: nothing is made there
         return frozenset()
 
 

@@ -104,7 +104,6 @@ def _levels(volume: WantedVolume) -> tuple[WantedLevel, ...]:
 def _volume(
     drivers: Drivers, picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
 ) -> WantedVolume:
-    heeded = options.of_volume(drivers, picture, definition, resource.node, volume.pool, volume.number)
     closing = any(o.kind == "rollback" and o.state == "closing" for o in definition.operations)
     return WantedVolume(
         resource=definition.name,
@@ -112,7 +111,11 @@ def _volume(
         uuid=volume.uuid,
         pool=volume.pool,
         levels=tuple(
-            WantedLevel(layer=level.layer, size=level.size, options=heeded if level.layer == "STORAGE" else {})
+            WantedLevel(
+                layer=level.layer,
+                size=level.size,
+                options=options.of_level(drivers, picture, definition, resource.node, volume, level.layer),
+            )
             for level in volume.levels
         ),
         wanted=not (resource.deleting or "DELETE" in volume.flags),

@@ -47,8 +47,8 @@ def execute(
 
 def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None:
     match step:
-        case Run(argv=argv, secret=name):
-            host.run(argv, secret(name) if name else b"")
+        case Run(argv=argv, secrets=names):
+            host.run(argv, b"".join(map(secret, names)))
         case CreateFile():
             host.create(step)
         case ResizeFile():

@@ -61,7 +61,8 @@ class NewBacking(Value, frozen=True, kw_only=True):
 class WantedLevel(Value, frozen=True, kw_only=True):
     layer: str
     size: int
-    options: Mapping[str, str] = {}  # at STORAGE: effective values of the driver's options
+    options: Mapping[str, str] = {}  # effective values of what the layer heeds; at STORAGE, of the driver's options
+    data: Mapping[str, str] = {}  # what the controller allotted: names of keys, ports...; the same on all nodes or not
 
 
 class WantedVolume(Value, frozen=True, kw_only=True):
@@ -138,6 +139,14 @@ class BackingObject(Value, frozen=True, kw_only=True):
     size: int = 0
 
 
+class ReportedLevel(Value, frozen=True, kw_only=True):
+    layer: str
+    presence: Presence
+    device: str | None = None
+    size: int | None = None
+    facts: Mapping[str, str] = {}  # as the layer has them
+
+
 class ReportedVolume(Value, frozen=True, kw_only=True):
     number: int
     uuid: str
@@ -148,6 +157,7 @@ class ReportedVolume(Value, frozen=True, kw_only=True):
     in_use: bool | None = None  # None: not known
     formatted: bool = False  # the wanted file system is on it
     problem: str = ""
+    levels: tuple[ReportedLevel, ...] = ()  # top first, as wanted; empty where it was not seen
 
 
 class ReportedSnapshot(Value, frozen=True, kw_only=True):

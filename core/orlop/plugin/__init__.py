@@ -8,6 +8,7 @@ from orlop.plugin.contracts import (
     NodeLayer,
     Probe,
     SnapshotRoom,
+    Standing,
     StorageDriver,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
@@ -50,6 +51,7 @@ __all__ = [
     "Run",
     "SetAttributes",
     "SnapshotRoom",
+    "Standing",
     "Step",
     "StorageDriver",
     "WriteFile",

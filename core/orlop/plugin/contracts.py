@@ -230,6 +230,14 @@ class KeepsRemnants(Protocol):
         ...
 
 
+class Standing(Value, frozen=True, kw_only=True):
+    """A volume whose stack has the layer that looks, with what was seen of the level below it."""
+
+    volume: WantedVolume
+    below: str | None  # device of the level below
+    ready: bool  # every level below is READY: what is on the device can be looked at
+
+
 @runtime_checkable
 class NodeLayer(Protocol):
     """One level of a volume's device stack. `kind` is the layer's name in the API."""
@@ -239,8 +247,14 @@ class NodeLayer(Protocol):
     programs: ClassVar[tuple[str, ...]]
     above: ClassVar[frozenset[str]]  # layers this one may stand directly on; empty only for STORAGE
     replicates: ClassVar[bool]  # True: the replicas of a volume hold the same data
+    options: ClassVar[frozenset[str]]  # properties it heeds; its level comes with their effective values
 
     # -- controller half --------------------------------------------------------------------------
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, str]) -> None:
+        """Raises `BadProperty` for a value of one of its `options` that it could not obey."""
+        ...
 
     @classmethod
     def size_below(cls, size: int, options: Mapping[str, str]) -> int:
@@ -250,13 +264,19 @@ class NodeLayer(Protocol):
     # -- node half --------------------------------------------------------------------------------
 
     @classmethod
-    def observe(cls, probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Self: ...
+    def observe(cls, probe: Probe, standing: tuple[Standing, ...], cluster: str) -> Self:
+        """Look at the level of all these volumes at once; the levels below were looked at before, in the same round."""
+        ...
 
     def device(self, volume: WantedVolume, below: str | None) -> str | None: ...
 
     def presence(self, volume: WantedVolume, below: str | None) -> Presence: ...
 
     def size(self, volume: WantedVolume, below: str | None) -> int | None: ...
+
+    def facts(self, volume: WantedVolume, below: str | None) -> Mapping[str, str]:
+        """What else the controller has to know of the level; it arrives there with the report of the volume."""
+        ...
 
     def take_down(self, volume: WantedVolume, below: str | None) -> list[Step]:
         """Steps that must come before the levels below change: close, remove. Run top first."""

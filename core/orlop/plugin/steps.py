@@ -7,13 +7,13 @@ from orlop.model.cluster import Value
 
 
 class Run(Value, frozen=True, kw_only=True):
-    """Run one program. `secret` names what goes to its stdin; a plan never holds a key."""
+    """Run one program. `secrets` names what goes to its stdin, one after the other; a plan never holds a key."""
 
     argv: tuple[str, ...]
-    secret: str | None = None
+    secrets: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return shlex.join(self.argv) + (f" < secret:{self.secret}" if self.secret else "")
+        return shlex.join(self.argv) + "".join(f" < secret:{name}" for name in self.secrets)
 
 
 # What is being made is called this and its uuid, in the directory of its later name: a crash leaves a known name.
@@ -125,9 +125,9 @@ class RequireUnused(Value, frozen=True, kw_only=True):
 Step = Run | CreateFile | ResizeFile | WriteFile | RemoveFile | SetAttributes | LongCopy | CopyDevice | RequireUnused
 
 
-def run(*argv: str, secret: str | None = None) -> Run:
+def run(*argv: str, secrets: tuple[str, ...] = ()) -> Run:
     """
     >>> print(run("lvremove", "-y", "vg0/a b"))
     lvremove -y 'vg0/a b'
     """
-    return Run(argv=argv, secret=secret)
+    return Run(argv=argv, secrets=secrets)

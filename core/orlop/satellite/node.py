@@ -20,7 +20,7 @@ from orlop.satellite.backings import Backings
 from orlop.satellite.converge import Course
 from orlop.satellite.fence import FenceKeeper
 from orlop.satellite.info import info
-from orlop.satellite.observe import Observation, kinds, observe
+from orlop.satellite.observe import Observation, observe
 from orlop.satellite.outbox import Outbox
 from orlop.satellite.plan import Part, plan, with_contents
 from orlop.satellite.secrets import no_secret
@@ -280,7 +280,7 @@ class Node:
         return jobs
 
     def _observe(self, pools: tuple[WantedPool, ...], wanted: list[WantedResource]) -> Observation:
-        return observe(self._host, self._drivers, pools, kinds(wanted), self._fence.cluster)
+        return observe(self._host, self._drivers, pools, wanted, self._fence.cluster)
 
     def _look_for_users(self) -> dict[str, tuple[str, ...]] | None:
         try:

@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 import msgspec
 
 from orlop.drivers import LAYER, STORAGE, Drivers
 from orlop.errors import NodeError, OrlopError, PoolUnavailable
-from orlop.model import WantedPool, WantedResource
-from orlop.plugin import NodeLayer, Probe, StorageDriver
+from orlop.model import Presence, WantedPool, WantedResource, WantedVolume
+from orlop.plugin import NodeLayer, Probe, Standing, StorageDriver
 from orlop.satellite.file_systems import Content
 
 log = logging.getLogger(__name__)
@@ -44,35 +45,79 @@ class Observation(NamedTuple):
         return self.layers[kind]
 
 
-def kinds(resources: list[WantedResource]) -> frozenset[str]:
-    """The layers that some resources are made of."""
-    return frozenset(level.layer for r in resources for volume in r.volumes for level in volume.levels)
+class At(NamedTuple):
+    """One level of a volume's stack."""
+
+    layer: NodeLayer
+    below: str | None
+    device: str | None
+    presence: Presence
+
+
+def levels(volume: WantedVolume, seen: Observation, under: str = "") -> list[At]:
+    """The stack, bottom first; each level stands on the device of the one before. Only what is `under` a layer."""
+    stack: list[At] = []
+    below: str | None = None
+    for level in reversed(volume.levels):
+        if level.layer == under:
+            break
+        layer = seen.layer(level.layer)
+        device = layer.device(volume, below)
+        stack.append(At(layer, below, device, layer.presence(volume, below)))
+        below = device
+    return stack
 
 
 def observe(
-    probe: Probe, drivers: Drivers, pools: tuple[WantedPool, ...], layers: frozenset[str], cluster: str
+    probe: Probe, drivers: Drivers, pools: tuple[WantedPool, ...], resources: list[WantedResource], cluster: str
 ) -> Observation:
+    """Look at all pools, and at the layers that some resources are made of, bottom up."""
     by_pool: dict[str, StorageDriver] = {}
     problems: dict[str, str] = {}
     for kind in sorted({pool.provider for pool in pools}):
         own = tuple(_canonical(drivers, pool) for pool in pools if pool.provider == kind)
-        seen, problem = _guarded(drivers, STORAGE, kind, probe, own, cluster)
+        driver, problem = _guarded(drivers, STORAGE, kind, probe, own, cluster)
         if problem:
             problems |= dict.fromkeys((pool.name for pool in own), problem)
         else:
-            by_pool |= dict.fromkeys((pool.name for pool in own), seen)
+            by_pool |= dict.fromkeys((pool.name for pool in own), driver)
     found: dict[str, NodeLayer] = {}
     broken: dict[str, str] = {}
-    for kind in sorted(layers):
+    seen = Observation({pool.name: pool for pool in pools}, by_pool, problems, found, broken)
+    volumes = [volume for wanted in resources for volume in wanted.volumes]
+    for kind in _bottom_up(volumes, broken):
         if kind == BOTTOM:
             found[kind] = drivers.load(LAYER, kind).over(by_pool, problems)
             continue
-        layer, problem = _guarded(drivers, LAYER, kind, probe, pools, cluster)
+        standing = tuple(_standing(v, kind, seen) for v in volumes if any(at.layer == kind for at in v.levels))
+        layer, problem = _guarded(drivers, LAYER, kind, probe, standing, cluster)
         if problem:
             broken[kind] = problem
         else:
             found[kind] = layer
-    return Observation({pool.name: pool for pool in pools}, by_pool, problems, found, broken)
+    return seen
+
+
+def _bottom_up(volumes: list[WantedVolume], broken: dict[str, str]) -> list[str]:
+    """The layers in an order in which every one comes after those that it stands on."""
+    sorter = TopologicalSorter[str]()
+    for stack in {tuple(level.layer for level in volume.levels) for volume in volumes}:
+        for above, below in zip(stack, stack[1:], strict=False):
+            sorter.add(above, below)
+        sorter.add(stack[-1])
+    try:
+        return list(sorter.static_order())
+    except CycleError as error:
+        broken |= dict.fromkeys(error.args[1], f"layers stand on each other in both orders: {', '.join(error.args[1])}")
+        return [BOTTOM]
+
+
+def _standing(volume: WantedVolume, kind: str, seen: Observation) -> Standing:
+    try:
+        under = levels(volume, seen, under=kind)
+    except OrlopError:  # what is below reports its own problem
+        return Standing(volume=volume, below=None, ready=False)
+    return Standing(volume=volume, below=under[-1].device, ready=all(at.presence is Presence.READY for at in under))
 
 
 def _canonical(drivers: Drivers, pool: WantedPool) -> WantedPool:
@@ -84,11 +129,16 @@ def _canonical(drivers: Drivers, pool: WantedPool) -> WantedPool:
 
 
 def _guarded(
-    drivers: Drivers, namespace: str, kind: str, probe: Probe, pools: tuple[WantedPool, ...], cluster: str
+    drivers: Drivers,
+    namespace: str,
+    kind: str,
+    probe: Probe,
+    of: tuple[WantedPool, ...] | tuple[Standing, ...],
+    cluster: str,
 ) -> tuple[Any, str]:
-    """What a driver saw, or why it saw nothing."""
+    """What a driver or layer saw, or why it saw nothing."""
     try:
-        return drivers.load(namespace, kind).observe(probe, pools, cluster), ""
+        return drivers.load(namespace, kind).observe(probe, of, cluster), ""
     except OrlopError as error:
         return None, str(error)
     except Exception as error:  # noqa: BLE001 - somebody else's plugin must not stop the other pools

@@ -5,15 +5,14 @@ Every volume and snapshot is planned by itself, so that the problem of one does 
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from orlop.codes import Fail
 from orlop.errors import BadName, CannotRead, OrlopError
 from orlop.model import FileSystem, Presence, WantedResource, WantedSnapshot, WantedVolume, names
 from orlop.model.cluster import Value
-from orlop.plugin import NodeLayer, Step
+from orlop.plugin import Step
 from orlop.satellite import file_systems
-from orlop.satellite.observe import Observation
+from orlop.satellite.observe import Observation, levels
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +28,6 @@ class Part(Value, frozen=True, kw_only=True):
     key: Key
     steps: tuple[Step, ...] = ()
     problem: str = ""
-
-
-class At(NamedTuple):
-    """One level of a volume's stack."""
-
-    layer: NodeLayer
-    below: str | None
-    device: str | None
-    presence: Presence
 
 
 def key_of(wanted: WantedVolume | WantedSnapshot) -> Key:
@@ -82,18 +72,6 @@ def _check_names(item: WantedVolume | WantedSnapshot) -> None:
         names.snapshot(item.snapshot)
     if "/" in item.uuid:
         raise BadName(f"{item.uuid!r} is not a uuid")
-
-
-def levels(volume: WantedVolume, seen: Observation) -> list[At]:
-    """The stack, bottom first; each level stands on the device of the one before."""
-    stack: list[At] = []
-    below: str | None = None
-    for level in reversed(volume.levels):
-        layer = seen.layer(level.layer)
-        device = layer.device(volume, below)
-        stack.append(At(layer, below, device, layer.presence(volume, below)))
-        below = device
-    return stack
 
 
 def _volume(volume: WantedVolume, seen: Observation) -> list[Step]:

@@ -9,6 +9,7 @@ from orlop.errors import OrlopError
 from orlop.model import (
     BackingObject,
     Presence,
+    ReportedLevel,
     ReportedPool,
     ReportedResource,
     ReportedSnapshot,
@@ -19,8 +20,8 @@ from orlop.model import (
     WantedVolume,
 )
 from orlop.plugin import NEW_FILE
-from orlop.satellite.observe import Observation
-from orlop.satellite.plan import Key, key_of, levels
+from orlop.satellite.observe import At, Observation, levels
+from orlop.satellite.plan import Key, key_of
 
 Users = Mapping[str, tuple[str, ...]]
 Said = TypeVar("Said", ReportedVolume, ReportedSnapshot)
@@ -73,11 +74,22 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
             in_use=_in_use(device, users),
             formatted=driver.formatted(volume),
             problem=problem,
+            levels=tuple(_level(volume, at) for at in reversed(stack)),
         )
     except OrlopError as error:  # not seen is neither there nor gone
         return ReportedVolume(
             number=volume.number, uuid=volume.uuid, presence=Presence.HIDDEN, problem=problem or str(error)
         )
+
+
+def _level(volume: WantedVolume, at: At) -> ReportedLevel:
+    return ReportedLevel(
+        layer=at.layer.kind,
+        presence=at.presence,
+        device=at.device,
+        size=at.layer.size(volume, at.below),
+        facts=at.layer.facts(volume, at.below),
+    )
 
 
 def _in_the_making(wanted: WantedVolume | WantedSnapshot, said: Said, unfinished: frozenset[Key]) -> Said:

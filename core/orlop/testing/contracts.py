@@ -26,7 +26,7 @@ from orlop.plugin import (
     WriteFile,
 )
 from orlop.satellite.converge import converge
-from orlop.satellite.observe import kinds, observe
+from orlop.satellite.observe import observe
 from orlop.satellite.plan import plan
 
 ENOUGH = 5  # rounds of looking and acting
@@ -349,13 +349,12 @@ def _levels(stack: Stack, size: int) -> tuple[WantedLevel, ...]:
 
 def _reach(stack: Stack, cluster: str, volume: WantedVolume) -> Presence:
     wanted = WantedResource(name=volume.resource, revision=1, volumes=(volume,))
-    used = kinds([wanted])
 
     def act(steps: Sequence[Step]) -> None:
         execute(wanted.name, steps, stack.host, Hooks(), _no_secret)
 
-    said = converge(wanted, lambda: observe(stack.host, stack.drivers, (stack.pool,), used, cluster), act)
+    said = converge(wanted, lambda: observe(stack.host, stack.drivers, (stack.pool,), [wanted], cluster), act)
     assert said.settled, said.problem
-    left = plan(wanted, observe(stack.host, stack.drivers, (stack.pool,), used, cluster))
+    left = plan(wanted, observe(stack.host, stack.drivers, (stack.pool,), [wanted], cluster))
     assert not any(part.steps for part in left), "planning again must find nothing to do"
     return said.volumes[0].presence

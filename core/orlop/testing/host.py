@@ -29,7 +29,8 @@ from orlop.testing.zfs import SimulatedZfs
 class SimulatedHost:
     """`disk` is what there is, `zfs` what lies in zpools, `faults` what shall go wrong, `ran` every argv so far.
 
-    More programs can be put into `installed`: name -> function of the disk and the arguments.
+    More programs can be put into `installed`: name -> function of the disk and the arguments; into `reads_stdin`
+    those that are given their stdin as well.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SimulatedHost:
         self.lvm = SimulatedLvm(clock)
         self.zfs = SimulatedZfs(self.disk, clock)
         self.installed = {**simulated.UTIL_LINUX, **lvm_reports.programs(self.lvm), **self.zfs.programs()}
+        self.reads_stdin: dict[str, simulated.ReadsStdin] = {}
         self.ran: list[tuple[str, ...]] = []
         self._name, self._reflink, self._clock = name, reflink, clock
 
@@ -52,23 +54,29 @@ class SimulatedHost:
 
     def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
         self.ran.append(argv)
-        program = self.installed.get(argv[0])
+        program = self._program(argv[0])
         if program is None:
             raise CommandFailed(argv, 127, f"{argv[0]} is not installed")
         if simulated.only_looks(argv):
-            return self._answer(program, argv)
-        return self.faults.around(" ".join(argv), lambda: self._answer(program, argv), lambda: None)
+            return self._answer(program, argv, stdin)
+        return self.faults.around(" ".join(argv), lambda: self._answer(program, argv, stdin), lambda: None)
 
-    def _answer(self, program: simulated.Program, argv: tuple[str, ...]) -> str:
+    def _program(self, name: str) -> simulated.ReadsStdin | None:
+        if name in self.reads_stdin:
+            return self.reads_stdin[name]
+        program = self.installed.get(name)
+        return program and (lambda disk, arguments, _: program(disk, arguments))
+
+    def _answer(self, program: simulated.ReadsStdin, argv: tuple[str, ...], stdin: bytes) -> str:
         try:
-            return program(self.disk, argv[1:])
+            return program(self.disk, argv[1:], stdin)
         except CommandFailed:
             raise
         except NodeError as error:
             raise CommandFailed(argv, 1, f"{argv[0]}: {error}") from error
 
     def programs(self, names: tuple[str, ...]) -> Mapping[str, str | None]:
-        return {name: f"/usr/sbin/{name}" if name in self.installed else None for name in names}
+        return {name: f"/usr/sbin/{name}" if self._program(name) else None for name in names}
 
     def files(self, directory: str) -> Mapping[str, FileFacts] | None:
         folder = self.disk.folders.get(directory)
@@ -113,7 +121,7 @@ class SimulatedHost:
         return self.disk.use_changed(wait)
 
     def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(f"{name} is not installed" for name in programs if name not in self.installed)
+        return tuple(f"{name} is not installed" for name in programs if not self._program(name))
 
     def name(self) -> str:
         return self._name

@@ -12,6 +12,7 @@ VERSION = "2.38.1"
 LOOKING = {"--list", "--json", "--version", "--no-act", "-n"}
 LOOKERS = {"lsblk", "lvm", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
 Program = Callable[[Disk, tuple[str, ...]], str]
+ReadsStdin = Callable[[Disk, tuple[str, ...], bytes], str]
 
 
 def only_looks(argv: tuple[str, ...]) -> bool:

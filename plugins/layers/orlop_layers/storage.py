@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from orlop.drivers import STORAGE, Drivers
 from orlop.errors import PoolUnavailable
-from orlop.model import Presence, WantedPool, WantedVolume
+from orlop.model import Presence, WantedVolume
 from orlop.model.cluster import Value
-from orlop.plugin import API_VERSION, Probe, Step, StorageDriver
+from orlop.plugin import API_VERSION, Probe, Standing, Step, StorageDriver
 
 
 class Storage(Value, frozen=True, kw_only=True):
-    """Knows the observed driver of each pool. The satellite observes drivers itself and builds one with `over`."""
+    """Knows the observed driver of each pool: the satellite observes the drivers and builds one `over` them."""
 
     api_version: ClassVar[int] = API_VERSION
     kind: ClassVar[str] = "STORAGE"
     programs: ClassVar[tuple[str, ...]] = ()
     above: ClassVar[frozenset[str]] = frozenset()
     replicates: ClassVar[bool] = False
+    options: ClassVar[frozenset[str]] = frozenset()  # its level comes with what the pool's driver heeds
 
     pools: Mapping[str, StorageDriver]
     problems: Mapping[str, str] = {}  # pools whose driver could not even look
@@ -27,14 +27,13 @@ class Storage(Value, frozen=True, kw_only=True):
         return cls(pools=pools, problems=problems)
 
     @classmethod
-    def observe(cls, probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Self:
-        installed = Drivers.installed(STORAGE)
-        seen: dict[str, StorageDriver] = {}
-        for kind in sorted({pool.provider for pool in pools}):
-            own = tuple(pool for pool in pools if pool.provider == kind)
-            driver = installed.load(STORAGE, kind).observe(probe, own, cluster)
-            seen |= dict.fromkeys((pool.name for pool in own), driver)
-        return cls.over(seen, {})
+    def observe(cls, probe: Probe, standing: tuple[Standing, ...], cluster: str) -> Self:
+        """By itself it knows no pool."""
+        return cls.over({}, {})
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, str]) -> None:
+        """Nothing of its own."""
 
     @classmethod
     def size_below(cls, size: int, options: Mapping[str, str]) -> int:
@@ -48,6 +47,9 @@ class Storage(Value, frozen=True, kw_only=True):
 
     def size(self, volume: WantedVolume, below: str | None) -> int | None:
         return self._driver(volume).size(volume)
+
+    def facts(self, volume: WantedVolume, below: str | None) -> Mapping[str, str]:
+        return {}
 
     def take_down(self, volume: WantedVolume, below: str | None) -> list[Step]:
         return self._driver(volume).take_down(volume)

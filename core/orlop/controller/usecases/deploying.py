@@ -125,7 +125,7 @@ def complete(
     def sized(resource: Resource, volume: Volume) -> Volume:
         if volume.uuid not in fresh:
             return volume
-        options.refuse(core.drivers, picture, definition, resource.node, volume.pool, volume.number)
+        options.refuse(core.drivers, picture, definition, resource.node, volume)
         layers = tuple(level.layer for level in volume.levels)
         unit = coarsest[volume.number]
         if stacks.existing_levels(before, volume.number, layers) is not None:
