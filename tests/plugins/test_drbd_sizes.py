@@ -1,9 +1,9 @@
 """What DRBD's metadata takes: numbers that the tools themselves compute."""
 
 import pytest
-from orlop_layers.drbd_sizes import gross
 
 from orlop.model import KIB
+from orlop_layers.drbd_sizes import gross
 
 MIB, GIB = 1 << 20, 1 << 30
 

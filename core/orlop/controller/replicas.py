@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from orlop.controller.growing import DEVICE
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.controller.replication import LAYER, stack_of
@@ -23,13 +24,10 @@ from orlop.model import (
 OPTIONS = "DrbdOptions/"
 PREFERRED = "PrefNic"
 DEFAULT = "default"
-GROWING = "DRBD_RESIZE"  # flag of a volume definition
 Objects = dict[Kind, Source]
 
 
-def wanted(
-    picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
-) -> WantedDrbd | None:
+def wanted(picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume) -> WantedDrbd | None:
     """None where the volume is not replicated."""
     of = next((v for v in definition.volume_definitions if v.number == volume.number), None)
     if of is None or of.minor is None or resource.node_id is None or LAYER not in stack_of(definition, resource):
@@ -38,7 +36,8 @@ def wanted(
         replica=_replica(picture, definition, resource),
         minor=of.minor,
         first=of.first == volume.uuid,
-        grow=GROWING in of.flags,
+        last=all(r.deleting for r in definition.resources) or "DELETE" in of.flags,
+        grow=DEVICE in of.flags,
         options=_options(("Disk",), _around_volume(picture, definition, resource, volume, of)),
     )
 
@@ -46,9 +45,7 @@ def wanted(
 def peers(definition: ResourceDefinition, resource: Resource) -> list[Resource]:
     """A replica on its way out is a peer until its node has nothing of it any more."""
     return [
-        r
-        for r in definition.resources
-        if r.node_id is not None and r is not resource and (r.volumes or not r.deleting)
+        r for r in definition.resources if r.node_id is not None and r is not resource and (r.volumes or not r.deleting)
     ]
 
 
@@ -62,7 +59,6 @@ def _replica(picture: Picture, definition: ResourceDefinition, resource: Resourc
         peer_slots=resource.peer_slots or 1,
         peers=tuple(_peer(picture, definition, resource, r) for r in peers(definition, resource)),
         options=_options(("Resource", "Handlers"), _around(picture, definition, resource)),
-        last=all(r.deleting for r in definition.resources),
     )
 
 

@@ -27,8 +27,8 @@ from orlop.model.cluster import (
     VolumeDefinition,
     VolumeGroup,
 )
-from orlop.model.names import key
 from orlop.model.drbd import WantedDrbd, WantedPeer, WantedReplica
+from orlop.model.names import key
 from orlop.model.node import (
     BackingObject,
     Capacity,

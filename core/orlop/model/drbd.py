@@ -25,7 +25,6 @@ class WantedReplica(Value, frozen=True, kw_only=True):
     peer_slots: int
     peers: tuple[WantedPeer, ...] = ()
     options: Mapping[str, str] = {}  # by `Resource/<name>` or `Handlers/<name>`
-    last: bool = False  # nobody keeps the data: the last copy may go
 
 
 class WantedDrbd(Value, frozen=True, kw_only=True):
@@ -34,5 +33,6 @@ class WantedDrbd(Value, frozen=True, kw_only=True):
     replica: WantedReplica
     minor: int
     first: bool = False  # the others get their data from here
+    last: bool = False  # nobody is to keep the data: the last copy may go
     grow: bool = False  # all levels below are large enough everywhere
     options: Mapping[str, str] = {}  # by `Disk/<name>`

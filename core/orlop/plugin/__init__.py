@@ -10,12 +10,14 @@ from orlop.plugin.contracts import (
     SnapshotRoom,
     Standing,
     StorageDriver,
+    Versioned,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
 from orlop.plugin.steps import (
     CLUSTER,
     CREATED,
     NEW_FILE,
+    SECRET,
     UUID,
     CopyDevice,
     CreateFile,
@@ -36,6 +38,7 @@ __all__ = [
     "CREATED",
     "NEW_FILE",
     "PROJECT",
+    "SECRET",
     "UUID",
     "CopyDevice",
     "CreateFile",
@@ -54,6 +57,7 @@ __all__ = [
     "Standing",
     "Step",
     "StorageDriver",
+    "Versioned",
     "WriteFile",
     "hookimpl",
     "run",

@@ -239,6 +239,16 @@ class Standing(Value, frozen=True, kw_only=True):
 
 
 @runtime_checkable
+class Versioned(Protocol):
+    """A layer that needs something of the kernel that comes in several versions."""
+
+    @classmethod
+    def version(cls, probe: Probe) -> str:
+        """What is there, as in `8.4.11`. Raises a `NodeError` where it cannot be used."""
+        ...
+
+
+@runtime_checkable
 class NodeLayer(Protocol):
     """One level of a volume's device stack. `kind` is the layer's name in the API."""
 

@@ -1,11 +1,14 @@
 """What a node can do, and for everything it cannot, why."""
 
+from typing import Any
+
 import orlop
 from orlop.drivers import LAYER, STORAGE, Drivers
 from orlop.errors import OrlopError
 from orlop.hooks import Hooks
 from orlop.host import Host
 from orlop.model import NodeInfo, Support
+from orlop.plugin import Versioned
 from orlop.satellite import file_systems
 
 
@@ -23,16 +26,23 @@ def info(name: str, host: Host, drivers: Drivers, hooks: Hooks) -> NodeInfo:
 
 
 def _supports(namespace: str, drivers: Drivers, host: Host) -> tuple[Support, ...]:
-    usable = [
-        Support(name=driver.kind, reasons=host.restrictions(driver.programs))
-        for _, driver in sorted(drivers.all(namespace).items())
-    ]
+    usable = [_support(driver, host) for _, driver in sorted(drivers.all(namespace).items())]
     broken = [
         Support(name=name.removeprefix(f"{namespace} ").upper(), reasons=(f"the plugin cannot be used: {why}",))
         for name, why in sorted(drivers.broken.items())
         if name.startswith(f"{namespace} ")
     ]
     return (*usable, *broken)
+
+
+def _support(driver: Any, host: Host) -> Support:
+    name, reasons = driver.kind, host.restrictions(driver.programs)
+    if reasons or not isinstance(driver, Versioned):
+        return Support(name=name, reasons=reasons)
+    try:
+        return Support(name=name, version=driver.version(host))
+    except OrlopError as error:
+        return Support(name=name, reasons=(str(error),))
 
 
 def _programs(drivers: Drivers, host: Host) -> dict[str, str]:

@@ -59,6 +59,7 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
     try:
         stack = levels(volume, seen)
         device = stack[-1].device
+        found = tuple(_level(volume, at) for at in reversed(stack))
         driver = seen.driver(volume.pool)
         lowest = next((at.presence for at in stack if at.presence is not Presence.READY), Presence.READY)
         presence = _gone_or(volume, lowest)
@@ -71,10 +72,10 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
             device=device,
             size=stack[-1].layer.size(volume, stack[-1].below),
             allocated=driver.allocated(volume),
-            in_use=_in_use(device, users),
+            in_use=_says(found) or _in_use(device, users),
             formatted=driver.formatted(volume),
             problem=problem,
-            levels=tuple(_level(volume, at) for at in reversed(stack)),
+            levels=found,
         )
     except OrlopError as error:  # not seen is neither there nor gone
         return ReportedVolume(
@@ -99,6 +100,11 @@ def _in_the_making(wanted: WantedVolume | WantedSnapshot, said: Said, unfinished
     if key_of(wanted) in unfinished and said.presence is early:
         return msgspec.structs.replace(said, presence=Presence.HIDDEN)
     return said
+
+
+def _says(levels: tuple[ReportedLevel, ...]) -> bool:
+    """Whether a layer itself counts a volume as in use: a replicated one is when it was made writable here."""
+    return any(level.facts.get("in_use") == "yes" for level in levels)
 
 
 def _in_use(device: str | None, users: Users | None) -> bool | None:

@@ -11,7 +11,7 @@ from orlop.controller import options, replication, stacks
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Effective, Kind, Source, effective
-from orlop.controller.usecases import guards, room
+from orlop.controller.usecases import guards, replicating, room
 from orlop.errors import NotFound, Refused
 from orlop.model import (
     Level,
@@ -138,7 +138,10 @@ def complete(
         need[at, key(volume.pool)] = need.get((at, key(volume.pool)), 0) + volume.levels[-1].size
     room.refuse_full(core, picture, need)
     volumes = tuple(_noting(v, coarsest.get(v.number, 0)) for v in definition.volume_definitions)
-    return replication.numbered(picture, replace(definition, resources=resources, volume_definitions=volumes))
+    after = replication.numbered(picture, replace(definition, resources=resources, volume_definitions=volumes))
+    if replication.replicated(after):
+        replicating.refuse_impossible(core, picture, after)
+    return after
 
 
 def _coarsest(core: Core, picture: Picture, definition: ResourceDefinition, fresh: Collection[str]) -> dict[int, int]:

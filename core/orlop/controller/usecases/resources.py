@@ -18,6 +18,7 @@ from orlop.controller.usecases import (
     filters,
     guards,
     lookup,
+    replicating,
     spawning,
     waiting,
 )
@@ -66,12 +67,12 @@ def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire
     stack = layers or definition.layers
     deploying.check_node(core, definition, node, stack)
     if flags & DISKLESS_FLAGS or request.drbd_client:
-        _refuse_diskless(core, definition, stack)
+        _refuse_diskless(core, definition, stack, node.name)
     props = checked(core.drivers, Kind.RESOURCE, body.props)
     return deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
 
 
-def _refuse_diskless(core: Core, definition: ResourceDefinition, stack: tuple[str, ...]) -> None:
+def _refuse_diskless(core: Core, definition: ResourceDefinition, stack: tuple[str, ...], node: str) -> None:
     if not stacks.replicates(core.drivers, stack):
         raise Refused(
             f"'{definition.name}' cannot be diskless on a node: its layer stack {', '.join(stack)} has no layer that "
@@ -79,6 +80,7 @@ def _refuse_diskless(core: Core, definition: ResourceDefinition, stack: tuple[st
             correction="Create it with a storage pool, or use a definition with a DRBD or NVMe layer.",
             code=Fail.INVLD_LAYER_STACK,
         )
+    replicating.refuse_diskless(core, definition, node)
 
 
 def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> Answers:
@@ -112,6 +114,7 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
         resource = lookup.resource(definition, node)
         guards.no_operation(definition)
         guards.unused(core, definition, [resource], "Deleting")
+        replicating.require_other_copy(core, definition, resource)
         others = [r for r in definition.resources if r is not resource and not r.deleting]
         draft.put(_with(definition, replace(resource, flags=resource.flags | {"DELETE"})))
     core.settle([key(name)])
@@ -130,7 +133,7 @@ def _present(core: Core, definition: ResourceDefinition, node: str) -> bool:
     return (
         current is not None
         and current.uuid == definition.uuid
-        and any(key(r.node) == key(node) and r.deleting for r in current.resources)
+        and any(key(r.node) == key(node) and r.deleting and r.volumes for r in current.resources)
     )
 
 
@@ -259,6 +262,7 @@ def toggle_disk(core: Core, name: str, node: str, request: wire.ToggleDiskReques
             f"Resource '{definition.name}' on node '{resource.node}' has its disk already.", Warn.RSC_ALREADY_HAS_DISK
         )
         return answers
+    replicating.refuse_not_yet(definition, "Adding or removing the disk of a resource")
     raise Refused(
         f"'{definition.name}' cannot change its disk: the layer stack is {', '.join(definition.layers)}.",
         cause="Without a replicating layer every replica is a last copy; none is removed or moved by a toggle.",

@@ -10,7 +10,7 @@ from orlop.controller import stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
-from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup
+from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup, replicating
 from orlop.controller.usecases.snapshots import usable
 from orlop.errors import NotFound, Refused
 from orlop.model import Level, NodeSnapshot, Resource, ResourceDefinition, Snapshot, VolumeDefinition, key
@@ -51,6 +51,7 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         source = lookup.definition(draft, name)
         snapshot = usable(source, snapshot_name)
         target = lookup.definition(draft, request.to_resource)
+        replicating.refuse_not_yet(target, "Restoring a snapshot")
         _restorable(source, snapshot, target)
         resources = tuple(
             _restored(core, draft, source, snapshot, target, part, request) for part in _parts(snapshot, request.nodes)

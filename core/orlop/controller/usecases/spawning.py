@@ -231,7 +231,7 @@ def _spawned(
         uuid=core.new_uuid(),
         external_name=request.resource_definition_external_name,
         group=group.name,
-        layers=stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers)),
+        layers=stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers, core.reported)),
         props=checked(core.drivers, Kind.RESOURCE_DEFINITION, request.resource_definition_props),
         peer_slots=request.peer_slots or group.peer_slots,
     )
