@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from orlop.client import NewResource, Resource
+from orlop.client import NewResource
+from orlop.client.values import Resource
 from tests.lab.cluster import Cluster
 from tests.lab.node import GIB, Node
 
@@ -19,7 +20,9 @@ FAST = {"DrbdOptions/PeerDevice/c-plan-ahead": "0", "DrbdOptions/PeerDevice/resy
 @pytest.fixture(scope="module")
 def pools(cluster: Cluster) -> Cluster:
     """A volume group on each node."""
-    for node in cluster.nodes:
+    cluster.orlop("controller set-property PrefNic private")
+    for number, node in enumerate(cluster.nodes, 1):
+        cluster.orlop(f"node interface create {node.name} private 10.77.0.{number}")
         node.run("vgcreate", "-q", "vg0", node.disks[0].path)
         cluster.client.create_storage_pool(node.name, "pool", "LVM", {"StorDriver/StorPoolName": "vg0"})
     return cluster

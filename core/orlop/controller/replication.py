@@ -22,6 +22,7 @@ BLOCKED_PORTS = "TcpPortsBlocked"
 PEER_SLOTS = "PeerSlotsNewResource"
 DEFAULTS: Mapping[str, str] = {MINORS: "1000-49999", PORTS: "7000-7999", PEER_SLOTS: "7"}
 NODE_IDS = 32
+HIGHEST_MINOR = 1 << 20
 
 
 def replicated(definition: ResourceDefinition) -> bool:
@@ -86,6 +87,24 @@ def _with_minors(picture: Picture, definition: ResourceDefinition) -> tuple[Volu
             of = replace(of, minor=minor)
         found.append(of)
     return tuple(found)
+
+
+def with_minor(picture: Picture, definition: ResourceDefinition, minor: int | None) -> ResourceDefinition:
+    """The definition with the minor that was asked for its newest volume; raises where somebody has it."""
+    if minor is None or not replicated(definition):
+        return definition
+    if minor in minors(picture) or not 0 <= minor < HIGHEST_MINOR:
+        raise Refused(
+            f"The device minor {minor} cannot be used: it is taken, or none.",
+            correction="Leave it out to get one that is free.",
+            code=Fail.INVLD_MINOR_NR,
+        )
+    return replace(
+        definition,
+        volume_definitions=tuple(
+            replace(v, minor=minor) if v.minor is None else v for v in definition.volume_definitions
+        ),
+    )
 
 
 def minors(picture: Picture) -> set[int]:

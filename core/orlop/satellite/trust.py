@@ -15,6 +15,6 @@ def shared_secrets(key: ClusterKey, others: Callable[[str], bytes] = no_secret) 
     def secret(name: str) -> bytes:
         if not name.startswith(PREFIX):
             return others(name)
-        return key.authenticate(f"orlop shared secret {name}".encode()).hex()[:DIGITS].encode()
+        return key.authenticate(f"between peers: {name}".encode()).hex()[:DIGITS].encode()
 
     return secret

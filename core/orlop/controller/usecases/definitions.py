@@ -47,6 +47,7 @@ def create(core: Core, request: wire.ResourceDefinitionCreate) -> Answers:
         )
         for volume in body.volume_definitions:
             definition = with_volume(core, definition, volume)
+        definition = replication.numbered(draft, definition)
         draft.put(definition)
     explain_stack(core, answers, definition, asked)
     return answers
@@ -231,6 +232,7 @@ def create_volume(core: Core, name: str, request: wire.VolumeDefinitionCreate) -
         refuse_encryption(definition, ("ENCRYPTED",) if request.passphrase else ())
         before = {v.number for v in definition.volume_definitions}
         definition = with_volume(core, definition, request.volume_definition)
+        definition = replication.with_minor(draft, definition, request.drbd_minor_number)
         number = next(v.number for v in definition.volume_definitions if v.number not in before)
         answers.refer(VlmNr=str(number))
         definition = deploying.deploy_volume(core, draft, definition, number)

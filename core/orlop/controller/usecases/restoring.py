@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject
-from orlop.controller import stacks, wire
+from orlop.controller import replication, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
@@ -36,7 +36,7 @@ def restore_volume_definitions(core: Core, name: str, snapshot_name: str, reques
             VolumeDefinition(number=v.number, uuid=core.new_uuid(), size=v.size, flags=v.flags, props=v.props)
             for v in snapshot.volume_definitions
         )
-        draft.put(replace(target, volume_definitions=volumes))
+        draft.put(replication.numbered(draft, replace(target, volume_definitions=volumes)))
     answers.success(
         f"{len(volumes)} volume definitions of snapshot '{snapshot.name}' restored to '{target.name}'.",
         codes.CREATED,

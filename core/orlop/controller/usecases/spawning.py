@@ -184,6 +184,7 @@ def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answ
             deployed, made = _deploy(core, draft, definition, chosen)
             if deployed is None:
                 continue
+            deployed = replication.numbered(draft, deployed)
             draft.put(deployed)
         answers.refer(RscDfn=definition.name)
         _spawn_entries(core, answers, deployed, made, rule)
