@@ -85,6 +85,7 @@ class Replicated:
 def web(pools: Cluster) -> Iterator[Replicated]:
     volume = Replicated(pools, "web", 24)
     yield volume
+    pools.wait("nobody uses it", lambda: not any(volume.on(node).state.in_use for node in pools.nodes))
     volume.delete()
     for node in pools.nodes:
         pools.wait("nothing is left", lambda node=node: "web" not in node.run("drbdsetup", "events2", "--now"))
