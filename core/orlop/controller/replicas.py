@@ -56,7 +56,6 @@ def _replica(picture: Picture, definition: ResourceDefinition, resource: Resourc
         node_id=resource.node_id,
         address=address(picture, definition, resource),
         port=_port(resource),
-        peer_slots=resource.peer_slots or 1,
         peers=tuple(_peer(picture, definition, resource, r) for r in peers(definition, resource)),
         options=_options(("Resource", "Handlers"), _around(picture, definition, resource)),
     )

@@ -22,7 +22,6 @@ class WantedReplica(Value, frozen=True, kw_only=True):
     node_id: int
     address: str
     port: int
-    peer_slots: int
     peers: tuple[WantedPeer, ...] = ()
     options: Mapping[str, str] = {}  # by `Resource/<name>` or `Handlers/<name>`
 

@@ -197,7 +197,6 @@ class Support(Value, frozen=True, kw_only=True):
 
     name: str
     reasons: tuple[str, ...] = ()
-    version: str = ""  # of what the kernel has for it, where that matters
 
     @property
     def usable(self) -> bool:

@@ -5,12 +5,13 @@ from orlop.plugin.contracts import (
     DeviceStorage,
     FileFacts,
     KeepsRemnants,
+    NeedsKernel,
     NodeLayer,
     Probe,
     SnapshotRoom,
     Standing,
     StorageDriver,
-    Versioned,
+    TellsOfChanges,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
 from orlop.plugin.steps import (
@@ -45,6 +46,7 @@ __all__ = [
     "DeviceStorage",
     "FileFacts",
     "KeepsRemnants",
+    "NeedsKernel",
     "LongCopy",
     "NodeLayer",
     "Probe",
@@ -57,7 +59,7 @@ __all__ = [
     "Standing",
     "Step",
     "StorageDriver",
-    "Versioned",
+    "TellsOfChanges",
     "WriteFile",
     "hookimpl",
     "run",

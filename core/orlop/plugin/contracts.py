@@ -239,13 +239,20 @@ class Standing(Value, frozen=True, kw_only=True):
 
 
 @runtime_checkable
-class Versioned(Protocol):
-    """A layer that needs something of the kernel that comes in several versions."""
+class NeedsKernel(Protocol):
+    """A layer that needs something of a node beside its programs."""
 
     @classmethod
-    def version(cls, probe: Probe) -> str:
-        """What is there, as in `8.4.11`. Raises a `NodeError` where it cannot be used."""
+    def kernel_restrictions(cls, probe: Probe) -> tuple[str, ...]:
+        """Why it cannot work there although the programs are installed, one sentence each."""
         ...
+
+
+@runtime_checkable
+class TellsOfChanges(Protocol):
+    """A layer whose volumes change by themselves, and a program that prints a line whenever one did."""
+
+    listen_to: ClassVar[tuple[str, ...]]
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from orlop.errors import OrlopError
 from orlop.hooks import Hooks
 from orlop.host import Host
 from orlop.model import NodeInfo, Support
-from orlop.plugin import Versioned
+from orlop.plugin import NeedsKernel
 from orlop.satellite import file_systems
 
 
@@ -37,12 +37,9 @@ def _supports(namespace: str, drivers: Drivers, host: Host) -> tuple[Support, ..
 
 def _support(driver: Any, host: Host) -> Support:
     name, reasons = driver.kind, host.restrictions(driver.programs)
-    if reasons or not isinstance(driver, Versioned):
-        return Support(name=name, reasons=reasons)
-    try:
-        return Support(name=name, version=driver.version(host))
-    except OrlopError as error:
-        return Support(name=name, reasons=(str(error),))
+    if not reasons and isinstance(driver, NeedsKernel):
+        reasons = driver.kernel_restrictions(host)
+    return Support(name=name, reasons=reasons)
 
 
 def _programs(drivers: Drivers, host: Host) -> dict[str, str]:

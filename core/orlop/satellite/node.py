@@ -9,12 +9,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from orlop.drivers import Drivers
+from orlop.drivers import LAYER, Drivers
 from orlop.errors import Cancelled, NodeError, OrlopError, TransportError
 from orlop.hooks import Hooks
 from orlop.host import Copying, Host, execute
 from orlop.model import NodeInfo, ReportedResource, WantedPool, WantedResource, key
-from orlop.plugin import KeepsRemnants, Step
+from orlop.plugin import KeepsRemnants, Step, TellsOfChanges
 from orlop.satellite import file_systems, physical, report
 from orlop.satellite.backings import Backings
 from orlop.satellite.converge import Course
@@ -158,6 +158,22 @@ class Node:
             if users is not None and users != self._users:
                 self._look_at = NOW
                 self.changed.notify_all()
+
+    def listened_to(self) -> list[tuple[str, ...]]:
+        """Programs that tell when a layer's volumes changed by themselves."""
+        layers = [driver for driver in self._drivers.all(LAYER).values() if isinstance(driver, TellsOfChanges)]
+        found = self._host.programs(tuple(layer.listen_to[0] for layer in layers))
+        return [layer.listen_to for layer in layers if found[layer.listen_to[0]] is not None]
+
+    def listen(self, argv: tuple[str, ...], wait: float) -> None:
+        """Up to `wait` seconds; whatever is told, everything is looked at again at once."""
+        if self._host.heard(argv, wait):
+            with self.changed:
+                self._look_at = NOW
+                self.changed.notify_all()
+
+    def close(self) -> None:
+        self._host.close()
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return physical.unused(self._host)

@@ -157,11 +157,18 @@ class SimulatedDrbd:
     def __init__(self, name: str, network: SimulatedNetwork) -> None:
         self.name, self.network = name, network
         self.resources: dict[str, Resource] = {}
+        self._told: list[str] = []
         self._metadata: dict[int, Metadata] = {}
         network.nodes[name] = self
 
     def programs(self) -> Mapping[str, Program]:
         return {"drbdadm": self.drbdadm, "drbdsetup": self.drbdsetup, "drbdmeta": self.drbdmeta}
+
+    def changed(self, wait: float) -> bool:
+        """Whether `drbdsetup events2` would have told something since the last call; it is not waited for."""
+        self.network.settle()
+        before, self._told = self._told, list(self._events())
+        return before != self._told
 
     def power_loss(self) -> None:
         for resource in self.resources.values():

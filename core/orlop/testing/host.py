@@ -132,6 +132,12 @@ class SimulatedHost:
     def mounts_changed(self, wait: float) -> bool:
         return self.disk.use_changed(wait)
 
+    def heard(self, argv: tuple[str, ...], wait: float) -> bool:
+        return self.drbd is not None and self.drbd.changed(wait)
+
+    def close(self) -> None:
+        return
+
     def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"{name} is not installed" for name in programs if not self._program(name))
 

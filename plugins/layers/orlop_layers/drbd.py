@@ -17,7 +17,7 @@ from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing
 from orlop_layers import drbd_config, drbd_metadata, drbd_sizes
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_seen import Device, Resource, backings, resources
-from orlop_layers.drbd_version import is_old, kernel_version
+from orlop_layers.drbd_version import require_known
 
 DIRECTORY = "/var/lib/orlop/drbd"
 INCLUDE = "/etc/drbd.d/orlop.res"
@@ -33,9 +33,9 @@ class Drbd(Value, frozen=True, kw_only=True):
     programs: ClassVar[tuple[str, ...]] = ("drbdadm", "drbdsetup", "drbdmeta")
     above: ClassVar[frozenset[str]] = frozenset({"STORAGE", "LUKS", "NVME"})
     replicates: ClassVar[bool] = True
+    listen_to: ClassVar[tuple[str, ...]] = ("drbdsetup", "events2")
     options: ClassVar[frozenset[str]] = frozenset()  # DRBD's own are looked up for each connection by the controller
 
-    old: bool  # DRBD 8.4
     here: str  # what `uname -n` prints
     standing: tuple[Standing, ...] = ()
     seen: Mapping[str, Resource] = {}
@@ -58,12 +58,16 @@ class Drbd(Value, frozen=True, kw_only=True):
     # -- looking ----------------------------------------------------------------------------------
 
     @classmethod
-    def version(cls, probe: Probe) -> str:
-        return kernel_version(probe)
+    def kernel_restrictions(cls, probe: Probe) -> tuple[str, ...]:
+        try:
+            require_known(probe)
+        except NodeError as error:
+            return (str(error),)
+        return ()
 
     @classmethod
     def observe(cls, probe: Probe, standing: tuple[Standing, ...], cluster: str) -> Self:
-        old = is_old(kernel_version(probe))
+        require_known(probe)
         seen = resources(probe.run(("drbdsetup", "events2", "--now", "--statistics")))
         open_on = backings(probe.run(("drbdsetup", "show"))) if seen else {}
         names = {at.volume.resource for at in standing}
@@ -74,13 +78,12 @@ class Drbd(Value, frozen=True, kw_only=True):
             if at.below is None or not at.ready or at.volume.drbd is None or at.below in open_on.values():
                 continue
             try:
-                generations[at.below] = drbd_metadata.current(probe, at.volume.drbd.minor, at.below, old)
+                generations[at.below] = drbd_metadata.current(probe, at.volume.drbd.minor, at.below)
                 if generations[at.below] is None and at.volume.new:
                     _require_blank(at, drbd_metadata.signatures(probe, at.below))
             except NodeError as error:
                 unreadable[at.below] = str(error)
         return cls(
-            old=old,
             here=(probe.read("/proc/sys/kernel/hostname") or "").strip(),
             standing=standing,
             seen=seen,
@@ -120,23 +123,17 @@ class Drbd(Value, frozen=True, kw_only=True):
             "in_use": _yes_or_no(resource.role == "Primary"),
             "role": resource.role,
             "disk": device.disk,
-            "quorum": _yes_or_no(device.quorum),
         }
         if below is not None:
             found["backing"] = below
         if resource.suspended:
             found["suspended"] = "yes"
-        for peer in _drbd(volume).replica.peers:
-            for connection in resource.connections:
-                if not self.old and connection.node_id != peer.node_id:
-                    continue
-                found[f"peer/{peer.node}/connection"] = connection.state
-                found[f"peer/{peer.node}/role"] = connection.role
-                if part := connection.volumes.get(volume.number):
-                    found[f"peer/{peer.node}/replication"] = part.replication
-                    found[f"peer/{peer.node}/disk"] = part.disk
-                    if part.done:
-                        found[f"peer/{peer.node}/done"] = part.done
+        for peer, connection in zip(_drbd(volume).replica.peers, resource.connections, strict=False):
+            found[f"peer/{peer.node}/connection"] = connection.state
+            found[f"peer/{peer.node}/role"] = connection.role
+            if part := connection.volumes.get(volume.number):
+                found[f"peer/{peer.node}/replication"] = part.replication
+                found[f"peer/{peer.node}/disk"] = part.disk
         return found
 
     def _device(self, volume: WantedVolume) -> Device | None:
@@ -214,12 +211,14 @@ class Drbd(Value, frozen=True, kw_only=True):
                 return [*self._first(volume, below), *self._adjust(volume)]
             case Presence.READY:
                 return self._adjust(volume) or self._grow(volume)
+            case Presence.MISSING if _drbd(volume).grow:
+                return [drbd_metadata.move(_drbd(volume).minor, below)]
             case _:
                 return []
 
     def _make(self, volume: WantedVolume, below: str) -> list[Step]:
         drbd = _drbd(volume)
-        made = drbd_metadata.create(drbd.minor, below, self.old, drbd.replica.peer_slots)
+        made = drbd_metadata.create(drbd.minor, below)
         return [made, *self._declare(volume, below)]
 
     def _first(self, volume: WantedVolume, below: str) -> list[Step]:
@@ -229,16 +228,14 @@ class Drbd(Value, frozen=True, kw_only=True):
 
     def _declare(self, volume: WantedVolume, below: str) -> list[Step]:
         drbd = _drbd(volume)
-        if not drbd.first:
-            return []
-        return drbd_metadata.declare_first(drbd.minor, below, self.old, volume.uuid, drbd.replica.peer_slots)
+        return [drbd_metadata.declare_first(drbd.minor, below, volume.uuid)] if drbd.first else []
 
     def _adjust(self, volume: WantedVolume) -> list[Step]:
         """The file of the resource, and the kernel after it. One volume takes these steps for all."""
         members = self._members(volume.resource)
         if not members or volume.number != members[0].number:
             return []
-        text = drbd_config.text(volume.resource, self.here, members, self.old)
+        text = drbd_config.text(volume.resource, self.here, members)
         note = hashlib.sha256(text.encode()).hexdigest()
         standing = self.seen.get(volume.resource)
         whole = standing is not None and all(
@@ -262,7 +259,7 @@ class Drbd(Value, frozen=True, kw_only=True):
             RemoveFile(path=draft),
             run("drbdadm", "adjust", name),
         ]
-        if alone and self.old:
+        if alone:
             steps.append(run("drbdadm", "disconnect", name))
         return [*steps, WriteFile(path=_note(name), content=note)]
 

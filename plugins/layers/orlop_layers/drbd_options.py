@@ -1,4 +1,4 @@
-"""Options that DRBD 8.4 knows, by section of its configuration; DRBD 9 knows all that the controller lets pass.
+"""Options that DRBD 8.4 knows, by section of its configuration. Properties may name others, which DRBD 9 knows.
 
 As `drbdsetup xml-help` of the twin for 8.4 in drbd-utils 9.22 describes them.
 """
@@ -26,6 +26,6 @@ def _by_section() -> Mapping[str, frozenset[str]]:
     return found
 
 
-OLD = _by_section()
+KNOWN = _by_section()
 # Where 8.4 has an option that DRBD 9 keeps in another section.
 MOVED: Mapping[str, str] = {"Net/fencing": "disk"}

@@ -1,4 +1,4 @@
-"""What the kernel's DRBD says of itself, of version 8.4 and 9 alike."""
+"""What the kernel's DRBD says of itself."""
 
 import re
 from collections.abc import Mapping
@@ -15,11 +15,9 @@ class PeerDevice(Value, frozen=True, kw_only=True):
 
     replication: str
     disk: str
-    done: str = ""  # per cent, while it is synchronized
 
 
 class Connection(Value, frozen=True, kw_only=True):
-    node_id: int  # of the peer; DRBD 8.4 knows one peer only and calls it 0
     state: str
     role: str
     volumes: Mapping[int, PeerDevice] = {}
@@ -29,7 +27,6 @@ class Device(Value, frozen=True, kw_only=True):
     minor: int
     disk: str
     size: int | None = None  # bytes
-    quorum: bool = True
 
 
 class Resource(Value, frozen=True, kw_only=True):
@@ -69,7 +66,6 @@ def resources(events: str) -> dict[str, Resource]:
             devices=devices.get(name, {}),
             connections=tuple(
                 Connection(
-                    node_id=int(peer),
                     state=fields.get("connection", "Unknown"),
                     role=fields.get("role", "Unknown"),
                     volumes=volumes.get((name, peer), {}),
@@ -94,7 +90,6 @@ def _device(fields: Fields) -> Device:
         minor=int(fields["minor"]),
         disk=fields.get("disk", "Unknown"),
         size=int(fields["size"]) * KIB if "size" in fields else None,
-        quorum=fields.get("quorum", "yes") == "yes",
     )
 
 
@@ -102,7 +97,6 @@ def _peer_device(fields: Fields) -> PeerDevice:
     return PeerDevice(
         replication=fields.get("replication", "Off"),
         disk=fields.get("peer-disk", "DUnknown"),
-        done=fields.get("done", ""),
     )
 
 

@@ -140,7 +140,7 @@ def complete(
     volumes = tuple(_noting(v, coarsest.get(v.number, 0)) for v in definition.volume_definitions)
     after = replication.numbered(picture, replace(definition, resources=resources, volume_definitions=volumes))
     if replication.replicated(after):
-        replicating.refuse_impossible(core, picture, after)
+        replicating.refuse_impossible(picture, after)
     return after
 
 

@@ -8,30 +8,22 @@ from orlop.controller.core import Core
 from orlop.controller.growing import facts
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
-from orlop.controller.replication import LAYER
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition
 
 UP_TO_DATE = "UpToDate"
 FILE_SYSTEM = "FileSystem/Type"
-OLD_PEERS = 2  # replicas of a resource that DRBD 8.4 can have
+MOST = 2  # replicas of a resource
 
 
-def version(core: Core, node: str) -> str:
-    """Of the DRBD that a node reported; empty while it is not known."""
-    info = core.reported.node(node).info
-    return next((s.version for s in info.layers if s.name == LAYER), "") if info else ""
-
-
-def refuse_impossible(core: Core, picture: Picture, definition: ResourceDefinition) -> None:
-    """Raises for replicas that the nodes' DRBD cannot have, and for what is asked of them that it cannot do yet."""
+def refuse_impossible(picture: Picture, definition: ResourceDefinition) -> None:
+    """Raises for more replicas than DRBD 8.4 can have, and for what is asked of them that cannot be done yet."""
     nodes = [r.node for r in definition.resources if r.node_id is not None]
-    old = [node for node in nodes if version(core, node).startswith("8.")]
-    if len(nodes) > OLD_PEERS and old:
+    if len(nodes) > MOST:
         raise Refused(
-            f"'{definition.name}' cannot have {len(nodes)} replicas: DRBD {version(core, old[0])} on "
-            f"{', '.join(sorted(old))} knows two.",
-            correction="Delete a replica first, or install DRBD 9 on these nodes.",
+            f"'{definition.name}' cannot have {len(nodes)} replicas: DRBD 8.4 knows two.",
+            details=f"They would be on {', '.join(sorted(nodes))}.",
+            correction="Delete a replica first; it counts until every node has let go of it.",
             code=Fail.STLT_DOES_NOT_SUPPORT_LAYER,
         )
     _refuse_file_system(picture, definition)
@@ -54,12 +46,9 @@ def _refuse_file_system(picture: Picture, definition: ResourceDefinition) -> Non
             )
 
 
-def refuse_diskless(core: Core, definition: ResourceDefinition, node: str) -> None:
-    found = version(core, node)
-    old = found.startswith("8.")
+def refuse_diskless(definition: ResourceDefinition, node: str) -> None:
     raise Refused(
-        f"'{definition.name}' cannot be diskless on node '{node}'.",
-        cause=f"DRBD {found} there has no diskless clients." if old else "That is not part of this version.",
+        f"'{definition.name}' cannot be diskless on node '{node}': DRBD 8.4 has no diskless clients.",
         correction="Create it with a storage pool.",
         code=Fail.STLT_DOES_NOT_SUPPORT_LAYER,
     )

@@ -80,7 +80,7 @@ def _refuse_diskless(core: Core, definition: ResourceDefinition, stack: tuple[st
             correction="Create it with a storage pool, or use a definition with a DRBD or NVMe layer.",
             code=Fail.INVLD_LAYER_STACK,
         )
-    replicating.refuse_diskless(core, definition, node)
+    replicating.refuse_diskless(definition, node)
 
 
 def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> Answers:

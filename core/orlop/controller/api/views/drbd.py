@@ -60,8 +60,5 @@ def replication_states(
     found = {}
     for peer in peers(definition, of):
         if state := said.get(f"peer/{peer.node}/replication"):
-            done = said.get(f"peer/{peer.node}/done")
-            found[peer.node] = wire.ReplicationState(
-                replication_state=state, done_percentage=float(done) if done else None
-            )
+            found[peer.node] = wire.ReplicationState(replication_state=state)
     return found
