@@ -107,3 +107,142 @@ def test_two_nodes_hold_the_same_data(web: Replicated) -> None:
     web.make_secondary(two)
     assert web.backing_hash(one) == web.backing_hash(two)
     assert re.search(r"web +node1 +DRBD,STORAGE.*UpToDate", web.cluster.orlop("resource list").replace("|", " "))
+
+
+def test_a_node_that_loses_power_is_replaced_by_the_other_and_catches_up(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    web.make_primary(one)
+    web.write(one, 4)
+    one.kill()
+    web.cluster.wait("the loss is noticed", lambda: "Connecting" in two.run("drbdsetup", "events2", "--now"))
+    web.make_primary(two)
+    web.write(two, 4, seek=8)
+    assert web.on(two).layer_object.drbd is not None
+    web.cluster.start_node(one)
+    web.wait_synchronized(one, two)
+    web.make_secondary(two)
+    assert web.backing_hash(one) == web.backing_hash(two)
+
+
+def test_it_grows_under_a_mounted_file_system(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    web.make_primary(two)
+    device = web.device(two)
+    two.shell(f"mkfs.ext4 -q {device}; mount {device} /mnt; echo before > /mnt/word")
+    web.client.modify_volume_definition(web.name, 0, size_kib=64 << 10)
+    web.cluster.wait("it has grown", lambda: int(two.run("blockdev", "--getsize64", device)) >= 64 * MIB)
+    two.shell(f"resize2fs {device} && echo after >> /mnt/word && sync")
+    assert two.run("cat", "/mnt/word") == "before\nafter\n"
+    two.run("umount", "/mnt")
+    web.wait_synchronized(one, two)
+    web.make_secondary(two)
+    assert web.backing_hash(one) == web.backing_hash(two)
+
+
+def test_power_lost_between_growing_what_is_below_and_the_device_costs_nothing(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    web.make_primary(one)
+    web.write(one, 4)
+    web.make_secondary(one)
+    before = web.backing_hash(one)
+    one.crash_at("drbdadm resize")
+    thread = web.cluster.in_background(lambda: web.client.modify_volume_definition(web.name, 0, size_kib=40 << 10))
+    one.wait_until_off()
+    web.cluster.start_node(one)
+    thread.join()
+    web.wait_synchronized(one, two)
+    assert web.backing_hash(one) == web.backing_hash(two) == before
+    for node in (one, two):
+        web.cluster.wait("it has grown", lambda node=node: _size(node) >= 40 << 10)
+
+
+def _size(node: Node) -> int:
+    """KiB of the only device."""
+    found = re.search(r"size:(\d+)", node.run("drbdsetup", "events2", "--now", "--statistics"))
+    return int(found[1]) if found else 0
+
+
+def test_a_split_brain_is_shown_left_alone_and_healed_by_hand(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    one.cut(two)
+    for node, place in ((one, 2), (two, 6)):
+        web.cluster.wait(
+            "the peer is gone",
+            lambda node=node: (
+                "Connecting" in node.run("drbdadm", "cstate", web.name)
+                or "WFConnection" in node.run("drbdadm", "cstate", web.name)
+            ),
+        )
+        web.make_primary(node)
+        web.write(node, 2, seek=place)
+        web.make_secondary(node)
+    one.mend(two)
+
+    def connection() -> str:
+        drbd = web.on(one).layer_object.drbd
+        assert drbd is not None
+        return drbd.connections["node2"].message
+
+    web.cluster.wait("both gave up", lambda: connection() == "StandAlone")
+    assert "StandAlone(node2)" in web.cluster.orlop("resource list")
+    kept = web.backing_hash(one)
+    assert kept != web.backing_hash(two)
+    two.shell(f"drbdadm disconnect {web.name}; drbdadm -- --discard-my-data connect {web.name}")
+    one.shell(f"drbdadm connect {web.name} 2>/dev/null || true")
+    web.wait_synchronized(one, two)
+    assert web.backing_hash(one) == web.backing_hash(two) == kept
+
+
+def test_the_protocol_changes_while_it_is_used(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    web.make_primary(one)
+    web.cluster.orlop(f"resource-definition drbd-options {web.name} --protocol A --ping-int 3")
+    for node in (one, two):
+        web.cluster.wait("it is in force", lambda node=node: re.search(r"protocol\s+A;", node.run("drbdsetup", "show")))
+    web.write(one, 4)
+    web.cluster.orlop(f"resource-definition drbd-options {web.name} --unset-protocol --unset-ping-int")
+    for node in (one, two):
+        web.cluster.wait("it is the usual one", lambda node=node: "protocol" not in node.run("drbdsetup", "show"))
+    web.make_secondary(one)
+    web.wait_synchronized(one, two)
+    assert web.backing_hash(one) == web.backing_hash(two)
+
+
+def test_a_replica_goes_and_comes_back(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    web.make_primary(one)
+    web.write(one, 4)
+    web.client.delete_resource(web.name, two.name)
+    assert two.run("drbdsetup", "events2", "--now") == "exists -\n"
+    web.cluster.wait("the other has let go", lambda: len(web.client.resources([web.name])) == 1)
+    web.write(one, 4, seek=2)
+    web.deploy(two)
+    web.wait_synchronized(one, two)
+    web.make_secondary(one)
+    assert web.backing_hash(one) == web.backing_hash(two)
+
+
+def test_the_controller_is_not_needed_to_go_on(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    web.cluster.kill_controller()
+    web.make_primary(one)
+    web.write(one, 4)
+    web.make_secondary(one)
+    assert web.backing_hash(one) == web.backing_hash(two)
+    web.cluster.restart_controller()
+    web.cluster.wait_online(one, two)
+    web.wait_synchronized(one, two)
