@@ -84,6 +84,9 @@ class Satellites:
     def reconnect(self, node: Node) -> None:
         self.watch(node)
 
+    def secrets_available(self) -> None:
+        """Nothing waits for any."""
+
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
         if key(node) in self.away:
             raise TransportError(f"node {node} is not connected")

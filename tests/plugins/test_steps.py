@@ -20,5 +20,5 @@ def test_secrets_arrive_on_stdin_in_their_order_and_a_printed_step_only_names_th
 
     host.reads_stdin["open-safe"] = safe
     execute("res", (step,), host, Hooks(), lambda name: f"<{name}>".encode())
-    assert given == [b"<one><two>"]
+    assert given == [b"<one>\n<two>\n"]
     assert host.ran == [("open-safe",)]

@@ -12,6 +12,7 @@ from orlop.transport.messages import (
     PhysicalDevice,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
 )
@@ -22,6 +23,7 @@ class MemoryAgent:
         self.name, self.run = name, run
         self.fence: Fence | None = None
         self.orders: list[Sync | Update] = []
+        self.told: Secrets | None = None
         self._changed = threading.Condition()
         self._number = 0
         self._reported: dict[str, tuple[int, ReportedResource]] = {}
@@ -67,6 +69,11 @@ class MemoryAgent:
             self._changed.wait_for(lambda: self._number > after, timeout=wait)
             resources = tuple(value for number, value in self._reported.values() if number > after)
             return Report(run=self.run, number=self._number, synced=bool(self.orders), resources=resources)
+
+    def secrets(self, message: Secrets) -> Accepted:
+        self.check(message.fence)
+        self.told = message
+        return Accepted()
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return (PhysicalDevice(device="/dev/sdb", size=1 << 30),)

@@ -57,6 +57,10 @@ class Links(Protocol):
 
     def pools_changed(self, node: str) -> None: ...
 
+    def secrets_available(self) -> None:
+        """What was refused to satellites because the controller was locked can be given now."""
+        ...
+
     def reconnect(self, node: Node) -> None:
         """Try again now, whatever the pause."""
         ...

@@ -11,9 +11,10 @@ from uuid import uuid4
 
 import msgspec
 
-from orlop.controller import orders, stacks
+from orlop.controller import orders, stacks, volume_keys
 from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
+from orlop.controller.key_ring import COST, KeyRing
 from orlop.controller.picture import Change, Draft, Picture
 from orlop.controller.progress import abandon_snapshots, advance, made
 from orlop.controller.replication import replicated
@@ -33,7 +34,7 @@ from orlop.model import (
     WantedPool,
     key,
 )
-from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report
+from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report, Secrets
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -57,14 +58,19 @@ class Core:
         waiter: Waiter,
         blocked: frozenset[str] = frozenset(),
         fail: Callable[[str], None] = lambda reason: None,
+        key_cost: int = COST,
     ) -> None:
-        """`fail` ends the process: called when it cannot be known any more what the database holds."""
+        """`fail` ends the process: called when it cannot be known any more what the database holds.
+
+        `key_cost` is that of deriving a key from the master passphrase.
+        """
         self.picture = picture
         self.reported = Reported()
         self.drivers = drivers
         self.hooks = hooks
         self.clock = clock
         self.events = Events()
+        self.key_ring = KeyRing(key_cost)
         self.blocked = blocked  # keys of definitions whose rows made no sense: their names stay taken
         self.suspended = ""  # why only observing is allowed: a restored database, a newer controller
         self.highest_term = fence.term  # that any satellite ever answered with
@@ -316,6 +322,20 @@ class Core:
             raise TransportError(f"node {node} is not connected")
         with self._resting():
             return order(self.links)
+
+    def secrets_for(self, node: str, names: Iterable[str]) -> Secrets:
+        """Keys for steps of a node, as far as it has a part in their volumes and the controller is unlocked."""
+        keys = volume_keys.on_node(self.picture, node)
+        known: dict[str, bytes] = {}
+        refused: dict[str, str] = {}
+        for name in names:
+            try:
+                if name not in keys:
+                    raise Refused(f"no volume of node {node} has the key {name}")
+                known[name] = self.key_ring.reveal(keys[name])
+            except Refused as error:
+                refused[name] = f"{error} {error.correction}".strip()
+        return Secrets(fence=self.fence, known=known, refused=refused)
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from orlop.transport.messages import (
     PhysicalDevice,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
 )
@@ -33,6 +34,7 @@ class Channel(Protocol):
     def connect(self) -> NodeInfo: ...
     def sync(self, message: Sync) -> object: ...
     def update(self, message: Update) -> object: ...
+    def secrets(self, message: Secrets) -> object: ...
     def reports(self, after: int, wait: float) -> Report: ...
     def physical_storage(self) -> tuple[PhysicalDevice, ...]: ...
     def make_backing(self, message: MakeBacking) -> BackingOutcome: ...
@@ -56,6 +58,8 @@ class Link:
         self._dirty: set[str] = set()
         self._urgent = False
         self._pools_dirty = False
+        self._asked: set[str] = set()  # names of secrets that the satellite waits for
+        self._refused: set[str] = set()  # of those that it was told it does not get now
         self._synced = False  # the satellite has the whole picture
         self._run = ""
         self._number = 0
@@ -68,7 +72,7 @@ class Link:
     @property
     def pending(self) -> bool:
         """Whether `push` has something to do that cannot wait."""
-        due = not self._synced or self._urgent or self._pools_dirty
+        due = not self._synced or self._urgent or self._pools_dirty or bool(self._asked)
         return self.connected and due and not self._core.suspended
 
     @property
@@ -84,6 +88,11 @@ class Link:
     def pools_changed(self) -> None:
         with self._lock:
             self._pools_dirty = True
+
+    def secrets_available(self) -> None:
+        with self._lock:
+            self._asked |= self._refused
+            self._refused = set()
 
     def connect(self) -> bool:
         """Whether the satellite answered and both sides proved themselves."""
@@ -101,6 +110,8 @@ class Link:
         self._core.reported.node(self.node.name).info = info
         self._core.reported.node(self.node.name).attempts = 0
         self._channel, self._synced, self._run, self._number = channel, False, "", 0
+        with self._lock:
+            self._asked, self._refused = set(), set()
         self._core.on_status(self.node.name, Status.CONNECTED)
         return True
 
@@ -114,6 +125,7 @@ class Link:
         with self._lock:
             dirty, self._dirty, self._urgent = self._dirty, set(), False
             pools, self._pools_dirty = self._pools_dirty, False
+            asked, self._asked = self._asked, set()
             whole = not self._synced
         try:
             if whole:
@@ -121,6 +133,8 @@ class Link:
                 self._synced = True
             elif dirty or pools:
                 channel.update(self._part(dirty, pools))
+            if asked:
+                self._tell(channel, asked)
         except TransportError as error:
             self._failed(error)
             return False
@@ -143,6 +157,8 @@ class Link:
             return True
         self._run, self._number = report.run, report.number
         self._core.on_report(self.node.name, report)
+        with self._lock:
+            self._asked.update(report.secrets)
         if report.synced and self._synced:
             self._core.on_status(self.node.name, Status.ONLINE)
         return True
@@ -173,6 +189,12 @@ class Link:
         channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
+
+    def _tell(self, channel: Channel, asked: set[str]) -> None:
+        message = self._core.secrets_for(self.node.name, asked)
+        with self._lock:
+            self._refused |= message.refused.keys()
+        channel.secrets(message)
 
     def _whole(self) -> Sync:
         picture = self._core.picture

@@ -150,6 +150,11 @@ class ThreadedLinks:
             worker.link.pools_changed()
             worker.wake()
 
+    def secrets_available(self) -> None:
+        for worker in list(self._workers.values()):
+            worker.link.secrets_available()
+            worker.wake()
+
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
         return self._link(node).physical_storage()
 

@@ -6,7 +6,7 @@ import shlex
 
 import msgspec
 
-from orlop.controller import options, replicas, stacks
+from orlop.controller import options, replicas, stacks, volume_keys
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import Drivers
@@ -115,6 +115,7 @@ def _volume(
                 layer=level.layer,
                 size=level.size,
                 options=options.of_level(drivers, picture, definition, resource.node, volume, level.layer),
+                data=volume_keys.level_data(picture, definition, volume) if level.layer == volume_keys.LUKS else {},
             )
             for level in volume.levels
         ),

@@ -14,6 +14,7 @@ import msgspec
 from orlop.model import (
     Controller,
     KeyValueStore,
+    MasterKey,
     Node,
     NodeConnection,
     ResourceDefinition,
@@ -26,6 +27,7 @@ from orlop.model import (
 Aggregate = (
     Controller
     | KeyValueStore
+    | MasterKey
     | Node
     | NodeConnection
     | ResourceDefinition
@@ -80,6 +82,7 @@ class Picture:
         "external_names",
         "groups",
         "key_values",
+        "master_keys",
         "node_connections",
         "nodes",
         "pool_definitions",
@@ -98,6 +101,7 @@ class Picture:
         self.groups: dict[str, ResourceGroup] = {}
         self.definitions: dict[str, ResourceDefinition] = {}
         self.key_values: dict[str, KeyValueStore] = {}
+        self.master_keys: dict[str, MasterKey] = {}  # one, or none before there is a master passphrase
         self.external_names: dict[str, str] = {}  # external name -> key of the definition
         self.usage: dict[tuple[str, str], Usage] = {}  # key of a pool -> what is promised in it
 
@@ -114,6 +118,10 @@ class Picture:
 
     def definition(self, name: str) -> ResourceDefinition | None:
         return self.definitions.get(key(name))
+
+    @property
+    def master_key(self) -> MasterKey | None:
+        return next(iter(self.master_keys.values()), None)
 
     def definitions_on(self, node: str) -> list[ResourceDefinition]:
         """Definitions that have a resource or a snapshot on a node."""
@@ -205,6 +213,7 @@ class Draft(Picture):
 
 TABLES: dict[type, str] = {
     KeyValueStore: "key_values",
+    MasterKey: "master_keys",
     Node: "nodes",
     NodeConnection: "node_connections",
     ResourceDefinition: "definitions",

@@ -28,6 +28,7 @@ SETTINGS = frozenset(
         "enrolment_address",
         "enrolment_port",
         "advertise",
+        "key_store",
         "log_level",
     }
 )
@@ -67,6 +68,13 @@ def defaults(settings: dict[str, Any]) -> dict[str, Any]:
     help="What the join command names, where nodes reach the enrolment port by another address.",
 )
 @click.option(
+    "--key-store",
+    metavar="NAME",
+    default="systemd",
+    show_default=True,
+    help="The orlop.key_store driver that knows the master passphrase; systemd: the credential orlop-passphrase.",
+)
+@click.option(
     "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="How much to write to stderr."
 )
 @click.version_option(orlop.__version__, prog_name="orlop-controller", message="%(prog)s %(version)s")
@@ -80,6 +88,7 @@ def cli(
     enrolment_address: str,
     enrolment_port: int,
     advertise: str | None,
+    key_store: str,
     log_level: str,
 ) -> None:
     """The Orlop controller: holds what is wanted in the cluster, serves the REST API and drives the satellites.
@@ -112,7 +121,7 @@ def cli(
     from orlop.controller.service import Settings
 
     url = database or f"sqlite:///{state_directory.absolute()}/orlop.db"
-    serve(Settings(url, state_directory, address, port, enrolment_address, enrolment_port, advertise))
+    serve(Settings(url, state_directory, address, port, enrolment_address, enrolment_port, advertise, key_store))
 
 
 cli.add_command(database)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from orlop.controller import growing
+from orlop.controller import growing, volume_keys
 from orlop.model import (
     NodeSnapshot,
     Operation,
@@ -47,6 +47,7 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
     changed = growing.advanced(changed, reports)
     changed = _snapshots(changed, reports)
     changed = _operations(changed, reports)
+    changed = volume_keys.advanced(changed, reports)
     if changed.deleting and not changed.resources and not changed.snapshots:
         return None
     return changed
@@ -288,7 +289,9 @@ def _replacing(definition: ResourceDefinition, operation: Operation) -> Resource
         )
         for resource in definition.resources
     )
-    return _with(replace(definition, resources=resources), replace(operation, state="replacing"))
+    volumes = volume_keys.with_keys_of(snapshot, definition.volume_definitions)
+    changed = replace(definition, resources=resources, volume_definitions=volumes)
+    return _with(changed, replace(operation, state="replacing"))
 
 
 def _with(definition: ResourceDefinition, operation: Operation) -> ResourceDefinition:

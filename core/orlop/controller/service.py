@@ -28,6 +28,7 @@ from orlop.controller.links import ThreadedLinks
 from orlop.controller.restored import accept
 from orlop.controller.standby import Standby
 from orlop.controller.store import Activation, Store
+from orlop.controller.usecases import encryption
 from orlop.drivers import Drivers
 from orlop.errors import TransportError
 from orlop.hooks import Hooks
@@ -53,6 +54,7 @@ class Settings(NamedTuple):
     enrolment_address: str = "127.0.0.1"
     enrolment_port: int = 3371
     advertised: str | None = None  # how nodes reach the enrolment port, if not by enrolment_address
+    key_store: str = "systemd"  # the driver that is asked for the master passphrase
 
 
 class Service:
@@ -91,6 +93,7 @@ class Service:
             self.fail,
         )
         core.abandon_snapshots()
+        encryption.unlock_from(core, settings.key_store)
         links = ThreadedLinks(core, self.dial)
         core.links = links
         core.accept_restore = lambda: accept(core, store, links)

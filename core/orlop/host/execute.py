@@ -51,7 +51,7 @@ def execute(
 def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None:
     match step:
         case Run(argv=argv, secrets=names):
-            host.run(argv, b"".join(map(secret, names)))
+            host.run(argv, b"".join(secret(name) + b"\n" for name in names))
         case CreateFile():
             host.create(step)
         case ResizeFile():

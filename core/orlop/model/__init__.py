@@ -8,6 +8,7 @@ from orlop.model.cluster import (
     Controller,
     KeyValueStore,
     Level,
+    MasterKey,
     NetInterface,
     Node,
     NodeConnection,
@@ -26,6 +27,7 @@ from orlop.model.cluster import (
     Volume,
     VolumeDefinition,
     VolumeGroup,
+    VolumeKey,
 )
 from orlop.model.drbd import WantedDrbd, WantedPeer, WantedReplica
 from orlop.model.names import key
@@ -57,6 +59,7 @@ __all__ = [
     "GIB",
     "KIB",
     "MIB",
+    "MasterKey",
     "BackingObject",
     "Capacity",
     "Controller",
@@ -91,6 +94,7 @@ __all__ = [
     "VolumeDefinition",
     "VolumeGroup",
     "WantedDrbd",
+    "VolumeKey",
     "WantedLevel",
     "WantedPeer",
     "WantedPool",

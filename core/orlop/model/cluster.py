@@ -108,6 +108,24 @@ class Level(Value, frozen=True, kw_only=True):
     size: int  # bytes this level offers to the one above
 
 
+class MasterKey(Value, frozen=True, kw_only=True):
+    """What protects the keys of volumes, itself sealed under a key that is derived from the master passphrase."""
+
+    name: str = "master"
+    salt: str  # hexadecimal
+    cost: int  # of the derivation by scrypt: the logarithm of its n
+    sealed: str
+
+
+class VolumeKey(Value, frozen=True, kw_only=True):
+    """A key that opens a volume, sealed under the master key. Copies of a volume share it, so it has its own uuid."""
+
+    uuid: str
+    slot: int  # of the LUKS header
+    sealed: str
+    retired: bool = False  # every replica has a later one: this one is being removed
+
+
 class VolumeDefinition(Value, frozen=True, kw_only=True):
     number: int
     uuid: str
@@ -116,6 +134,7 @@ class VolumeDefinition(Value, frozen=True, kw_only=True):
     first: str = ""  # uuid of the volume whose data the other replicas got; drawn once, when the first ones are made
     props: Properties = {}
     flags: frozenset[str] = frozenset()
+    keys: tuple[VolumeKey, ...] = ()  # that replicas may still have; the last one is in force
 
 
 class Volume(Value, frozen=True, kw_only=True):
@@ -168,6 +187,7 @@ class SnapshotVolumeDefinition(Value, frozen=True, kw_only=True):
     size: int
     flags: frozenset[str] = frozenset()
     props: Properties = {}
+    keys: tuple[VolumeKey, ...] = ()  # as the volume had them when it was taken
 
 
 class SnapshotVolume(Value, frozen=True, kw_only=True):

@@ -302,3 +302,22 @@ class NodeLayer(Protocol):
     def bring_up(self, volume: WantedVolume, below: str | None) -> list[Step]:
         """Steps that need the levels below in place: create, open, grow. Run bottom first."""
         ...
+
+
+@runtime_checkable
+class KeyStore(Protocol):
+    """A place that keeps the master passphrase, asked once when the controller starts."""
+
+    api_version: ClassVar[int]
+
+    @classmethod
+    def passphrase(cls) -> str | None:
+        """None where it keeps none; raises an `OrlopError` where it should, and it cannot be had."""
+        ...
+
+
+@runtime_checkable
+class ErasesData(Protocol):
+    """A layer that makes its data unreadable before it goes: what is below is opened for that, where it is closed."""
+
+    erases: ClassVar[bool]

@@ -7,7 +7,7 @@ from orlop.model.cluster import Value
 
 
 class Run(Value, frozen=True, kw_only=True):
-    """Run one program. `secrets` names what goes to its stdin, one after the other; a plan never holds a key."""
+    """Run one program. `secrets` names what goes to its stdin, one per line; a plan never holds a key."""
 
     argv: tuple[str, ...]
     secrets: tuple[str, ...] = ()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from orlop.model import NodeInfo
-from orlop.satellite.node import BACK_OFF, Job, Node
+from orlop.satellite.node import BACK_OFF, Node
+from orlop.satellite.task import Job
 from orlop.transport.messages import (
     Accepted,
     BackingOutcome,
@@ -16,6 +17,7 @@ from orlop.transport.messages import (
     PhysicalDevice,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
 )
@@ -71,6 +73,9 @@ class ThreadedAgent:
 
     def reports(self, after: int, wait: float) -> Report:
         return self._node.reports(after, wait)
+
+    def secrets(self, message: Secrets) -> Accepted:
+        return self._node.secrets(message)
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return self._node.physical_storage()

@@ -23,13 +23,14 @@ class Course:
         self._rounds = 0
         self._failed: dict[Key, str] = {}
         self._parts: tuple[Part, ...] = ()
+        self._begun: set[Key] = set()
         self._before: frozenset[str] | None = None
 
     def left(self, seen: Observation) -> tuple[Part, ...]:
         """What to carry out next; nothing when the attempt is over. What failed is not tried twice."""
         if self._before is None:
             self._before = report.devices(self.wanted, seen)
-        self._parts = plan(self.wanted, seen)
+        self._parts = plan(self.wanted, seen, self._begun)
         return self._open() if self._rounds < ROUNDS else ()
 
     def carry_out(self, parts: Sequence[Part], execute: Callable[[Sequence[Step]], None]) -> None:
@@ -38,6 +39,7 @@ class Course:
         for part in parts:
             try:
                 execute(part.steps)
+                self._begun.add(part.key)
             except Cancelled:
                 raise
             except OrlopError as error:
@@ -56,6 +58,13 @@ class Course:
         plan_left = tuple(str(step) for part in self._parts for step in part.steps)
         unfinished = frozenset(part.key for part in self._parts if part.steps)
         return report.resource(self.wanted, seen, users, problems, plan_left, unfinished)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self._failed)
+
+    def fail(self, part: Part, reason: str) -> None:
+        self._failed[part.key] = reason
 
     def opened(self, seen: Observation) -> frozenset[str]:
         """Devices that this attempt brought up: nobody can have used them before."""

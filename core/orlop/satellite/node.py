@@ -1,5 +1,4 @@
 """The agent's core: orders in, rounds of looking and acting, reports out. It has no thread and no clock of its own.
-
 `look` picks the resources that are due, observes once for all of them and says what to carry out; `carry_out` may run
 in any thread. A resource is in one pair of hands at a time, and is looked at again after it was worked on.
 """
@@ -7,7 +6,8 @@ in any thread. A resource is in one pair of hands at a time, and is looked at ag
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from orlop.drivers import LAYER, Drivers
 from orlop.errors import Cancelled, NodeError, OrlopError, TransportError
@@ -23,7 +23,8 @@ from orlop.satellite.info import info
 from orlop.satellite.observe import Observation, observe
 from orlop.satellite.outbox import Outbox
 from orlop.satellite.plan import Part, plan, with_contents
-from orlop.satellite.secrets import no_secret
+from orlop.satellite.secrets import SecretKeeper, no_secret
+from orlop.satellite.task import NEVER, NOW, Job, Task
 from orlop.transport.messages import (
     Accepted,
     BackingOutcome,
@@ -32,34 +33,15 @@ from orlop.transport.messages import (
     PhysicalDevice,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
 )
 
 log = logging.getLogger(__name__)
 
-NOW, NEVER = float("-inf"), float("inf")
 BACK_OFF = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0)  # seconds
 LOOK_EVERY = 10.0  # seconds between looks at free space, users and everything that should have stayed as it was
-
-
-class Task:
-    """What is wanted of one resource, and when to work on it."""
-
-    def __init__(self, wanted: WantedResource) -> None:
-        self.wanted = wanted
-        self.due = NOW
-        self.failures = 0
-        self.looked = False  # since the last `Sync`
-        self.course: Course | None = None
-
-
-class Job(NamedTuple):
-    """Something to carry out for one resource."""
-
-    task: Task
-    course: Course
-    parts: tuple[Part, ...]
 
 
 class Node:
@@ -79,7 +61,8 @@ class Node:
     ) -> None:
         """`directory` keeps the fence; `run` must differ from the one of every earlier start."""
         self.changed = threading.Condition()
-        self._name, self._host, self._drivers, self._hooks, self._secret = name, host, drivers, hooks, secret
+        self._name, self._host, self._drivers, self._hooks = name, host, drivers, hooks
+        self._secrets = SecretKeeper(secret)
         self._look_every = look_every
         self._fence = FenceKeeper(host, directory)
         self._obeyed: tuple[int, str] | None = None  # term and nonce of the last `Sync`
@@ -147,7 +130,17 @@ class Node:
         with self.changed:
             if wait > 0:
                 self.changed.wait_for(lambda: self._outbox.number != after, timeout=wait)
-            return self._outbox.after(after)
+            return msgspec.structs.replace(self._outbox.after(after), secrets=self._secrets.asked)
+
+    def secrets(self, message: Secrets) -> Accepted:
+        with self.changed:
+            self._fence.admit(message.fence)
+            self._secrets.take(message)
+            for task in self._tasks.values():
+                if task.lacking & (message.known.keys() | message.refused.keys()):
+                    task.due = NOW
+            self.changed.notify_all()
+        return Accepted()
 
     def watch_mounts(self, wait: float) -> None:
         """Up to `wait` seconds; if a mount changes who uses what, everything is looked at again at once."""
@@ -246,7 +239,7 @@ class Node:
         copying = Copying(cancelled=lambda: not self._current(task))
 
         def act(steps: Sequence[Step]) -> None:
-            execute(course.wanted.name, steps, self._host, self._hooks, self._secret, copying)
+            execute(course.wanted.name, steps, self._host, self._hooks, self._secrets, copying)
 
         try:
             course.carry_out(job.parts, act)
@@ -286,6 +279,7 @@ class Node:
             freed = frozenset(self._users or ()).difference(users) if users is not None else frozenset()
             if everything:
                 self._users = users
+                self._secrets.keep(task.wanted for task in self._tasks.values())
                 self._look_at = now + self._look_every
             for task, again, said in checked:
                 self._checked(task, again, said, freed)
@@ -314,7 +308,7 @@ class Node:
             try:
                 if steps := seen.drivers[pool.name].mark_pool(pool):
                     tried = True
-                    execute(f"pool {pool.name}", steps, self._host, self._hooks, self._secret)
+                    execute(f"pool {pool.name}", steps, self._host, self._hooks, self._secrets)
             except OrlopError as error:
                 problems[pool.name] = str(error)
         return tried
@@ -324,14 +318,14 @@ class Node:
             if not isinstance(driver, KeepsRemnants):
                 continue
             try:
-                execute(f"pool {pool}", driver.remnants(pool), self._host, self._hooks, self._secret)
+                execute(f"pool {pool}", driver.remnants(pool), self._host, self._hooks, self._secrets)
             except OrlopError as error:
                 log.warning("what was removed from pool %s is still there: %s", pool, error)
 
-    @staticmethod
-    def _next(task: Task, seen: Observation) -> tuple[Course, tuple[Part, ...]]:
+    def _next(self, task: Task, seen: Observation) -> tuple[Course, tuple[Part, ...]]:
         course = task.course or Course(task.wanted)
-        return course, course.left(seen)
+        parts, task.lacking = self._secrets.sort(course, course.left(seen))
+        return course, parts
 
     def _keep(self, task: Task, course: Course, parts: tuple[Part, ...], seen: Observation, now: float) -> bool:
         """Whether there is something to carry out; otherwise the attempt is over and is reported."""
@@ -344,7 +338,13 @@ class Node:
                 task.looked = True
                 self._outbox.resource(course.outcome(seen, self._users))
             return True
-        task.course, task.looked = None, True
+        task.looked = True
+        if task.lacking and not course.failed:  # they are on their way; the next look follows their arrival
+            self._outbox.resource(course.outcome(seen, self._users))
+            self._outbox.bump()
+            self._release(task, NEVER if self._secrets.lacks(task.lacking) else NOW)
+            return False
+        task.course = None
         for device in course.opened(seen):
             if self._users is not None:
                 self._users.pop(device, None)  # an earlier volume may have had a device of this name

@@ -61,6 +61,10 @@ class Outbox:
         if self._info is None or self._info[1] != info:
             self._info = (self._next(), info)
 
+    def bump(self) -> None:
+        """Something is to be told that is not kept here."""
+        self._next()
+
     @property
     def is_synced(self) -> bool:
         return self._synced

@@ -4,15 +4,17 @@ Every volume and snapshot is planned by itself, so that the problem of one does 
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+
+import msgspec
 
 from orlop.codes import Fail
 from orlop.errors import BadName, CannotRead, OrlopError
 from orlop.model import FileSystem, Presence, WantedResource, WantedSnapshot, WantedVolume, names
 from orlop.model.cluster import Value
-from orlop.plugin import Step
+from orlop.plugin import ErasesData, Step
 from orlop.satellite import file_systems
-from orlop.satellite.observe import Observation, levels
+from orlop.satellite.observe import At, Observation, levels
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +36,9 @@ def key_of(wanted: WantedVolume | WantedSnapshot) -> Key:
     return (wanted.number, wanted.snapshot if isinstance(wanted, WantedSnapshot) else "", wanted.uuid)
 
 
-def plan(wanted: WantedResource, seen: Observation) -> tuple[Part, ...]:
-    """All parts, in the order to carry them out: what frees room comes first."""
-    return tuple(_part(item, seen) for item in _ordered(wanted))
+def plan(wanted: WantedResource, seen: Observation, begun: Collection[Key] = ()) -> tuple[Part, ...]:
+    """All parts, in the order to carry them out: what frees room comes first. `begun`: whose removal has begun."""
+    return tuple(_part(item, seen, begun) for item in _ordered(wanted))
 
 
 def _ordered(wanted: WantedResource) -> Iterator[WantedVolume | WantedSnapshot]:
@@ -46,11 +48,11 @@ def _ordered(wanted: WantedResource) -> Iterator[WantedVolume | WantedSnapshot]:
     yield from (snapshot for snapshot in wanted.snapshots if snapshot.wanted)
 
 
-def _part(item: WantedVolume | WantedSnapshot, seen: Observation) -> Part:
+def _part(item: WantedVolume | WantedSnapshot, seen: Observation, begun: Collection[Key]) -> Part:
     key = key_of(item)
     try:
         _check_names(item)
-        steps = _volume(item, seen) if isinstance(item, WantedVolume) else _snapshot(item, seen)
+        steps = _snapshot(item, seen) if isinstance(item, WantedSnapshot) else _volume(item, seen, key in begun)
         return Part(key=key, steps=tuple(steps))
     except OrlopError as error:
         return Part(key=key, problem=sentence(item, error))
@@ -74,8 +76,10 @@ def _check_names(item: WantedVolume | WantedSnapshot) -> None:
         raise BadName(f"{item.uuid!r} is not a uuid")
 
 
-def _volume(volume: WantedVolume, seen: Observation) -> list[Step]:
+def _volume(volume: WantedVolume, seen: Observation, begun: bool) -> list[Step]:
     stack = levels(volume, seen)
+    if not begun and (steps := _opened_to_be_erased(volume, stack)):
+        return steps
     down = [step for at in reversed(stack) for step in at.layer.take_down(volume, at.below)]
     if down or not (volume.wanted and volume.active):
         return down
@@ -85,6 +89,16 @@ def _volume(volume: WantedVolume, seen: Observation) -> list[Step]:
         if at.presence is not Presence.READY:  # what stands on it shows only once it is up
             return up
     return up or _file_system(volume, seen, stack[-1].device)
+
+
+def _opened_to_be_erased(volume: WantedVolume, stack: list[At]) -> list[Step]:
+    """What was never complete holds nothing that has to be erased, and is not completed for it."""
+    lowest = stack[0]
+    if volume.wanted or volume.new or lowest.presence is not Presence.HIDDEN:
+        return []
+    if not any(isinstance(at.layer, ErasesData) and at.layer.erases for at in stack):
+        return []
+    return lowest.layer.bring_up(msgspec.structs.replace(volume, wanted=True, active=True), None)
 
 
 def _file_system(volume: WantedVolume, seen: Observation, device: str | None) -> list[Step]:

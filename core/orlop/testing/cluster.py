@@ -18,8 +18,8 @@ from orlop.drivers import Drivers
 from orlop.errors import NodeError, TransportError
 from orlop.hooks import Hooks
 from orlop.model import NetInterface, NewBacking, Node, NodeInfo, StoragePool, WantedPool, key
-from orlop.satellite.node import Job
 from orlop.satellite.node import Node as Satellite
+from orlop.satellite.task import Job
 from orlop.satellite.trust import shared_secrets
 from orlop.testing.commits import MemoryStore
 from orlop.testing.drbd import SimulatedNetwork
@@ -34,11 +34,13 @@ from orlop.transport.messages import (
     PhysicalDevice,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
 )
 
 Result = TypeVar("Result")
+KEY_COST = 4  # nobody guesses passphrases here
 RECONNECT = 2.0  # seconds until a link tries again
 STATE = "/var/lib/orlop"
 POOL = "/srv/pool"
@@ -152,6 +154,9 @@ class SimulatedChannel:
         self._cluster.sent.append((self._node.name, message))
         return self._order(lambda satellite: satellite.update(message))
 
+    def secrets(self, message: Secrets) -> Accepted:
+        return self._order(lambda satellite: satellite.secrets(message))
+
     def reports(self, after: int, wait: float) -> Report:
         return self._alive(lambda satellite: satellite.reports(after, 0.0))
 
@@ -231,6 +236,10 @@ class SimulatedLinks:
     def pools_changed(self, node: str) -> None:
         if node in self.links:
             self.links[node].pools_changed()
+
+    def secrets_available(self) -> None:
+        for link in self.links.values():
+            link.secrets_available()
 
     def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
         return self.links[key(node)].physical_storage()
@@ -383,10 +392,11 @@ class _WatchedCore(Core):
             cluster.hooks,
             cluster.clock,
             SteppingWaiter(cluster),
+            key_cost=KEY_COST,
         )
         self._cluster = cluster
 
     def on_report(self, node: str, report: Report) -> None:
-        if report.resources or report.pools or report.orphans is not None or report.info is not None:
+        if report.resources or report.pools or report.orphans is not None or report.info is not None or report.secrets:
             self._cluster.progress += 1
         super().on_report(node, report)

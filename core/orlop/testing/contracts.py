@@ -1,6 +1,6 @@
 """What every host, storage driver and layer must do. Call these from your own tests; they raise `AssertionError`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -307,6 +307,8 @@ class Stack(NamedTuple):
     drivers: Drivers
     host: Host
     pool: WantedPool
+    levels: Mapping[str, WantedLevel]  # what a layer comes with: options and data
+    secret: Callable[[str], bytes]
 
 
 def check_layer(
@@ -316,13 +318,19 @@ def check_layer(
     pool: WantedPool,
     reboot: Callable[[], None] | None = None,
     cluster: str = "",
+    levels: tuple[WantedLevel, ...] = (),
+    secret: Callable[[str], bytes] = _no_secret,
 ) -> None:
-    """Create, grow, reboot, close, open and delete a stack; each time nothing may be left to do."""
+    """Create, grow, reboot, close, open and delete a stack; each time nothing may be left to do.
+
+    `levels` bear the options and data of those layers that need some, `secret` knows the secrets they name.
+    """
     cluster = cluster or str(uuid4())
     driver = drivers.load(STORAGE, pool.provider)
     bench = Workbench(driver, host, pool, cluster)
     bench.until_done(lambda seen: seen.mark_pool(bench.pool))
-    stack = Stack(layers, drivers, host, replace(bench.pool, new=False))
+    given = {level.layer: level for level in levels}
+    stack = Stack(layers, drivers, host, replace(bench.pool, new=False), given, secret)
     new = WantedVolume(
         resource="orlop-stack", number=0, uuid=str(uuid4()), pool=pool.name, levels=_levels(stack, 4 * MIB), new=True
     )
@@ -341,9 +349,10 @@ def check_layer(
 def _levels(stack: Stack, size: int) -> tuple[WantedLevel, ...]:
     levels: list[WantedLevel] = []
     for name in stack.layers:
-        levels.append(WantedLevel(layer=name, size=size))
+        given = stack.levels.get(name, WantedLevel(layer=name, size=0))
+        levels.append(replace(given, size=size))
         layer: type[NodeLayer] = stack.drivers.load(LAYER, name)
-        size = layer.size_below(size, {})
+        size = layer.size_below(size, given.options)
     return tuple(levels)
 
 
@@ -351,7 +360,7 @@ def _reach(stack: Stack, cluster: str, volume: WantedVolume) -> Presence:
     wanted = WantedResource(name=volume.resource, revision=1, volumes=(volume,))
 
     def act(steps: Sequence[Step]) -> None:
-        execute(wanted.name, steps, stack.host, Hooks(), _no_secret)
+        execute(wanted.name, steps, stack.host, Hooks(), stack.secret)
 
     said = converge(wanted, lambda: observe(stack.host, stack.drivers, (stack.pool,), [wanted], cluster), act)
     assert said.settled, said.problem

@@ -49,7 +49,7 @@ class SimulatedHost:
         self.lvm = SimulatedLvm(clock)
         self.zfs = SimulatedZfs(self.disk, clock)
         self.installed = {**simulated.UTIL_LINUX, **lvm_reports.programs(self.lvm), **self.zfs.programs()}
-        self.reads_stdin: dict[str, simulated.ReadsStdin] = {}
+        self.reads_stdin = dict(simulated.WITH_STDIN)
         self.ran: list[tuple[str, ...]] = []
         self.drbd: SimulatedDrbd | None = None
         self._name, self._reflink, self._clock = name, reflink, clock
@@ -69,7 +69,10 @@ class SimulatedHost:
             raise CommandFailed(argv, 127, f"{argv[0]} is not installed")
         if simulated.only_looks(argv):
             return self._answer(program, argv, stdin)
-        return self.faults.around(" ".join(argv), lambda: self._answer(program, argv, stdin), lambda: None)
+        half = simulated.HALF_DONE.get(argv[0], simulated.nothing)
+        return self.faults.around(
+            " ".join(argv), lambda: self._answer(program, argv, stdin), lambda: half(self.disk, argv[1:], stdin)
+        )
 
     def _program(self, name: str) -> simulated.ReadsStdin | None:
         if name in self.reads_stdin:

@@ -1,16 +1,18 @@
 """The external programs of a simulated node: they answer as the recorded ones do (`tests/recorded`)."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from orlop.errors import CommandFailed
+from orlop.testing import luks
 from orlop.testing.disk import HOLDER, Disk
 
 VERSION = "2.38.1"
 LOOKING = {"--list", "--json", "--version", "--no-act", "-n"}
-LOOKERS = {"lsblk", "lvm", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
+LOOKERS = {"lsblk", "dmsetup", "lvm", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
 DRBD_LOOKING = {"--version", "sh-nop", "events2", "show", "get-gi", "dump-md"}
 Program = Callable[[Disk, tuple[str, ...]], str]
 ReadsStdin = Callable[[Disk, tuple[str, ...], bytes], str]
@@ -19,7 +21,11 @@ ReadsStdin = Callable[[Disk, tuple[str, ...], bytes], str]
 def only_looks(argv: tuple[str, ...]) -> bool:
     if argv[0].startswith("drbd"):
         return bool(DRBD_LOOKING & set(argv))
-    return argv[0] in LOOKERS or argv[1:2] == ("list",) or bool(LOOKING & set(argv))
+    return argv[0] in LOOKERS or argv[1:2] in (("list",), ("luksDump",)) or bool(LOOKING & set(argv))
+
+
+def nothing(disk: Disk, arguments: tuple[str, ...], stdin: bytes) -> None:
+    """What is left of most programs that were cut."""
 
 
 def losetup(disk: Disk, arguments: tuple[str, ...]) -> str:
@@ -54,13 +60,24 @@ def _loop(disk: Disk, device: str) -> dict[str, Any]:
 
 
 def wipefs(disk: Disk, arguments: tuple[str, ...]) -> str:
-    device = arguments[-1]
+    if arguments == ("--version",):
+        return f"wipefs from util-linux {VERSION}\n"
+    devices = [argument for argument in arguments if not argument.startswith("--")]
     if "--all" in arguments:
-        disk.content(device).signatures.clear()
+        disk.content(devices[0]).signatures.clear()
         return ""
-    found = disk.content(device).signatures if disk.is_block_device(device) else []
-    rows = [{"device": device[5:], "offset": "0x438", "type": kind, "uuid": None, "label": None} for kind in found]
-    return _json("signatures", rows)
+    found = [(device, kind) for device in devices for kind in _signatures(disk, device)]
+    return _json("signatures", [_signature(disk, device, kind) for device, kind in found])
+
+
+def _signatures(disk: Disk, device: str) -> list[str]:
+    return disk.content(device).signatures if disk.is_block_device(device) else []
+
+
+def _signature(disk: Disk, device: str, kind: str) -> dict[str, Any]:
+    header = luks.header_of(disk.content(device)) if kind == luks.KIND else None
+    names = {"uuid": header.uuid, "label": header.label} if header else {"uuid": None, "label": None}
+    return {"device": os.path.basename(device), "offset": "0x0" if header else "0x438", "type": kind, **names}
 
 
 def mkfs_ext4(disk: Disk, arguments: tuple[str, ...]) -> str:
@@ -129,4 +146,8 @@ UTIL_LINUX: Mapping[str, Program] = {
     "mkdir": mkdir,
     "blkdiscard": blkdiscard,
     "getent": getent,
+    "dmsetup": luks.dmsetup,
 }
+WITH_STDIN: Mapping[str, ReadsStdin] = {"cryptsetup": luks.cryptsetup}
+# What a program leaves when power is lost while it runs; of the others nothing.
+HALF_DONE: Mapping[str, Callable[[Disk, tuple[str, ...], bytes], None]] = {"cryptsetup": luks.half_formatted}

@@ -11,6 +11,7 @@ from orlop.transport.messages import (
     PhysicalDevice,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
 )
@@ -35,6 +36,10 @@ class Agent(Protocol):
 
     def reports(self, after: int, wait: float) -> Report:
         """Everything that changed after report number `after`; waits up to `wait` seconds for something new."""
+        ...
+
+    def secrets(self, message: Secrets) -> Accepted:
+        """What a report asked for; the steps that wait for it are carried out."""
         ...
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:

@@ -25,6 +25,7 @@ from orlop.transport.messages import (
     Problem,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
     decode,
@@ -97,6 +98,7 @@ class Application:
         self._orders: dict[tuple[str, str], Callable[[Session, _Request, bytes], Value | tuple[Value, ...]]] = {
             ("POST", PREFIX + "sync"): self._sync,
             ("POST", PREFIX + "update"): self._update,
+            ("POST", PREFIX + "secrets"): self._secrets,
             ("GET", PREFIX + "reports"): self._reports,
             ("GET", PREFIX + "physical-storage"): lambda *_: self._agent.physical_storage(),
             ("POST", PREFIX + "make-backing"): self._make_backing,
@@ -187,6 +189,11 @@ class Application:
             raise
         except TransportError as error:
             raise NotSynced(error.message) from error
+
+    def _secrets(self, session: Session, _: _Request, body: bytes) -> Value:
+        message = decode(body, type=Secrets)
+        check_speaker(session, message.fence)
+        return self._agent.secrets(message)
 
     def _make_backing(self, session: Session, _: _Request, body: bytes) -> Value:
         message = decode(body, type=MakeBacking)

@@ -30,6 +30,7 @@ from orlop.transport.messages import (
     Problem,
     RemoveBacking,
     Report,
+    Secrets,
     Sync,
     Update,
     Welcome,
@@ -127,6 +128,9 @@ class Channel:
         """What changed after report number `after`; returns after about `wait` seconds when nothing did."""
         path = f"reports?after={after}&wait={wait:.3f}"
         return self._decode(self._call(self._reports, "GET", path, seconds=wait + GRACE_SECONDS), Report)
+
+    def secrets(self, message: Secrets) -> Accepted:
+        return self._decode(self._call(self._orders, "POST", "secrets", encode(message)), Accepted)
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return self._decode(self._call(self._orders, "GET", "physical-storage"), tuple[PhysicalDevice, ...])

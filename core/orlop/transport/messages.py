@@ -5,6 +5,8 @@ The controller connects, proves that it holds the cluster key and pushes. `Sync`
 volume with `wanted=False` and the uuid does. Reports come back as answers to a long poll.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from orlop.model.cluster import Value
@@ -68,6 +70,18 @@ class Report(Value, frozen=True, kw_only=True):
     pools: tuple[ReportedPool, ...] = ()
     orphans: tuple[BackingObject, ...] | None = None  # None: unchanged
     info: NodeInfo | None = None
+    secrets: tuple[str, ...] = ()  # names of those that steps wait for now
+
+
+class Secrets(Value, frozen=True, kw_only=True):
+    """Secrets that a report asked for, by name; or why the node does not get them. Kept in memory only."""
+
+    fence: Fence
+    known: Mapping[str, bytes] = {}
+    refused: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Secrets(known={sorted(self.known)}, refused={dict(self.refused)})"
 
 
 class PhysicalDevice(Value, frozen=True, kw_only=True):

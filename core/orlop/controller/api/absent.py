@@ -24,13 +24,6 @@ ABSENT: Mapping[str, tuple[str, ...]] = {
         f"POST {DEFINITION}/drbd-proxy/disable/{{node_a}}/{{node_b}}",
         f"GET {DEFINITION}/drbd-proxy/properties/info",
     ),
-    "encryption": (
-        "GET /v1/encryption/passphrase",
-        "POST /v1/encryption/passphrase",
-        "PUT /v1/encryption/passphrase",
-        "PATCH /v1/encryption/passphrase",
-        f"PUT {DEFINITION}/volume-definitions/{{volume_number}}/encryption-passphrase",
-    ),
     "cloning of resource definitions": (
         f"POST {DEFINITION}/clone",
         f"GET {DEFINITION}/clone/{{resourceClone}}",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orlop.controller.api import (
     absent,
     definitions,
+    encryption,
     error_reports,
     events,
     extensions,
@@ -28,6 +29,7 @@ SERVED = (
     nodes.route,
     pools.route,
     definitions.route,
+    encryption.route,
     resources.route,
     toggle_disk.route,
     snapshots.route,

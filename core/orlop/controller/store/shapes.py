@@ -81,6 +81,10 @@ def _by_number(value: Any) -> Identity:
     return (value.number,)
 
 
+def _by_uuid(value: Any) -> Identity:
+    return (value.uuid,)
+
+
 def _by_nodes(value: Any) -> Identity:
     return tuple(sorted((key(value.node_a), key(value.node_b))))
 
@@ -123,6 +127,17 @@ def _pair(value: model.NodeConnection | model.ResourceConnection) -> None:
         raise ValueError("a connection needs two nodes")
 
 
+def _master_key(value: model.MasterKey) -> None:
+    bytes.fromhex(value.salt)
+    bytes.fromhex(value.sealed)
+
+
+def _volume_key(value: model.VolumeKey) -> None:
+    bytes.fromhex(value.sealed)
+    if not 0 <= value.slot < 32:
+        raise ValueError(f"{value.slot} is no key slot")
+
+
 def _anything(value: object) -> None:
     """Nothing to check beyond the types."""
 
@@ -136,6 +151,7 @@ _POOL = {"pool_key": lambda value: key(value.pool)}
 KEY_VALUE_STORE = Shape(
     tables.key_value_store, model.KeyValueStore, key_of, lambda value: names.key_value_store(value.name)
 )
+MASTER_KEY = Shape(tables.master_key, model.MasterKey, key_of, _master_key)
 NODE = Shape(
     tables.node,
     model.Node,
@@ -165,7 +181,11 @@ SNAPSHOT = Shape(
     lambda value: names.snapshot(value.name),
     children={
         "volume_definitions": Shape(
-            tables.snapshot_volume_definition, model.SnapshotVolumeDefinition, _by_number, _sized
+            tables.snapshot_volume_definition,
+            model.SnapshotVolumeDefinition,
+            _by_number,
+            _sized,
+            children={"keys": Shape(tables.snapshot_volume_key, model.VolumeKey, _by_uuid, _volume_key)},
         ),
         "nodes": Shape(
             tables.node_snapshot,
@@ -185,7 +205,13 @@ DEFINITION = Shape(
     _definition,
     derived={"group_key": lambda value: key(value.group)},
     children={
-        "volume_definitions": Shape(tables.volume_definition, model.VolumeDefinition, _by_number, _sized),
+        "volume_definitions": Shape(
+            tables.volume_definition,
+            model.VolumeDefinition,
+            _by_number,
+            _sized,
+            children={"keys": Shape(tables.volume_key, model.VolumeKey, _by_uuid, _volume_key)},
+        ),
         "resources": Shape(
             tables.resource,
             model.Resource,
@@ -195,13 +221,14 @@ DEFINITION = Shape(
         ),
         "connections": Shape(tables.resource_connection, model.ResourceConnection, _by_nodes, _pair),
         "snapshots": SNAPSHOT,
-        "operations": Shape(tables.operation, model.Operation, lambda value: (value.uuid,), _anything),
+        "operations": Shape(tables.operation, model.Operation, _by_uuid, _anything),
     },
 )
 
 # Whatever refers to something comes after it.
 ROOTS: dict[type, Shape] = {
-    shape.kind: shape for shape in (KEY_VALUE_STORE, NODE, NODE_CONNECTION, POOL_DEFINITION, POOL, GROUP, DEFINITION)
+    shape.kind: shape
+    for shape in (KEY_VALUE_STORE, MASTER_KEY, NODE, NODE_CONNECTION, POOL_DEFINITION, POOL, GROUP, DEFINITION)
 }
 
 

@@ -43,6 +43,7 @@ def text() -> TypeEngine[str]:
 
 
 NODE, WORD, UUID = 255, 48, 64  # longest name of a node, of anything else, and of an identity
+SEALED = 2048  # a sealed key in hexadecimal
 BACKING_NAME = 128  # `<resource>_<nr>.<snapshot>`
 
 
@@ -107,6 +108,14 @@ lease = _table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("holder", binary(255), nullable=False),
     _big("expires"),  # milliseconds since 1970 by the database's clock
+)
+master_key = _table(
+    "master_key",
+    _key("key"),
+    _name("name"),
+    Column("salt", binary(64), nullable=False),
+    Column("cost", Integer, nullable=False),
+    Column("sealed", binary(SEALED), nullable=False),
 )
 key_value_store = _table("key_value_store", _key("key"), _name("name"), _json("props"))
 node = _table(
@@ -203,6 +212,17 @@ volume_definition = _table(
     _json("flags"),
     _parent("resource_definition", "definition_key"),
 )
+volume_key = _table(
+    "volume_key",
+    _key("definition_key"),
+    _number(),
+    Column("uuid", binary(UUID), primary_key=True),
+    _position(),
+    Column("slot", Integer, nullable=False),
+    Column("sealed", binary(SEALED), nullable=False),
+    _flag("retired"),
+    _parent("volume_definition", "definition_key", "number"),
+)
 resource = _table(
     "resource",
     _key("definition_key"),
@@ -273,6 +293,18 @@ snapshot_volume_definition = _table(
     _json("flags"),
     _json("props"),
     _parent("snapshot", "definition_key", "snapshot_key"),
+)
+snapshot_volume_key = _table(
+    "snapshot_volume_key",
+    _key("definition_key"),
+    _key("snapshot_key"),
+    _number(),
+    Column("uuid", binary(UUID), primary_key=True),
+    _position(),
+    Column("slot", Integer, nullable=False),
+    Column("sealed", binary(SEALED), nullable=False),
+    _flag("retired"),
+    _parent("snapshot_volume_definition", "definition_key", "snapshot_key", "number"),
 )
 node_snapshot = _table(
     "node_snapshot",

@@ -15,7 +15,7 @@ from orlop.controller.core import Core
 from orlop.controller.growing import BELOW
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import deploying, guards, lookup, replicating, room, waiting
+from orlop.controller.usecases import deploying, encryption, guards, lookup, replicating, room, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import KIB, Resource, ResourceDefinition, Volume, VolumeDefinition, key, names
@@ -46,7 +46,7 @@ def create(core: Core, request: wire.ResourceDefinitionCreate) -> Answers:
             f"New resource definition '{name}' created.", codes.CREATED, details=f"UUID is: {definition.uuid}"
         )
         for volume in body.volume_definitions:
-            definition = with_volume(core, definition, volume)
+            definition = with_volume(core, draft, definition, volume)
         definition = replication.numbered(draft, definition)
         draft.put(definition)
     explain_stack(core, answers, definition, asked)
@@ -188,7 +188,9 @@ def _deletable(core: Core, definition: ResourceDefinition) -> None:
 # -- volume definitions ---------------------------------------------------------------------------------------
 
 
-def with_volume(core: Core, definition: ResourceDefinition, body: wire.VolumeDefinition) -> ResourceDefinition:
+def with_volume(
+    core: Core, picture: Picture, definition: ResourceDefinition, body: wire.VolumeDefinition, passphrase: str = ""
+) -> ResourceDefinition:
     """The definition with one more volume definition, not yet deployed anywhere."""
     taken = {v.number for v in definition.volume_definitions}
     lowest_free = next(n for n in range(65536) if n not in taken)
@@ -199,7 +201,9 @@ def with_volume(core: Core, definition: ResourceDefinition, body: wire.VolumeDef
             correction="Leave out the number to get the lowest free one.",
             code=Fail.EXISTS_VLM_DFN,
         )
-    refuse_encryption(definition, body.flags)
+    asked = ("ENCRYPTED",) if passphrase else body.flags
+    definition = _with_encryption(core, definition, asked)
+    refuse_encryption(definition, asked)
     volume = VolumeDefinition(
         number=number,
         uuid=core.new_uuid(),
@@ -207,8 +211,19 @@ def with_volume(core: Core, definition: ResourceDefinition, body: wire.VolumeDef
         props=checked(core.drivers, Kind.VOLUME_DEFINITION, body.props),
         flags=frozenset(flag.upper() for flag in body.flags) & VOLUME_FLAGS,
     )
+    volume = encryption.with_passphrase(core, picture, volume, passphrase)
     volumes = sorted([*definition.volume_definitions, volume], key=lambda v: v.number)
     return replace(definition, volume_definitions=tuple(volumes))
+
+
+def _with_encryption(core: Core, definition: ResourceDefinition, asked: Collection[str]) -> ResourceDefinition:
+    """With the layer LUKS where encryption is asked for and nothing was deployed or defined without it."""
+    if "ENCRYPTED" not in {flag.upper() for flag in asked} or "LUKS" in definition.layers:
+        return definition
+    if definition.resources or definition.volume_definitions or definition.snapshots:
+        return definition
+    stack = (*definition.layers[:-1], "LUKS", definition.layers[-1])
+    return replace(definition, layers=stacks.checked_stack(core.drivers, stack))
 
 
 def refuse_encryption(definition: ResourceDefinition, asked: Collection[str]) -> None:
@@ -229,15 +244,17 @@ def create_volume(core: Core, name: str, request: wire.VolumeDefinitionCreate) -
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
         guards.no_operation(definition)
-        refuse_encryption(definition, ("ENCRYPTED",) if request.passphrase else ())
         before = {v.number for v in definition.volume_definitions}
-        definition = with_volume(core, definition, request.volume_definition)
+        stack = definition.layers
+        definition = with_volume(core, draft, definition, request.volume_definition, request.passphrase or "")
         definition = replication.with_minor(draft, definition, request.drbd_minor_number)
         number = next(v.number for v in definition.volume_definitions if v.number not in before)
         answers.refer(VlmNr=str(number))
         definition = deploying.deploy_volume(core, draft, definition, number)
         draft.put(definition)
     answers.success(f"New volume definition {number} of '{definition.name}' created.", codes.CREATED)
+    if definition.layers != stack:
+        answers.info(f"The layer stack of '{definition.name}' is {', '.join(definition.layers)} from now on.")
     nodes = [r.node for r in definition.resources if not r.deleting and not r.diskless]
     deployed = [r for r in definition.resources if r.node in nodes]
     room.explain(core, answers, definition, deployed)

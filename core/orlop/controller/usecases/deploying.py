@@ -11,7 +11,7 @@ from orlop.controller import options, replication, stacks
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Effective, Kind, Source, effective
-from orlop.controller.usecases import guards, replicating, room
+from orlop.controller.usecases import encryption, guards, replicating, room
 from orlop.errors import NotFound, Refused
 from orlop.model import (
     Level,
@@ -132,6 +132,7 @@ def complete(
             unit = stacks.granularity(core.drivers, picture, definition, volume.number, [(resource.node, volume.pool)])
         return replace(volume, levels=stacks.aligned(volume.levels, unit))
 
+    definition = encryption.with_keys(core, picture, definition, fresh)
     resources = tuple(replace(r, volumes=tuple(sized(r, v) for v in r.volumes)) for r in definition.resources)
     need: dict[tuple[str, str], int] = {}
     for at, volume in ((key(r.node), v) for r in resources for v in r.volumes if v.uuid in fresh):

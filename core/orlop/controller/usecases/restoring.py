@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject
-from orlop.controller import replication, stacks, wire
+from orlop.controller import replication, stacks, volume_keys, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
@@ -36,6 +36,7 @@ def restore_volume_definitions(core: Core, name: str, snapshot_name: str, reques
             VolumeDefinition(number=v.number, uuid=core.new_uuid(), size=v.size, flags=v.flags, props=v.props)
             for v in snapshot.volume_definitions
         )
+        volumes = volume_keys.with_keys_of(snapshot, volumes)
         draft.put(replication.numbered(draft, replace(target, volume_definitions=volumes)))
     answers.success(
         f"{len(volumes)} volume definitions of snapshot '{snapshot.name}' restored to '{target.name}'.",
@@ -58,7 +59,8 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         )
         # What the snapshot kept of its definition comes back; what the target was given since wins.
         props = {**snapshot.resource_definition_props, **target.props}
-        target = replace(target, resources=resources, props=props)
+        volumes = volume_keys.with_keys_of(snapshot, target.volume_definitions)
+        target = replace(target, resources=resources, props=props, volume_definitions=volumes)
         target = deploying.complete(core, draft, target, [v for r in resources for v in r.volumes])
         draft.put(target)
     nodes = [r.node for r in resources]

@@ -97,7 +97,7 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
         layers=definition.layers,
         resource_definition_props=definition.props,
         volume_definitions=tuple(
-            SnapshotVolumeDefinition(number=v.number, size=v.size, flags=v.flags, props=v.props)
+            SnapshotVolumeDefinition(number=v.number, size=v.size, flags=v.flags, props=v.props, keys=v.keys)
             for v in definition.volume_definitions
             if "DELETE" not in v.flags
         ),

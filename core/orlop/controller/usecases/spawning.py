@@ -236,14 +236,15 @@ def _spawned(
         props=checked(core.drivers, Kind.RESOURCE_DEFINITION, request.resource_definition_props),
         peer_slots=request.peer_slots or group.peer_slots,
     )
-    definitions.refuse_encryption(definition, ("ENCRYPTED",) if any(request.volume_passphrases) else ())
     groups = sorted(group.volume_groups, key=lambda g: g.number)
     for index, size in enumerate(sizes):
         of = groups[index] if index < len(groups) else None
         body = wire.VolumeDefinition(
             size_kib=size, volume_number=of.number if of else None, flags=tuple(of.flags) if of else ()
         )
-        definition = definitions.with_volume(core, definition, body)
+        passphrases = request.volume_passphrases
+        passphrase = passphrases[index] if index < len(passphrases) else ""
+        definition = definitions.with_volume(core, picture, definition, body, passphrase)
     return definition
 
 

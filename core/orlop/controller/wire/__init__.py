@@ -24,6 +24,11 @@ from orlop.controller.wire.definitions import (
     VolumeDefinitionLayer,
     VolumeDefinitionModify,
 )
+from orlop.controller.wire.encryption import (
+    PassPhraseCreate,
+    PassphraseStatus,
+    VolumeDefinitionModifyPassphrase,
+)
 from orlop.controller.wire.groups import (
     AutoPlaceRequest,
     AutoSelectFilter,
@@ -190,6 +195,8 @@ __all__ = [
     "PhysicalStorageDevice",
     "PhysicalStorageNode",
     "PhysicalStorageStoragePoolCreate",
+    "PassPhraseCreate",
+    "PassphraseStatus",
     "Properties",
     "PropertiesModify",
     "PropertyWithDescription",
@@ -245,6 +252,7 @@ __all__ = [
     "VolumeDefinitionCreate",
     "VolumeDefinitionLayer",
     "VolumeDefinitionModify",
+    "VolumeDefinitionModifyPassphrase",
     "VolumeGroup",
     "VolumeGroupModify",
     "VolumeLayer",

@@ -76,6 +76,9 @@ class VolumeDefinitionCreate(Body, frozen=True, kw_only=True):
     drbd_minor_number: int | None = None
     passphrase: str | None = None
 
+    def __repr__(self) -> str:
+        return f"VolumeDefinitionCreate({self.volume_definition!r})"
+
 
 class VolumeDefinitionModify(PropertiesModify, frozen=True, kw_only=True):
     size_kib: int | None = None

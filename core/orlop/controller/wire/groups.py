@@ -78,6 +78,9 @@ class ResourceGroupSpawn(Body, frozen=True, kw_only=True):
     volume_passphrases: tuple[str, ...] = ()
     resource_definition_props: Properties = {}
 
+    def __repr__(self) -> str:
+        return f"ResourceGroupSpawn(resource_definition_name={self.resource_definition_name!r})"
+
 
 class VolumeGroup(Body, frozen=True, kw_only=True):
     volume_number: int | None = None

@@ -11,18 +11,19 @@ from orlop import model
 from orlop.controller import wire
 from orlop.controller.api.views import drbd
 from orlop.controller.api.views.states import disk_state
-from orlop.model import KIB, Presence, ReportedVolume
+from orlop.model import KIB, Presence, ReportedLevel, ReportedVolume
 
 DATA = ""  # suffix of the path that holds the data
 
 
 class Seen(NamedTuple):
-    """One volume at one level: wanted, its size in bytes there, and what was reported."""
+    """One volume at one level: wanted, its size in bytes there, and what was reported of the volume and the level."""
 
     volume: model.Volume
     size: int
     report: ReportedVolume | None
-    top: bool
+    level: ReportedLevel | None
+    below: ReportedLevel | None
     state: str | None
     minor: int | None = None
 
@@ -33,8 +34,11 @@ class Seen(NamedTuple):
 
     @property
     def device(self) -> str | None:
-        """Satellites report the top device only."""
-        return self.report.device if self.report and self.top else None
+        return self.level.device if self.level else None
+
+    @property
+    def backing(self) -> str | None:
+        return self.below.device if self.below else None
 
     @property
     def allocated(self) -> int | None:
@@ -42,7 +46,7 @@ class Seen(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        return self.report is not None and self.report.presence is Presence.READY
+        return self.level is not None and self.level.presence is Presence.READY
 
 
 def _storage(seen: Seen) -> wire.StorageVolume:
@@ -62,6 +66,7 @@ def _luks(seen: Seen) -> wire.LUKSVolume:
         allocated_size_kib=seen.allocated,
         usable_size_kib=seen.size // KIB,
         disk_state=seen.state,
+        backing_device=seen.backing,
         opened=seen.is_open,
     )
 
@@ -94,10 +99,24 @@ VOLUME: dict[str, Callable[[Seen], object]] = {"STORAGE": _storage, "LUKS": _luk
 
 def levels(volume: model.Volume, report: ReportedVolume | None, minor: int | None = None) -> Levels:
     state = disk_state(volume, report)
+    seen = {level.layer: level for level in report.levels} if report else {}
+    below = [seen.get(level.layer) for level in volume.levels[1:]] + [None]
     return [
-        (level.layer, Seen(volume, level.size, report, place == 0, state, minor))
-        for place, level in enumerate(volume.levels)
+        (
+            level.layer,
+            Seen(volume, level.size, report, _level(seen, level.layer, report, place == 0), under, state, minor),
+        )
+        for place, (level, under) in enumerate(zip(volume.levels, below, strict=True))
     ]
+
+
+def _level(
+    seen: Mapping[str, ReportedLevel], layer: str, report: ReportedVolume | None, top: bool
+) -> ReportedLevel | None:
+    """Satellites of older versions report the top device only."""
+    if layer in seen or report is None or not top:
+        return seen.get(layer)
+    return ReportedLevel(layer=layer, presence=report.presence, device=report.device, size=report.size)
 
 
 def volume_layers(found: Levels) -> tuple[wire.VolumeLayer, ...]:

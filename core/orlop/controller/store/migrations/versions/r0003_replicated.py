@@ -9,7 +9,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def binary(length: int) -> TypeEngine[str]:
