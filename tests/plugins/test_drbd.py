@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from orlop.errors import CannotRead, NodeError, Refused
+from orlop.errors import CannotRead, CommandFailed, NodeError, Refused
 from orlop.model import MIB, Presence, WantedDrbd, WantedLevel, WantedPeer, WantedReplica, WantedVolume
 from orlop.plugin import RemoveFile, RequireUnused, Run, Standing, Step, WriteFile
 from orlop.testing import SimulatedHost
 from orlop.testing.drbd import SimulatedNetwork
-from orlop_layers import drbd_config, drbd_options
+from orlop_layers import drbd_config, drbd_metadata, drbd_options
 from orlop_layers.drbd import Drbd
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_seen import Connection, Device, PeerDevice, Resource, backings, resources
@@ -436,3 +436,29 @@ def test_a_kernel_without_drbd_is_told() -> None:
     host = node()
     host.installed["drbdadm"] = lambda disk, arguments: "DRBD_KERNEL_VERSION_CODE=0x000000\n"
     assert Drbd.kernel_restrictions(host) == ("the kernel has no DRBD",)
+
+
+def test_after_a_reboot_what_was_carried_out_before_does_not_count() -> None:
+    wanted = volume()
+    found = layer(wanted, generations={BELOW: OLD_DATA}, noted=carried_out(wanted))
+    assert "drbdadm adjust web" in commands(found.bring_up(wanted, BELOW))
+
+
+def test_a_tool_that_cannot_read_proves_nothing() -> None:
+    def busy(disk: object, arguments: tuple[str, ...]) -> str:
+        raise CommandFailed(("drbdmeta",), 20, f"open({BELOW}) failed: Device or resource busy")
+
+    host, wanted = node(), volume(new=True)
+    host.installed["drbdmeta"] = busy
+    seen = look(host, wanted)
+    assert seen.presence(wanted, BELOW) is Presence.HIDDEN
+    with pytest.raises(CannotRead, match="resource busy"):
+        seen.bring_up(wanted, BELOW)
+
+
+def test_a_first_generation_is_not_that_of_a_primary() -> None:
+    """Its lowest bit says that the data is being changed."""
+    uuids = [f"uuid-{number}" for number in range(32)]
+    made = [str(drbd_metadata.declare_first(1000, BELOW, uuid)).split()[-1].partition(":")[0] for uuid in uuids]
+    assert len(set(made)) == 32
+    assert all(int(generation, 16) % 2 == 0 for generation in made)

@@ -4,8 +4,9 @@ import pytest
 
 from orlop.codes import Fail
 from orlop.controller import wire
+from orlop.controller.api.views.definitions import synced
 from orlop.controller.growing import facts
-from orlop.controller.usecases import definitions, resources, snapshots, spawning
+from orlop.controller.usecases import definitions, encryption, resources, snapshots, spawning
 from orlop.errors import Refused
 from orlop.model import KIB, key
 from orlop.testing.cluster import POOL, SimulatedCluster
@@ -200,6 +201,17 @@ def test_the_node_itself_keeps_what_it_believes_to_be_the_last_copy(cluster, spa
     assert list(replicas(cluster)) == [two]
 
 
+def test_a_definition_counts_as_synchronized_when_all_of_it_is_up_to_date(cluster, spawn):
+    spawn(count=1)
+    (one,) = replicas(cluster)
+    two = next(name for name in cluster.nodes if name != one)
+    create(cluster, two)
+    definition = cluster.core.picture.definition("web")
+    assert synced(cluster.core.reported, definition) is (set(disks(cluster).values()) == {"UpToDate"})
+    cluster.settle()
+    assert synced(cluster.core.reported, definition)
+
+
 def test_what_is_in_use_is_not_deleted(cluster, spawn):
     spawn()
     one, _ = replicas(cluster)
@@ -319,6 +331,32 @@ def test_a_snapshot_is_refused_in_plain_words(cluster, spawn):
     spawn()
     with pytest.raises(Refused, match="not part of this version"):
         snapshots.create(cluster.core, "web", wire.Snapshot(name="first"))
+
+
+def test_what_is_below_may_be_encrypted(cluster):
+    encryption.create(cluster.core, "correct horse")
+    rule = wire.AutoSelectFilter(place_count=2, layer_stack=("drbd", "luks", "storage"))
+    body = wire.ResourceGroupSpawn(resource_definition_name="web", volume_sizes=(1024,), select_filter=rule)
+    assert not spawning.spawn(cluster.core, "DfltRscGrp", body).failed
+    cluster.settle()
+    one, two = replicas(cluster)
+    assert disks(cluster) == {one: "UpToDate", two: "UpToDate"}
+    write(cluster, one)
+    assert read(cluster, two) == TOKEN
+    for node in (one, two):
+        raw = cluster.nodes[node].host.disk.folders[POOL]["web_00000"]
+        assert TOKEN not in raw.blocks.values()
+    cluster.nodes[two].power_loss()
+    cluster.nodes[two].start()
+    cluster.settle()
+    assert disks(cluster) == {one: "UpToDate", two: "UpToDate"}
+    assert not definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=4096)).failed
+    cluster.settle()
+    assert kernel(cluster, two).resources["web"].volumes[0].metadata.size >= 4096 * KIB
+    definitions.delete(cluster.core, "web")
+    cluster.settle()
+    assert not replicas(cluster)
+    assert not cluster.nodes[two].host.disk.opened
 
 
 def test_a_crash_in_the_middle_is_made_good(cluster, spawn):

@@ -10,6 +10,7 @@ from orlop.controller.replication import LAYER
 from orlop.model import ReportedLevel, ReportedResource, ResourceDefinition, Volume, VolumeDefinition, key
 
 BELOW, DEVICE = "RESIZE", "DRBD_RESIZE"  # flags of a volume definition, as clients know them
+UP_TO_DATE = "UpToDate"
 Reports = Mapping[str, ReportedResource]  # by key of the node
 
 

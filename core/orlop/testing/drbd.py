@@ -127,18 +127,27 @@ class SimulatedNetwork:
             if there is not None and volume.replication == "SyncSource":
                 self._synchronize(volume, there)
             elif there is not None and one.role == "Primary" and volume.replication == "Established":
-                there.file.blocks, there.file.signatures = dict(volume.file.blocks), list(volume.file.signatures)
+                _copy(volume.file, there.file)
 
     @staticmethod
     def _synchronize(source: Volume, target: Volume) -> None:
         source.looks -= 1
         if source.looks > 0:
             return
-        target.file.blocks, target.file.signatures = dict(source.file.blocks), list(source.file.signatures)
+        _copy(source.file, target.file)
         target.metadata.generation = source.metadata.generation
         target.metadata.history = list(source.metadata.history)
         target.metadata.good, target.disk = True, "UpToDate"
         source.replication = target.replication = "Established"
+
+
+def _copy(source: SimulatedFile, target: SimulatedFile) -> None:
+    """Block by block: what is below may encrypt them."""
+    for at in set(target.blocks) - set(source.blocks):
+        del target.blocks[at]
+    for at, data in list(source.blocks.items()):
+        target.blocks[at] = data
+    target.signatures[:] = source.signatures
 
 
 def _split(one: Metadata, other: Metadata) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from orlop.codes import Fail
 from orlop.controller import replication
 from orlop.controller.core import Core
-from orlop.controller.growing import facts
+from orlop.controller.growing import UP_TO_DATE, facts
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition
 
-UP_TO_DATE = "UpToDate"
 FILE_SYSTEM = "FileSystem/Type"
 MOST = 2  # replicas of a resource
 

@@ -6,6 +6,7 @@ from itertools import combinations
 
 from orlop import model
 from orlop.controller import wire
+from orlop.controller.growing import UP_TO_DATE, facts
 from orlop.controller.picture import Picture
 from orlop.controller.progress import reported_volume
 from orlop.controller.replication import LAYER
@@ -77,11 +78,13 @@ def connections(of: model.ResourceDefinition) -> list[wire.ResourceConnection]:
 
 
 def synced(reported: Reported, of: model.ResourceDefinition) -> bool:
-    """Whether every replica was last seen complete, by a report about its newest order."""
+    """Whether every replica was last seen complete and, if replicated, up to date, by a report about its newest order."""
     for resource in of.resources:
         report = reported.current(resource.node, of.name)
         for volume in resource.volumes:
             seen = reported_volume(report, volume.uuid)
             if seen is None or seen.presence is not Presence.READY or seen.problem:
+                return False
+            if facts(report, volume).get("disk", UP_TO_DATE) != UP_TO_DATE:
                 return False
     return True
