@@ -78,7 +78,8 @@ def connections(of: model.ResourceDefinition) -> list[wire.ResourceConnection]:
 
 
 def synced(reported: Reported, of: model.ResourceDefinition) -> bool:
-    """Whether every replica was last seen complete and, if replicated, up to date, by a report about its newest order."""
+    """Whether every replica was last seen complete, and up to date where it is replicated, by a report about its newest
+    order."""
     for resource in of.resources:
         report = reported.current(resource.node, of.name)
         for volume in resource.volumes:
