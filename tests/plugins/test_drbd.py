@@ -222,10 +222,17 @@ def test_a_device_does_not_grow_before_what_is_below_has_grown_everywhere() -> N
     assert found.bring_up(wanted, BELOW) == []
 
 
-def test_metadata_that_was_left_behind_by_growing_is_moved() -> None:
-    wanted = volume(grow=True)
-    steps = layer(wanted, generations={BELOW: None}).bring_up(wanted, BELOW)
-    assert commands(steps) == [f"drbdmeta 1000 v08 {BELOW} internal check-resize"]
+def test_metadata_that_was_left_behind_by_growing_is_moved_before_anything_else() -> None:
+    wanted = volume()
+    found = layer(wanted, generations={BELOW: drbd_metadata.DISPLACED})
+    assert found.presence(wanted, BELOW) is Presence.HIDDEN
+    assert [str(step) for step in found.bring_up(wanted, BELOW)] == [f"drbdmeta 1000 v08 {BELOW} internal check-resize"]
+
+
+def test_metadata_of_an_earlier_volume_is_not_moved_into_a_new_one() -> None:
+    wanted = volume(new=True)
+    steps = layer(wanted, generations={BELOW: drbd_metadata.DISPLACED}).bring_up(wanted, BELOW)
+    assert steps == [RemoveFile(path="/var/lib/drbd/drbd-minor-1000.lkbd")]
 
 
 # -- down -------------------------------------------------------------------------------------------------------------

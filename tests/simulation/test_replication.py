@@ -248,6 +248,26 @@ def test_it_grows_while_nobody_uses_it(cluster, spawn):
         assert resource.volumes[0].metadata.size >= 4096 * KIB
 
 
+def test_power_lost_anywhere_while_it_grows_costs_nothing(cluster, spawn):
+    spawn()
+    cluster.settle()
+    one, _ = replicas(cluster)
+    write(cluster, one)
+    for number in range(1, 9):
+        size = 1024 * (number + 1)
+        for node in replicas(cluster):
+            cluster.nodes[node].host.faults.crash(number, "before")
+        definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=size))
+        for node in replicas(cluster):
+            cluster.nodes[node].power_loss()
+        cluster.heal()
+        cluster.settle()
+        for node in replicas(cluster):
+            (volume,) = kernel(cluster, node).resources["web"].volumes.values()
+            assert (volume.disk, volume.metadata.size >= size * KIB) == ("UpToDate", True), f"at step {number}"
+            assert read(cluster, node) == TOKEN
+
+
 def test_it_does_not_grow_while_a_replica_is_behind(cluster, spawn):
     spawn()
     cluster.settle()

@@ -28,6 +28,7 @@ class Metadata:
     good: bool = False
     history: list[str] = field(default_factory=list)
     size: int = 0
+    end: int = 0  # of the device below, where it was written
 
 
 @dataclass
@@ -197,10 +198,15 @@ class SimulatedDrbd:
         file = disk.content(device)
         found = self._metadata.get(file.inode)
         if command == "create-md":
-            self._metadata[file.inode] = Metadata()
+            self._metadata[file.inode] = Metadata(end=file.size)
             return "New drbd meta data block successfully created.\n"
         if found is None:
             said = "No valid meta data found" if command == "dump-md" else ""
+            raise CommandFailed(("drbdmeta", *arguments), 1, said)
+        if command == "check-resize":
+            found.end = file.size
+        if found.end != file.size:
+            said = 'Found meta data is "unclean", please apply-al first' if command == "dump-md" else ""
             raise CommandFailed(("drbdmeta", *arguments), 1, said)
         if command == "set-gi":
             found.generation, found.good = rest[0].partition(":")[0], True
@@ -247,7 +253,7 @@ class SimulatedDrbd:
             return
         file = disk.content(backing)
         metadata = self._metadata.get(file.inode)
-        if metadata is None:
+        if metadata is None or metadata.end != file.size:
             raise CommandFailed(("drbdadm", "adjust", resource.name), 1, "No valid meta data found")
         volume = Volume(minor, backing, file, metadata, "UpToDate" if metadata.good else "Inconsistent")
         metadata.size = metadata.size or volume.capacity
@@ -279,6 +285,7 @@ class SimulatedDrbd:
         ends = [r.volumes[int(number)] for r in (resource, peer) if r is not None]
         for end in ends:
             end.metadata.size = min(each.capacity for each in ends)
+            end.metadata.end = end.file.size
 
     # -- drbdsetup ----------------------------------------------------------------------------------------------
 

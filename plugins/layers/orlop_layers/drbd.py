@@ -167,6 +167,8 @@ class Drbd(Value, frozen=True, kw_only=True):
             if self.seen[volume.resource].role == "Primary":
                 steps.append(RequireUnused(device=f"/dev/drbd{device.minor}"))
             steps += self._close(volume, device, alone=not others)
+            if not volume.wanted:
+                steps.append(RemoveFile(path=drbd_metadata.place(device.minor)))
         if not others and self.noted.get(volume.resource):
             steps += [RemoveFile(path=_note(volume.resource)), RemoveFile(path=_file(volume.resource))]
         return steps
@@ -207,12 +209,12 @@ class Drbd(Value, frozen=True, kw_only=True):
         match self.presence(volume, below):
             case Presence.ABSENT if below in self.generations:
                 return self._make(volume, below)
+            case Presence.HIDDEN if self.generations.get(below) == drbd_metadata.DISPLACED:
+                return [_put_right(volume, below)]
             case Presence.HIDDEN:
                 return [*self._first(volume, below), *self._adjust(volume)]
             case Presence.READY:
                 return self._adjust(volume) or self._grow(volume)
-            case Presence.MISSING if _drbd(volume).grow:
-                return [drbd_metadata.move(_drbd(volume).minor, below)]
             case _:
                 return []
 
@@ -272,7 +274,7 @@ class Drbd(Value, frozen=True, kw_only=True):
                 continue
             if self._is_taken(volume, at.below) or at.below in self.unreadable:
                 continue
-            if self._device(volume) is not None or self.generations.get(at.below) is not None:
+            if self._device(volume) is not None or _usable(self.generations.get(at.below)):
                 found.append(Member(number=volume.number, drbd=_drbd(volume), below=at.below))
         return sorted(found, key=lambda member: member.number)
 
@@ -308,6 +310,16 @@ def _drbd(volume: WantedVolume) -> WantedDrbd:
     if volume.drbd is None:
         raise BadProperty(f"the controller gave {volume.name} no device number; it is older than this satellite")
     return volume.drbd
+
+
+def _usable(generation: str | None) -> bool:
+    return generation is not None and generation != drbd_metadata.DISPLACED
+
+
+def _put_right(volume: WantedVolume, below: str) -> Step:
+    """What a new volume seems to have elsewhere belonged to an earlier one with its minor."""
+    minor = _drbd(volume).minor
+    return RemoveFile(path=drbd_metadata.place(minor)) if volume.new else drbd_metadata.move(minor, below)
 
 
 def _stays_beside(other: WantedVolume, volume: WantedVolume) -> bool:

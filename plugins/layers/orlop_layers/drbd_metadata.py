@@ -7,7 +7,8 @@ from orlop.errors import CannotRead, CommandFailed
 from orlop.plugin import Probe, Step, run
 
 JUST_CREATED = "0000000000000004"
-NONE = "no valid meta data found"
+DISPLACED = "displaced"  # in place of a generation: power was lost between growing the device and moving its end
+NONE, UNCLEAN = "no valid meta data found", "please apply-al first"
 
 
 def current(probe: Probe, minor: int, device: str) -> str | None:
@@ -15,28 +16,32 @@ def current(probe: Probe, minor: int, device: str) -> str | None:
     try:
         told = probe.run((*_at(minor, device), "get-gi"))
     except CommandFailed as error:
-        if _has_none(probe, minor, device):
-            return None
-        raise CannotRead(f"the metadata on {device} cannot be read: {error}") from error
+        return _elsewhere(probe, minor, device, error)
     generation = told.strip().partition(":")[0].upper()
     if len(generation) != len(JUST_CREATED):
         raise CannotRead(f"the metadata on {device} makes no sense: {told[:200]!r}")
     return generation
 
 
+def _elsewhere(probe: Probe, minor: int, device: str, failure: CommandFailed) -> str | None:
+    """Only where the tool says that there is none, there is none: that nothing could be read proves nothing.
+
+    Unlike the other command this one also looks where the end of the device was when it was last open.
+    """
+    try:
+        probe.run((*_at(minor, device), "dump-md"))
+    except CommandFailed as error:
+        if NONE in str(error).lower():
+            return None
+        if UNCLEAN not in str(error).lower():
+            raise CannotRead(f"the metadata on {device} cannot be read: {failure}; {error}") from error
+    return DISPLACED
+
+
 def signatures(probe: Probe, device: str) -> tuple[str, ...]:
     """What a device seems to hold, at either end."""
     found = json.loads(probe.run(("wipefs", "--no-act", "--json", device)) or '{"signatures": []}')
     return tuple(row["type"] for row in found["signatures"])
-
-
-def _has_none(probe: Probe, minor: int, device: str) -> bool:
-    """Only where the tool says so: that nothing could be read proves nothing."""
-    try:
-        probe.run((*_at(minor, device), "dump-md"))
-    except CommandFailed as error:
-        return NONE in str(error).lower()
-    return False
 
 
 def create(minor: int, device: str) -> Step:
@@ -58,3 +63,8 @@ def move(minor: int, device: str) -> Step:
 
 def _at(minor: int, device: str) -> tuple[str, ...]:
     return ("drbdmeta", str(minor), "v08", device, "internal")
+
+
+def place(minor: int) -> str:
+    """Where the tools note how large the device below was when it was last open."""
+    return f"/var/lib/drbd/drbd-minor-{minor}.lkbd"
