@@ -1,6 +1,7 @@
 """Replicated resources on simulated nodes with DRBD 8.4: what is asked of them, and what goes wrong meanwhile."""
 
 import pytest
+from msgspec.structs import replace
 
 from orlop.codes import Fail
 from orlop.controller import wire
@@ -329,6 +330,11 @@ def test_options_are_in_force_at_once_wherever_they_are_set(cluster, spawn):
     cluster.settle()
     for node in (one, two):
         assert "protocol A;" in cluster.nodes[node].host.disk.get("/var/lib/orlop/drbd/web.res").text
+    with cluster.core.change() as draft:
+        draft.put(replace(draft.controller, props={**draft.controller.props, "DrbdOptions/Net/ping-int": "3"}))
+    cluster.settle()
+    for node in (one, two):
+        assert "ping-int 3;" in cluster.nodes[node].host.disk.get("/var/lib/orlop/drbd/web.res").text
 
 
 def test_peers_share_a_secret_that_is_told_to_nobody(cluster, spawn):
