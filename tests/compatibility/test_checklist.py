@@ -343,9 +343,6 @@ def test_a_connection_of_two_nodes_is_shown_even_without_properties(controller: 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("GET", "/v1/encryption/passphrase", None),
-        ("POST", "/v1/encryption/passphrase", {"new_passphrase": "secret"}),
-        ("PATCH", "/v1/encryption/passphrase", "secret"),
         ("POST", "/v1/remotes/s3", {"remote_name": "rem", "bucket": "b"}),
         ("DELETE", "/v1/remotes?remote_name=rem", None),
         ("GET", "/v1/remotes/rem/backups", None),

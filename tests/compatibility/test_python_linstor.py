@@ -36,7 +36,7 @@ def test_nodes_tell_what_they_can_carry(linstor: Linstor) -> None:
     for node in linstor.node_list_raise().nodes:
         assert node.connection_status == "ONLINE"
         assert {"DISKLESS", "FILE", "FILE_THIN", "LVM", "LVM_THIN"} <= set(node.storage_providers)
-        assert node.resource_layers == ["STORAGE"]
+        assert node.resource_layers == ["LUKS", "STORAGE"]
 
 
 def test_a_node_that_nobody_answers_for_is_made_with_a_warning_and_can_be_lost(linstor: Linstor) -> None:
@@ -145,8 +145,32 @@ def test_a_new_volume_is_deployed_and_deleted_on_all_nodes(linstor: Linstor, web
 
 def test_encryption_is_never_silently_left_out(linstor: Linstor, web: str) -> None:
     assert code(linstor.volume_dfn_create(web, 8192, encrypt=True)) == 225
-    assert code(linstor.resource_group_spawn("group", "secret", ["8MiB"], volume_passphrases=["secret"])) == 225
+    assert code(linstor.resource_group_spawn("group", "secret", ["8MiB"], volume_passphrases=["secret"])) == 312
     assert [d.name for d in linstor.resource_dfn_list_raise().resource_definitions] == [web]
+
+
+def test_encrypted_volumes_from_the_first_passphrase_to_another_key(linstor: Linstor, controller: Controller) -> None:
+    assert code(linstor.crypt_enter_passphrase("one")) == 312
+    fine(linstor.crypt_create_passphrase("one"))
+    assert code(linstor.crypt_create_passphrase("one")) == 512
+    assert code(linstor.crypt_modify_passphrase("two", "three")) == 216
+    fine(linstor.crypt_modify_passphrase("one", "two"))
+    assert code(linstor.crypt_enter_passphrase("one")) == 216
+    (entered,) = linstor.crypt_enter_passphrase("two")
+    assert (entered.is_success(), entered.ret_code & 0x7FFF) == (True, 4)
+
+    fine(linstor.resource_dfn_create("safe", layer_list=["luks", "storage"]))
+    fine(linstor.volume_dfn_create("safe", 8192, encrypt=True))
+    fine(linstor.resource_create([ResourceData("alpha", "safe", storage_pool="pool1")]))
+    (found,) = linstor.volume_list_raise(["alpha"], None, ["safe"]).resources
+    assert found.volumes[0].device_path.startswith("/dev/mapper/orlop-safe_00000")
+    ((before,),) = [v.keys for v in controller.cluster.core.picture.definitions["safe"].volume_definitions]
+    fine(linstor.volume_dfn_modify_passphrase("safe", 0, "own key"))
+    controller.pass_time(30)
+    ((after,),) = [v.keys for v in controller.cluster.core.picture.definitions["safe"].volume_definitions]
+    assert before.uuid != after.uuid
+    assert linstor.crypt_status()[0].status == "unlocked"
+    fine(linstor.resource_dfn_delete("safe"))
 
 
 def test_replication_is_never_silently_left_out(linstor: Linstor, web: str) -> None:
@@ -276,8 +300,6 @@ def test_a_resource_object_is_built_from_outside(controller: Controller) -> None
 @pytest.mark.parametrize(
     "call",
     [
-        lambda c: c.crypt_create_passphrase("secret"),
-        lambda c: c.crypt_enter_passphrase("secret"),
         lambda c: c.remote_create_s3("rem", "host", "bucket", "region", "key", "secret"),
         lambda c: c.remote_delete("rem"),
         lambda c: c.backup_create("rem", "web"),

@@ -12,14 +12,17 @@ MIB = 1 << 20
 class Volume:
     """A resource of one replica in `pool`. Sizes in MiB. Nothing here keeps its device open between two calls."""
 
-    def __init__(self, cluster: Cluster, node: Node, pool: str, name: str) -> None:
+    def __init__(
+        self, cluster: Cluster, node: Node, pool: str, name: str, layers: tuple[str, ...] = ("STORAGE",)
+    ) -> None:
+        self.layers = list(layers)
         self.cluster, self.client = cluster, cluster.client
         self.node, self.pool, self.name = node, pool, name
 
     # -- what a user asks for -----------------------------------------------------------------------------------
 
     def define(self, size: int) -> None:
-        self.client.create_resource_definition(self.name, layers=["STORAGE"])
+        self.client.create_resource_definition(self.name, layers=self.layers)
         self.client.create_volume_definition(self.name, size << 10)
 
     def deploy(self) -> None:
@@ -35,8 +38,8 @@ class Volume:
 
     def restore(self, snapshot: str, to: str) -> Volume:
         """A new resource with the content of a snapshot."""
-        copy = Volume(self.cluster, self.node, self.pool, to)
-        self.client.create_resource_definition(to, layers=["STORAGE"])
+        copy = Volume(self.cluster, self.node, self.pool, to, tuple(self.layers))
+        self.client.create_resource_definition(to, layers=self.layers)
         self.client.restore_volume_definitions(self.name, snapshot, to)
         self.client.restore_resource(self.name, snapshot, to)
         return copy

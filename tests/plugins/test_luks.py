@@ -108,6 +108,13 @@ def test_a_volume_opens_after_a_reboot_and_grows_with_its_data(desk: Desk) -> No
     assert desk.host.disk.content(device).size >= 16 * MIB
 
 
+def test_an_open_volume_grows_where_it_is(desk: Desk) -> None:
+    device = desk.up(stacked())
+    desk.host.disk.use(device, "mounted at /mnt")
+    assert desk.up(stacked(size=16 * MIB, new=False)) == device
+    assert desk.host.disk.content(device).size == 16 * MIB
+
+
 def test_a_smaller_number_never_shrinks_the_mapping(desk: Desk) -> None:
     desk.up(stacked(size=16 * MIB))
     device = desk.up(stacked(size=8 * MIB, new=False))
@@ -206,9 +213,10 @@ def test_another_key_is_added_while_the_volume_is_open_and_the_old_one_goes_when
 
 
 def test_the_last_key_is_never_removed(desk: Desk) -> None:
-    desk.up(stacked())
-    desk.reach(stacked({"slot": "0", "key.0": "luks/first", "retired": "0"}, new=False))
-    assert desk.slots() == {"0"}
+    desk.up(stacked(BOTH))
+    assert desk.reach(stacked({**BOTH, "retired": "0 1"}, new=False)).settled
+    assert not [argv for argv in desk.host.ran if "luksKillSlot" in argv]
+    assert desk.slots() == {"1"}
 
 
 def test_the_old_key_stays_while_the_new_one_opens_nothing(desk: Desk) -> None:

@@ -8,7 +8,8 @@ import pytest
 from orlop.codes import Fail
 from orlop.controller import wire
 from orlop.controller.usecases import definitions, encryption, resources, restoring, rolling_back, snapshots, spawning
-from orlop.errors import Refused
+from orlop.drivers import KEY_STORE, LAYER, STORAGE, Drivers
+from orlop.errors import OrlopError, Refused
 from orlop.model import KIB, MIB, Presence
 from orlop.testing.cluster import SimulatedCluster
 from orlop.testing.commits import ControllerCrash
@@ -48,6 +49,12 @@ class Vault(SimulatedCluster):
     def device(self, node, name="web"):
         report = self.core.reported.resource(node, name)
         return report.volumes[0].device
+
+    def heal_and_open(self):
+        """Everything works again, and has had the time to come back."""
+        self.store.no_crash()
+        self.heal()
+        self.settle(120)
 
     def write(self, data, name="web"):
         for node, _ in self.replicas(name):
@@ -148,6 +155,48 @@ def test_volumes_open_at_once_when_the_passphrase_is_entered(vault):
     encryption.enter(vault.core, PASSPHRASE)
     vault.run(2)
     assert vault.read() == [DATA, DATA]
+
+
+class Keeper:
+    @classmethod
+    def passphrase(cls):
+        return PASSPHRASE
+
+
+class Forgetful:
+    @classmethod
+    def passphrase(cls):
+        return None
+
+
+class Unreachable:
+    @classmethod
+    def passphrase(cls):
+        raise OrlopError("the vault does not answer")
+
+
+class Mistaken:
+    @classmethod
+    def passphrase(cls):
+        return "wrong"
+
+
+@pytest.mark.parametrize(
+    ("store", "status"),
+    [(Keeper, "unlocked"), (Forgetful, "locked"), (Unreachable, "locked"), (Mistaken, "locked"), (None, "locked")],
+)
+def test_a_key_store_unlocks_at_the_start_and_never_stops_it(vault, caplog, store, status):
+    vault.drivers = Drivers(
+        {
+            **{space: vault.drivers.all(space) for space in (STORAGE, LAYER)},
+            KEY_STORE: {"vault": store} if store else {},
+        }
+    )
+    vault.start_controller()
+    encryption.unlock_from(vault.core, "vault")
+    assert encryption.status(vault.core) == status
+    assert ("could not unlock" in caplog.text) == (store in (Unreachable, Mistaken, None))
+    assert PASSPHRASE not in caplog.text
 
 
 def test_another_passphrase_opens_the_same_keys(vault):

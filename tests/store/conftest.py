@@ -22,6 +22,7 @@ import pytest
 from sqlalchemy import create_engine, delete, make_url, text, update
 from sqlalchemy.exc import DBAPIError
 
+from orlop.controller.key_ring import KeyRing
 from orlop.controller.picture import Aggregate, Draft, Picture
 from orlop.controller.store import Store
 from orlop.controller.store.tables import metadata
@@ -199,6 +200,13 @@ def open_store(url: str, tmp_path: Path) -> Iterator[Store]:
 GIB = 1 << 30
 
 
+PASSPHRASE = "of the small cluster"
+RING = KeyRing(4)
+MASTER, _PLAIN = RING.new_master(PASSPHRASE)
+RING.use(_PLAIN)
+KEY = RING.new_key("key", 0, "key of a volume")
+
+
 def definition(name: str, *nodes: str, pool: str = "pool") -> ResourceDefinition:
     """Two volumes on every node, with a snapshot on the first."""
     volumes = tuple(
@@ -208,7 +216,7 @@ def definition(name: str, *nodes: str, pool: str = "pool") -> ResourceDefinition
     snapshot = Snapshot(
         name="before",
         uuid=f"{name}-before",
-        volume_definitions=(SnapshotVolumeDefinition(number=0, size=GIB),),
+        volume_definitions=(SnapshotVolumeDefinition(number=0, size=GIB, keys=(KEY,)),),
         nodes=(NodeSnapshot(node=nodes[0], uuid="part", volumes=parts),),
     )
     return ResourceDefinition(
@@ -219,7 +227,8 @@ def definition(name: str, *nodes: str, pool: str = "pool") -> ResourceDefinition
         external_name=f"{name} of a user",
         props={"Aux/owner": "müller"},
         volume_definitions=tuple(
-            VolumeDefinition(number=nr, uuid=f"{name}-{nr}", size=GIB, minor=1000 + nr, first="volume") for nr in (0, 1)
+            VolumeDefinition(number=nr, uuid=f"{name}-{nr}", size=GIB, minor=1000 + nr, first="volume", keys=(KEY,))
+            for nr in (0, 1)
         ),
         resources=tuple(
             Resource(node=node, uuid=f"{name}-{node}", volumes=volumes, node_id=nr, ports=(7000, 7001), peer_slots=7)
@@ -232,6 +241,7 @@ def definition(name: str, *nodes: str, pool: str = "pool") -> ResourceDefinition
 
 
 SMALL_CLUSTER: tuple[Aggregate, ...] = (
+    MASTER,
     *(
         Node(name=name, uuid=name, interfaces=(NetInterface(name="default", uuid=name, address="10.0.0.1"),))
         for name in ("alpha", "beta", "gamma")

@@ -154,6 +154,15 @@ def node_snapshot(name: str) -> st.SearchStrategy[model.NodeSnapshot]:
     )
 
 
+keys = st.lists(
+    build(
+        model.VolumeKey, uuid=uuids, slot=st.integers(0, 31), sealed=st.binary().map(bytes.hex), retired=st.booleans()
+    ),
+    max_size=2,
+    unique_by=lambda found: found.uuid,
+).map(tuple)
+
+
 def snapshot(name: str) -> st.SearchStrategy[model.Snapshot]:
     return build(
         model.Snapshot,
@@ -165,7 +174,9 @@ def snapshot(name: str) -> st.SearchStrategy[model.Snapshot]:
         resource_definition_props=props,
         volume_definitions=each(
             numbers,
-            lambda number: build(model.SnapshotVolumeDefinition, number=number, size=sizes, flags=flags, props=props),
+            lambda number: build(
+                model.SnapshotVolumeDefinition, number=number, size=sizes, flags=flags, props=props, keys=keys
+            ),
         ),
         nodes=each(some(NODES), node_snapshot),
     )
@@ -209,6 +220,7 @@ def definition(name: str) -> st.SearchStrategy[model.ResourceDefinition]:
                 minor=st.none() | st.integers(1000, 49999),
                 props=props,
                 flags=flags,
+                keys=keys,
             ),
         ),
         resources=each(some(NODES), resource),
@@ -232,6 +244,7 @@ def everything() -> st.SearchStrategy[list[Aggregate]]:
         each(some(POOLS), lambda name: build(model.StoragePoolDefinition, name=name, uuid=uuids, props=props)),
         st.just(()) | st.tuples(build(model.NodeConnection, node_a="Beta", node_b="alpha", uuid=uuids, props=props)),
         st.tuples(build(model.Controller, cluster="", props=props)),
+        st.just(()) | st.tuples(build(model.MasterKey, salt=st.just("00"), cost=st.just(17), sealed=st.just("0a"))),
     ]
     return st.tuples(*parts).map(lambda found: [value for part in found for value in part])
 

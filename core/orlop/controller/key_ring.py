@@ -21,7 +21,7 @@ COST = 17  # log2 of scrypt's n
 KEY_BYTES, NONCE_BYTES, SALT_BYTES = 32, 12, 16
 SLOTS = 32  # key slots of a LUKS2 header
 LONGEST = 512  # bytes of a passphrase that cryptsetup reads from a line
-MASTER = b"orlop master key"
+MASTER = b"master key"
 
 
 class KeyRing:
@@ -115,7 +115,7 @@ def free_slot(used: Sequence[VolumeKey]) -> int:
 
 
 def _about(uuid: str) -> bytes:
-    return f"orlop volume key {uuid}".encode()
+    return f"key of a volume: {uuid}".encode()
 
 
 def _stretched(passphrase: str, salt: bytes, cost: int) -> bytes:

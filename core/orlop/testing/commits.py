@@ -41,6 +41,9 @@ class MemoryStore:
         """The controller stops at the `nth` commit from now, with the change written or not."""
         self._crash = (self._commits + nth, written)
 
+    def no_crash(self) -> None:
+        self._crash = None
+
     def commit(self, changes: list[Change], sequence: int) -> None:
         self._commits += 1
         crash = self._crash is not None and self._crash[0] == self._commits

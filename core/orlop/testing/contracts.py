@@ -366,4 +366,6 @@ def _reach(stack: Stack, cluster: str, volume: WantedVolume) -> Presence:
     assert said.settled, said.problem
     left = plan(wanted, observe(stack.host, stack.drivers, (stack.pool,), [wanted], cluster))
     assert not any(part.steps for part in left), "planning again must find nothing to do"
+    if said.volumes[0].presence is Presence.READY:
+        assert (said.volumes[0].size or 0) >= volume.levels[0].size, "the top offers what was asked for"
     return said.volumes[0].presence

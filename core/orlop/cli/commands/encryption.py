@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orlop.cli.asking import secret
 from orlop.cli.grammar import Menu
 
 if TYPE_CHECKING:
@@ -15,32 +16,27 @@ if TYPE_CHECKING:
 MENU = Menu("encryption", help="The master passphrase, which protects the keys of encrypted volumes.")
 
 
-def _asked(question: str, given: str | None, twice: bool = False) -> str:
-    """Better asked for than written: a command line can be read by others on the machine."""
-    return given or str(click.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
-
-
 @MENU.verb("create-passphrase", "cp", example="orlop encryption create-passphrase")
-@click.option("-p", "--passphrase", help="Better left out: it is asked for.")
+@click.option("-p", "--passphrase", help="Better left out: it is asked for, or read from standard input.")
 def create(session: Session, passphrase: str | None) -> Answer:
     """Set the first master passphrase. Keep it: without it encrypted volumes cannot be opened."""
-    return session.client.create_passphrase(_asked("New master passphrase", passphrase, twice=True))
+    return session.client.create_passphrase(secret("New master passphrase", passphrase, twice=True))
 
 
 @MENU.verb("enter-passphrase", "ep", example="orlop encryption enter-passphrase")
-@click.option("-p", "--passphrase", help="Better left out: it is asked for.")
+@click.option("-p", "--passphrase", help="Better left out: it is asked for, or read from standard input.")
 def enter(session: Session, passphrase: str | None) -> Answer:
     """Unlock the keys after a start of the controller."""
-    return session.client.enter_passphrase(_asked("Master passphrase", passphrase))
+    return session.client.enter_passphrase(secret("Master passphrase", passphrase))
 
 
 @MENU.verb("modify-passphrase", "mp", example="orlop encryption modify-passphrase")
-@click.option("--old-passphrase", help="Better left out: it is asked for.")
-@click.option("--new-passphrase", help="Better left out: it is asked for.")
+@click.option("--old-passphrase", help="Better left out: it is asked for, or read from standard input.")
+@click.option("--new-passphrase", help="Better left out: it is asked for, or read from standard input.")
 def modify(session: Session, old_passphrase: str | None, new_passphrase: str | None) -> Answer:
     """Change the master passphrase."""
-    old = _asked("Present master passphrase", old_passphrase)
-    return session.client.modify_passphrase(old, _asked("New master passphrase", new_passphrase, twice=True))
+    old = secret("Present master passphrase", old_passphrase)
+    return session.client.modify_passphrase(old, secret("New master passphrase", new_passphrase, twice=True))
 
 
 @MENU.verb("status", "st", example="orlop encryption status")

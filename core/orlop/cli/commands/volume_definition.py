@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orlop.cli import drbd, options, sizes, states
+from orlop.cli.asking import secret
 from orlop.cli.grammar import Menu
 from orlop.cli.properties import add_properties, props_of
 from orlop.cli.sizes import SIZE
@@ -45,7 +46,7 @@ def create(
     """Give a resource definition a volume. SIZE is a number and a unit: 500G, 1.5TiB, 20GB; without a unit it
     is GiB. If the definition has resources, they get the volume at once."""
     if passphrase == _PROMPT:
-        passphrase = click.prompt("Passphrase of the volume", hide_input=True, confirmation_prompt=True, err=True)
+        passphrase = secret("Passphrase of the volume", twice=True)
     flags = [*(["ENCRYPTED"] if encrypt else []), *(["GROSS_SIZE"] if gross else [])]
     props = {"StorPoolName": storage_pool} if storage_pool else None
     return session.client.create_volume_definition(resource, size, number, props, flags, minor, passphrase)
@@ -74,7 +75,7 @@ def set_size(session: Session, resource: str, number: int, size: int, gross: boo
 @click.argument("passphrase", required=False)
 def modify_passphrase(session: Session, resource: str, number: int, passphrase: str | None) -> Answer:
     """Change the passphrase of an encrypted volume. It is asked for if it is left out."""
-    new = passphrase or click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    new = secret("New passphrase", passphrase, twice=True)
     return session.client.change_volume_passphrase(resource, number, new)
 
 
