@@ -40,7 +40,7 @@ def device(disk: str = "UpToDate", minor: int = 1000, size: int = 24 * MIB) -> D
 def kernel(
     role: str = "Secondary", peer: str = "UpToDate", state: str = "Connected", **more: Any
 ) -> dict[str, Resource]:
-    part = PeerDevice(replication="Established", disk=peer)
+    part = PeerDevice(replication=more.pop("replication", "Established"), disk=peer)
     connection = Connection(state=state, role=more.pop("peer_role", "Secondary"), volumes={0: part})
     devices = more.pop("devices", {0: device()})
     return {"web": Resource(name="web", role=role, suspended=False, devices=devices, connections=(connection,))}
@@ -214,6 +214,22 @@ def test_one_node_grows_the_device_for_both(role: str, peer_role: str, id_of_pee
     seen = kernel(role, peer_role=peer_role, devices={0: device(size=16 * MIB)})
     found = layer(wanted, seen=seen, noted=carried_out(volume(peers=(peer,))))
     assert commands(found.bring_up(wanted, BELOW)) == steps
+
+
+@pytest.mark.parametrize("state", ["SyncSource", "SyncTarget", "Off"])
+def test_a_device_does_not_grow_while_it_is_synchronized_or_alone(state: str) -> None:
+    wanted = volume(grow=True)
+    seen = kernel("Primary", devices={0: device(size=16 * MIB)}, replication=state)
+    assert layer(wanted, seen=seen, noted=carried_out(wanted)).bring_up(wanted, BELOW) == []
+
+
+def test_what_was_made_primary_only_to_grow_does_not_stay_so() -> None:
+    wanted = volume(grow=True)
+    found = layer(wanted, seen=kernel("Primary"), noted=carried_out(wanted), lent=frozenset({"web"}))
+    assert [str(step) for step in found.bring_up(wanted, BELOW)] == [
+        "drbdadm secondary web",
+        "remove /var/lib/orlop/drbd/web.lent",
+    ]
 
 
 def test_a_device_does_not_grow_before_what_is_below_has_grown_everywhere() -> None:

@@ -43,6 +43,7 @@ class Drbd(Value, frozen=True, kw_only=True):
     generations: Mapping[str, str | None] = {}  # of devices that are not open: the current one, None without metadata
     unreadable: Mapping[str, str] = {}
     noted: Mapping[str, str] = {}  # by resource: what was carried out last
+    lent: frozenset[str] = frozenset()  # resources that were made primary only to grow
     prepared: bool = True  # DRBD's own tools know our files
 
     # -- controller half --------------------------------------------------------------------------
@@ -91,6 +92,7 @@ class Drbd(Value, frozen=True, kw_only=True):
             generations=generations,
             unreadable=unreadable,
             noted=noted,
+            lent=frozenset(name for name in names if probe.read(_lent(name)) is not None),
             prepared=probe.read(INCLUDE) == INCLUDED,
         )
 
@@ -214,7 +216,7 @@ class Drbd(Value, frozen=True, kw_only=True):
             case Presence.HIDDEN:
                 return [*self._first(volume, below), *self._adjust(volume)]
             case Presence.READY:
-                return self._adjust(volume) or self._grow(volume)
+                return self._give_back(volume) or self._adjust(volume) or self._grow(volume)
             case _:
                 return []
 
@@ -285,17 +287,21 @@ class Drbd(Value, frozen=True, kw_only=True):
         drbd = _drbd(volume)
         if device is None or not drbd.grow or device.size is None or device.size >= wanted:
             return []
+        parts = [connection.volumes.get(volume.number) for connection in resource.connections]
+        if drbd.replica.peers and not all(part is not None and part.replication == "Established" for part in parts):
+            return []  # refused by DRBD; the end of a synchronization is told
         resize = run("drbdadm", "resize", f"{volume.resource}/{volume.number}")
         if resource.role == "Primary":
             return [resize]
         lowest = all(drbd.replica.node_id < peer.node_id for peer in drbd.replica.peers)
         if any(c.role == "Primary" for c in resource.connections) or not lowest:
             return []
-        return [
-            run("drbdadm", "primary", volume.resource),
-            resize,
-            run("drbdadm", "secondary", volume.resource),
-        ]
+        note = WriteFile(path=_lent(volume.resource), content="")
+        return [note, run("drbdadm", "primary", volume.resource), resize, *_returned(volume.resource)]
+
+    def _give_back(self, volume: WantedVolume) -> list[Step]:
+        """What was cut, or failed, while a resource was primary for no user."""
+        return _returned(volume.resource) if volume.resource in self.lent else []
 
 
 def _require_blank(at: Standing, found: tuple[str, ...]) -> None:
@@ -332,6 +338,14 @@ def _yes_or_no(fact: bool) -> str:
 
 def _file(resource: str) -> str:
     return f"{DIRECTORY}/{resource}.res"
+
+
+def _returned(resource: str) -> list[Step]:
+    return [run("drbdadm", "secondary", resource), RemoveFile(path=_lent(resource))]
+
+
+def _lent(resource: str) -> str:
+    return f"{DIRECTORY}/{resource}.lent"
 
 
 def _note(resource: str) -> str:
