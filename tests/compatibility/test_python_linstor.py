@@ -174,8 +174,10 @@ def test_encrypted_volumes_from_the_first_passphrase_to_another_key(linstor: Lin
 
 
 def test_replication_is_never_silently_left_out(linstor: Linstor, web: str) -> None:
-    assert code(linstor.resource_auto_place(web, 3, layer_list=["drbd", "storage"])) == 224
-    assert code(linstor.resource_dfn_create("other", layer_list=["drbd", "storage"])) == 224
+    assert code(linstor.resource_auto_place(web, 3, layer_list=["drbd", "storage"])) == 225
+    fine(linstor.resource_dfn_create("asked", layer_list=["drbd", "storage"]))
+    assert code(linstor.resource_auto_place("asked", 2)) == 996
+    fine(linstor.resource_dfn_delete("asked"))
     answer = linstor.resource_dfn_create("other")
     fine(answer)
     assert any("nothing is replicated" in entry.message for entry in answer)

@@ -227,9 +227,13 @@ def definition(name: str, *nodes: str, pool: str = "pool") -> ResourceDefinition
         external_name=f"{name} of a user",
         props={"Aux/owner": "müller"},
         volume_definitions=tuple(
-            VolumeDefinition(number=nr, uuid=f"{name}-{nr}", size=GIB, keys=(KEY,)) for nr in (0, 1)
+            VolumeDefinition(number=nr, uuid=f"{name}-{nr}", size=GIB, minor=1000 + nr, first="volume", keys=(KEY,))
+            for nr in (0, 1)
         ),
-        resources=tuple(Resource(node=node, uuid=f"{name}-{node}", volumes=volumes) for node in nodes),
+        resources=tuple(
+            Resource(node=node, uuid=f"{name}-{node}", volumes=volumes, node_id=nr, ports=(7000, 7001), peer_slots=7)
+            for nr, node in enumerate(nodes)
+        ),
         connections=(ResourceConnection(node_a=nodes[0], node_b=nodes[-1], uuid="link"),),
         snapshots=(snapshot,),
         operations=(Operation(uuid=f"{name}-op", kind="rollback", state="asked", created=1, arguments={"n": 1}),),

@@ -14,18 +14,18 @@ from orlop.controller.picture import Aggregate, Picture
 from orlop.controller.store import Store, StoreError, UnknownRevision, restore
 from orlop.controller.store.database import connect, parse
 from orlop.controller.store.export import export_data
-from orlop.controller.store.migration import REVISIONS, bring_up_to_date
+from orlop.controller.store.migration import REVISIONS, bring_up_to_date, head
 from orlop.controller.store.tables import metadata
 
 Put = Callable[..., Picture]
 Cluster = tuple[Aggregate, ...]
 
-NEXT = """
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0002"
+down_revision = "{head()}"
 
 
 def upgrade():
@@ -90,7 +90,7 @@ def test_an_older_database_is_migrated_after_a_backup(
     assert backup is not None
     assert colours(filled) == ["grey"] * 3
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
-    assert "0002" in backup.name
+    assert head() in backup.name
     copy = f"sqlite:///{backup}"
     if backup.suffix == ".json":
         copy = new_database("sqlite")

@@ -17,17 +17,29 @@ from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
 from orlop.controller.picture import Change, Draft, Picture
 from orlop.controller.progress import abandon_snapshots, advance, made
+from orlop.controller.replication import replicated
 from orlop.controller.reported import Reported, Status
 from orlop.controller.store import NotActive, OutcomeUnknown
 from orlop.drivers import Drivers
 from orlop.errors import Refused, TransportError
 from orlop.hooks import Hooks
-from orlop.model import NewBacking, Node, ResourceDefinition, StoragePool, WantedPool, key
+from orlop.model import (
+    Controller,
+    NewBacking,
+    Node,
+    NodeConnection,
+    ResourceDefinition,
+    ResourceGroup,
+    StoragePool,
+    WantedPool,
+    key,
+)
 from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report, Secrets
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
+SURROUNDING = (Controller, Node, NodeConnection, ResourceGroup)  # their properties hold for what is below them
 TURNS = 2  # commands that compute at the same time
 WAIT = 120.0  # seconds a request waits for satellites before it answers that the work goes on
 
@@ -125,7 +137,18 @@ class Core:
                 self._publish_node(change)
             elif change.kind is StoragePool and self.links:
                 self.links.pools_changed(change.key[0])
+            if change.kind in SURROUNDING:
+                self._publish_around(before, change)
         self.events.published(self.picture, self.reported, changes)
+
+    def _publish_around(self, before: Picture, change: Change) -> None:
+        """Options of replicated resources are in force at once, whichever object they are set on."""
+        old, new = change.before, change.after
+        if all(getattr(old, name, None) == getattr(new, name, None) for name in ("props", "interfaces")):
+            return
+        for name, definition in self.picture.definitions.items():
+            if replicated(definition) and before.definitions.get(name) is definition:
+                self._publish_definition(before, Change(ResourceDefinition, (name,), definition, definition))
 
     def _publish_definition(self, before: Picture, change: Change) -> None:
         old, new = change.before, change.after

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from orlop.controller import nvme, options, stacks, volume_keys
+from orlop.controller import nvme, options, replicas, stacks, volume_keys
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import Drivers
@@ -128,6 +128,7 @@ def _volume(
         source_name=volume.source_name,
         replaces=volume.replaces,
         file_system=_file_system(picture, definition, resource, volume) if makes_one else None,
+        drbd=replicas.wanted(picture, definition, resource, volume),
     )
 
 

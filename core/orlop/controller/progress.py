@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from orlop.controller import nvme, volume_keys
+from orlop.controller import growing, nvme, volume_keys
 from orlop.model import (
     NodeSnapshot,
     Operation,
@@ -45,6 +45,7 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
     changed = _resources(definition, reports)
     changed = _initiators(changed, reports)
     changed = _volume_definitions(changed)
+    changed = growing.advanced(changed, reports)
     changed = _snapshots(changed, reports)
     changed = _operations(changed, reports)
     changed = volume_keys.advanced(changed, reports)
@@ -68,11 +69,24 @@ def _resources(definition: ResourceDefinition, reports: Reports) -> ResourceDefi
     resources = []
     for resource in definition.resources:
         after = _resource(definition, resource, reports.get(key(resource.node)))
+        if after is None and _is_known(definition, resource, reports):
+            after = replace(resource, volumes=()) if resource.volumes else resource
         if after is not None:
             resources.append(after)
     if _same(resources, definition.resources):
         return definition
     return replace(definition, resources=tuple(resources))
+
+
+def _is_known(definition: ResourceDefinition, gone: Resource, reports: Reports) -> bool:
+    """Whether a peer may still expect a replica that its own node has removed. The peers are told only when nothing
+    of it is left, and until they have obeyed it keeps its numbers."""
+    if gone.node_id is None:
+        return False
+    peers = [r for r in definition.resources if r.node_id is not None and not r.deleting]
+    if gone.volumes:
+        return bool(peers)
+    return not all((report := reports.get(key(r.node))) is not None and report.settled for r in peers)
 
 
 def _resource(definition: ResourceDefinition, resource: Resource, report: ReportedResource | None) -> Resource | None:

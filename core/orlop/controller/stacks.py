@@ -9,6 +9,7 @@ import msgspec
 from orlop.codes import Fail
 from orlop.controller import options
 from orlop.controller.picture import Picture
+from orlop.controller.reported import Reported
 from orlop.drivers import LAYER, STORAGE, Drivers
 from orlop.errors import Refused
 from orlop.model import KIB, Level, ReportedPool, ResourceDefinition, StoragePool, VolumeDefinition, key
@@ -19,10 +20,12 @@ GRANULARITY = "StorDriver/internal/AllocationGranularity"
 SMALLEST = 4 * KIB
 
 
-def default_stack(drivers: Drivers) -> tuple[str, ...]:
-    """What a definition gets when nobody names a stack: the usual layers as far as they are installed."""
+def default_stack(drivers: Drivers, reported: Reported) -> tuple[str, ...]:
+    """What a definition gets when nobody names a stack: the usual layers, as far as any node can use them."""
     installed = {name.upper() for name in drivers.names(LAYER)}
-    return tuple(layer for layer in DEFAULT if layer in installed)
+    informed = [node.info for node in reported.nodes.values() if node.info is not None]
+    usable = {support.name for info in informed for support in info.layers if support.usable} | {DEFAULT[-1]}
+    return tuple(layer for layer in DEFAULT if layer in installed & usable)
 
 
 def checked_stack(drivers: Drivers, layers: Iterable[str]) -> tuple[str, ...]:

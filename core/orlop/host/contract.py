@@ -55,6 +55,15 @@ class Host(Probe, Protocol):
         """Whether anything was mounted or unmounted since the last call; for one caller, up to `wait` seconds."""
         ...
 
+    def heard(self, argv: tuple[str, ...], wait: float) -> bool:
+        """Whether a program that tells of changes as long as it runs said anything since the last call; for one
+        caller, up to `wait` seconds."""
+        ...
+
+    def close(self) -> None:
+        """Ends what runs for `heard`."""
+        ...
+
     def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
         """Why a driver that needs `programs` cannot work here, one sentence each; nothing when it can."""
         ...

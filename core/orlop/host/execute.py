@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from orlop.errors import Cancelled
 from orlop.host.contract import UNWATCHED, Copying, Host
 from orlop.plugin import (
+    SECRET,
     CopyDevice,
     CreateFile,
     LongCopy,
@@ -54,7 +57,7 @@ def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None
         case ResizeFile():
             host.resize(step)
         case WriteFile():
-            host.write(step)
+            host.write(_filled(step, secret))
         case RemoveFile(path=path):
             host.remove(path)
         case SetAttributes():
@@ -67,3 +70,9 @@ def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None
             host.require_unused(device)
         case _:
             host.change_kernel(step)
+
+
+def _filled(step: WriteFile, secret: Secret) -> WriteFile:
+    if step.secret is None:
+        return step
+    return replace(step, content=step.content.replace(SECRET, secret(step.secret).decode()), secret=None)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from orlop.errors import CannotRead
-from orlop.host import commands, copies, files, kernel, mounts, usage
+from orlop.host import announcements, commands, copies, files, kernel, mounts, usage
 from orlop.host.contract import Copying
 from orlop.model import Capacity
 from orlop.plugin import CopyDevice, CreateFile, FileFacts, KernelStep, LongCopy, ResizeFile, SetAttributes, WriteFile
@@ -16,6 +16,7 @@ class LocalHost:
         self._folders = files.Folders()
         self._mounts = mounts.Mounts()
         self._kernel = kernel.Kernel(kernel_root)
+        self._announcements = announcements.Announcements()
         self._sharing: dict[tuple[int, int], bool] = {}  # file system -> whether its files can share blocks
 
     def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
@@ -85,6 +86,12 @@ class LocalHost:
         if changed:
             self._sharing.clear()
         return changed
+
+    def heard(self, argv: tuple[str, ...], wait: float) -> bool:
+        return self._announcements.heard(argv, wait)
+
+    def close(self) -> None:
+        self._announcements.close()
 
     def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
         if not programs:

@@ -29,6 +29,7 @@ from orlop.model.cluster import (
     VolumeGroup,
     VolumeKey,
 )
+from orlop.model.drbd import WantedDrbd, WantedPeer, WantedReplica
 from orlop.model.names import key
 from orlop.model.node import (
     BackingObject,
@@ -92,9 +93,12 @@ __all__ = [
     "Volume",
     "VolumeDefinition",
     "VolumeGroup",
+    "WantedDrbd",
     "VolumeKey",
     "WantedLevel",
+    "WantedPeer",
     "WantedPool",
+    "WantedReplica",
     "WantedResource",
     "WantedSnapshot",
     "WantedVolume",

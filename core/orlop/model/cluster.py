@@ -130,7 +130,8 @@ class VolumeDefinition(Value, frozen=True, kw_only=True):
     number: int
     uuid: str
     size: int  # bytes the user asked for
-    minor: int | None = None
+    minor: int | None = None  # of the replicated device, the same on all nodes
+    first: str = ""  # uuid of the volume whose data the other replicas got; drawn once, when the first ones are made
     props: Properties = {}
     flags: frozenset[str] = frozenset()
     keys: tuple[VolumeKey, ...] = ()  # that replicas may still have; the last one is in force
@@ -161,6 +162,9 @@ class Resource(Value, frozen=True, kw_only=True):
     layers: tuple[str, ...] = ()  # empty: as the definition
     volumes: tuple[Volume, ...] = ()
     created: int | None = None
+    node_id: int | None = None  # among the replicas of the definition; kept while any node may know it
+    ports: tuple[int, ...] = ()  # on which the node waits for its peers
+    peer_slots: int | None = None  # peers that the metadata has room for, since it was made
 
     @property
     def deleting(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from orlop.model.cluster import Value
+from orlop.model.drbd import WantedDrbd
 
 
 class Presence(StrEnum):
@@ -79,6 +80,7 @@ class WantedVolume(Value, frozen=True, kw_only=True):
     source_name: str = ""  # backing name of that snapshot volume, `<resource>_<nr>.<snapshot>`
     replaces: str | None = None
     file_system: FileSystem | None = None
+    drbd: WantedDrbd | None = None  # where one of the levels replicates
 
     @property
     def name(self) -> str:

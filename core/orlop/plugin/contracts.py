@@ -246,6 +246,23 @@ class Standing(Value, frozen=True, kw_only=True):
 
 
 @runtime_checkable
+class NeedsKernel(Protocol):
+    """A layer that needs something of a node beside its programs."""
+
+    @classmethod
+    def kernel_restrictions(cls, probe: Probe) -> tuple[str, ...]:
+        """Why it cannot work there although the programs are installed, one sentence each."""
+        ...
+
+
+@runtime_checkable
+class TellsOfChanges(Protocol):
+    """A layer whose volumes change by themselves, and a program that prints a line whenever one did."""
+
+    listen_to: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
 class NodeLayer(Protocol):
     """One level of a volume's device stack. `kind` is the layer's name in the API."""
 

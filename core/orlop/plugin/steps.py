@@ -51,14 +51,25 @@ class ResizeFile(Value, frozen=True, kw_only=True):
         return f"grow {self.path} to {self.size} bytes"
 
 
+SECRET = "@secret@"  # in the content of a file that is written with a secret: where it is to stand
+
+
 class WriteFile(Value, frozen=True, kw_only=True):
-    """Write a small file, mode 0600, synced, under a temporary name and then renamed."""
+    """Write a small file, mode 0600, synced, under a temporary name and then renamed.
+
+    `secret` names what takes the place of `SECRET` in the content at the moment of writing.
+    """
 
     path: str
     content: str
+    secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"WriteFile({str(self)!r})"
 
     def __str__(self) -> str:
-        return f"write {self.path} ({len(self.content)} bytes)"
+        filled = f" with secret:{self.secret}" if self.secret else ""
+        return f"write {self.path} ({len(self.content)} bytes{filled})"
 
 
 class RemoveFile(Value, frozen=True, kw_only=True):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from orlop.model import NodeInfo
-from orlop.satellite.node import BACK_OFF, Job, Node
+from orlop.satellite.node import BACK_OFF, Node
+from orlop.satellite.task import Job
 from orlop.transport.messages import (
     Accepted,
     BackingOutcome,
@@ -42,6 +43,8 @@ class ThreadedAgent:
     def start(self) -> None:
         self._eyes.start()
         self._mounts.start()
+        for argv in self._node.listened_to():
+            threading.Thread(target=self._listen, args=(argv,), name=f"orlop-{argv[0]}", daemon=True).start()
 
     def stop(self) -> None:
         """What is being carried out is finished first, what is only planned is not begun.
@@ -54,6 +57,7 @@ class ThreadedAgent:
             self._node.changed.notify_all()
         self._eyes.join()
         self._hands.shutdown(cancel_futures=True)
+        self._node.close()
 
     def check(self, fence: Fence) -> None:
         self._node.check(fence)
@@ -98,6 +102,16 @@ class ThreadedAgent:
                 self._node.watch_mounts(WATCH)
             except Exception:
                 log.exception("waiting for mounts failed; use is still looked for from time to time")
+                return
+            self._ended.wait(PAUSE)
+
+    def _listen(self, argv: tuple[str, ...]) -> None:
+        while not self._ended.is_set():
+            try:
+                self._node.listen(argv, WATCH)
+            except Exception:
+                if not self._ended.is_set():  # it may be gone already
+                    log.exception("listening to %s failed; its volumes are still looked at from time to time", argv[0])
                 return
             self._ended.wait(PAUSE)
 

@@ -1,5 +1,6 @@
 """What a node can do, and for everything it cannot, why."""
 
+from typing import Any
 from uuid import uuid4
 
 import orlop
@@ -8,7 +9,7 @@ from orlop.errors import OrlopError
 from orlop.hooks import Hooks
 from orlop.host import Host
 from orlop.model import NodeInfo, Support
-from orlop.plugin import WriteFile
+from orlop.plugin import NeedsKernel, WriteFile
 from orlop.satellite import file_systems
 
 HOST_NQN = "/etc/nvme/hostnqn"  # of nvme-cli
@@ -41,16 +42,20 @@ def _host_nqn(host: Host, own: str) -> str:
 
 
 def _supports(namespace: str, drivers: Drivers, host: Host) -> tuple[Support, ...]:
-    usable = [
-        Support(name=driver.kind, reasons=host.restrictions(driver.programs))
-        for _, driver in sorted(drivers.all(namespace).items())
-    ]
+    usable = [_support(driver, host) for _, driver in sorted(drivers.all(namespace).items())]
     broken = [
         Support(name=name.removeprefix(f"{namespace} ").upper(), reasons=(f"the plugin cannot be used: {why}",))
         for name, why in sorted(drivers.broken.items())
         if name.startswith(f"{namespace} ")
     ]
     return (*usable, *broken)
+
+
+def _support(driver: Any, host: Host) -> Support:
+    name, reasons = driver.kind, host.restrictions(driver.programs)
+    if not reasons and isinstance(driver, NeedsKernel):
+        reasons = driver.kernel_restrictions(host)
+    return Support(name=name, reasons=reasons)
 
 
 def _programs(drivers: Drivers, host: Host) -> dict[str, str]:

@@ -5,17 +5,16 @@ in any thread. A resource is in one pair of hands at a time, and is looked at ag
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from orlop.drivers import Drivers
+from orlop.drivers import LAYER, Drivers
 from orlop.errors import Cancelled, NodeError, OrlopError, TransportError
 from orlop.hooks import Hooks
 from orlop.host import Copying, Host, execute
 from orlop.model import NodeInfo, ReportedResource, WantedPool, WantedResource, key
-from orlop.plugin import KeepsRemnants, Step
+from orlop.plugin import KeepsRemnants, Step, TellsOfChanges
 from orlop.satellite import file_systems, physical, report
 from orlop.satellite.backings import Backings
 from orlop.satellite.converge import Course
@@ -24,7 +23,8 @@ from orlop.satellite.info import info
 from orlop.satellite.observe import Observation, observe
 from orlop.satellite.outbox import Outbox
 from orlop.satellite.plan import Part, plan, with_contents
-from orlop.satellite.secrets import SecretKeeper
+from orlop.satellite.secrets import SecretKeeper, no_secret
+from orlop.satellite.task import NEVER, NOW, Job, Task
 from orlop.transport.messages import (
     Accepted,
     BackingOutcome,
@@ -40,29 +40,8 @@ from orlop.transport.messages import (
 
 log = logging.getLogger(__name__)
 
-NOW, NEVER = float("-inf"), float("inf")
 BACK_OFF = (15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0)  # seconds
 LOOK_EVERY = 10.0  # seconds between looks at free space, users and everything that should have stayed as it was
-
-
-class Task:
-    """What is wanted of one resource, and when to work on it."""
-
-    def __init__(self, wanted: WantedResource) -> None:
-        self.wanted = wanted
-        self.due = NOW
-        self.failures = 0
-        self.looked = False  # since the last `Sync`
-        self.course: Course | None = None
-        self.lacking: frozenset[str] = frozenset()  # secrets that the last look found missing
-
-
-class Job(NamedTuple):
-    """Something to carry out for one resource."""
-
-    task: Task
-    course: Course
-    parts: tuple[Part, ...]
 
 
 class Node:
@@ -77,12 +56,13 @@ class Node:
         hooks: Hooks,
         directory: str,
         run: str,
+        secret: Callable[[str], bytes] = no_secret,
         look_every: float = LOOK_EVERY,
     ) -> None:
         """`directory` keeps the fence; `run` must differ from the one of every earlier start."""
         self.changed = threading.Condition()
         self._name, self._host, self._drivers, self._hooks = name, host, drivers, hooks
-        self._secrets = SecretKeeper()
+        self._secrets = SecretKeeper(secret)
         self._fence = FenceKeeper(host, directory)
         self._obeyed: tuple[int, str] | None = None  # term and nonce of the last `Sync`
         self._ordered = 0  # commit that the last order was made from
@@ -174,6 +154,22 @@ class Node:
             if users is not None and users != self._users:
                 self._look_at = NOW
                 self.changed.notify_all()
+
+    def listened_to(self) -> list[tuple[str, ...]]:
+        """Programs that tell when a layer's volumes changed by themselves."""
+        layers = [driver for driver in self._drivers.all(LAYER).values() if isinstance(driver, TellsOfChanges)]
+        found = self._host.programs(tuple(layer.listen_to[0] for layer in layers))
+        return [layer.listen_to for layer in layers if found[layer.listen_to[0]] is not None]
+
+    def listen(self, argv: tuple[str, ...], wait: float) -> None:
+        """Up to `wait` seconds; whatever is told, everything is looked at again at once."""
+        if self._host.heard(argv, wait):
+            with self.changed:
+                self._look_at = NOW
+                self.changed.notify_all()
+
+    def close(self) -> None:
+        self._host.close()
 
     def physical_storage(self) -> tuple[PhysicalDevice, ...]:
         return physical.unused(self._host)

@@ -45,6 +45,7 @@ def make_agent(name: str, state_directory: Path) -> RunningAgent:
     from orlop.host import LocalHost
     from orlop.satellite.agent import ThreadedAgent
     from orlop.satellite.node import Node
+    from orlop.satellite.trust import shared_secrets
 
     node = Node(
         name=name,
@@ -53,6 +54,7 @@ def make_agent(name: str, state_directory: Path) -> RunningAgent:
         hooks=Hooks.installed(),
         directory=str(state_directory),
         run=secrets.token_hex(8),
+        secret=shared_secrets(joined(state_directory, None).key),
     )
     return ThreadedAgent(node)
 

@@ -60,6 +60,7 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
         stack = levels(volume, seen)
         device = stack[-1].device
         driver = seen.driver(volume.pool) if volume.levels[-1].layer == BOTTOM else None
+        found = tuple(_level(volume, at) for at in reversed(stack))
         lowest = next((at.presence for at in stack if at.presence is not Presence.READY), Presence.READY)
         presence = _gone_or(volume, lowest)
         if presence in LOST:  # also where nothing is to be done, because the volume is inactive
@@ -71,10 +72,10 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
             device=device,
             size=stack[-1].layer.size(volume, stack[-1].below),
             allocated=driver.allocated(volume) if driver else 0,
-            in_use=_in_use(device, users),
+            in_use=_says(found) or _in_use(device, users),
             formatted=driver.formatted(volume) if driver else False,
             problem=problem,
-            levels=tuple(_level(volume, at) for at in reversed(stack)),
+            levels=found,
         )
     except OrlopError as error:  # not seen is neither there nor gone
         return ReportedVolume(
@@ -99,6 +100,11 @@ def _in_the_making(wanted: WantedVolume | WantedSnapshot, said: Said, unfinished
     if key_of(wanted) in unfinished and said.presence is early:
         return msgspec.structs.replace(said, presence=Presence.HIDDEN)
     return said
+
+
+def _says(levels: tuple[ReportedLevel, ...]) -> bool:
+    """Whether a layer itself counts a volume as in use: a replicated one is when it was made writable here."""
+    return any(level.facts.get("in_use") == "yes" for level in levels)
 
 
 def _in_use(device: str | None, users: Users | None) -> bool | None:

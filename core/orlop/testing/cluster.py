@@ -18,12 +18,15 @@ from orlop.drivers import Drivers
 from orlop.errors import NodeError, TransportError
 from orlop.hooks import Hooks
 from orlop.model import NetInterface, NewBacking, Node, NodeInfo, StoragePool, WantedPool, key
-from orlop.satellite.node import Job
 from orlop.satellite.node import Node as Satellite
+from orlop.satellite.task import Job
+from orlop.satellite.trust import shared_secrets
 from orlop.testing.commits import MemoryStore
+from orlop.testing.drbd import SimulatedNetwork
 from orlop.testing.faults import Crash
 from orlop.testing.host import SimulatedHost
 from orlop.testing.nvme import Fabric
+from orlop.transport.identity import ClusterKey
 from orlop.transport.messages import (
     Accepted,
     BackingOutcome,
@@ -85,6 +88,7 @@ class SimulatedNode:
                 hooks=self._cluster.hooks,
                 directory=STATE,
                 run=f"{self.name}-{self.starts}",
+                secret=shared_secrets(self._cluster.key),
             )
         except Crash:
             self.satellite = None
@@ -283,19 +287,25 @@ class SimulatedCluster:
         reflink: bool = True,
         hooks: Hooks | None = None,
         drivers: Drivers | None = None,
+        drbd: bool = False,
     ) -> None:
+        """`drbd`: every node has DRBD 8.4."""
         self.random = random.Random(seed)
         self.clock = SimulatedClock()
         self.drivers = drivers or Drivers.installed()
         self.hooks = hooks or Hooks()
         self.store = MemoryStore()
+        self.key = ClusterKey(bytes(range(32)))
         self.lost_answers = 0  # so many answers to orders get lost
         self.mute = False  # orders that can wait are not sent
         self.sent: list[tuple[str, Update]] = []
         self.progress = 0
         self.fabric = Fabric()
+        self.network = SimulatedNetwork()
         self.nodes = {name: SimulatedNode(self, name, reflink) for name in names}
         for node in self.nodes.values():
+            if drbd:
+                node.host.join(self.network)
             node.start()
         self.start_controller()
 

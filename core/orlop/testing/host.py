@@ -23,10 +23,13 @@ from orlop.plugin import (
 from orlop.testing import lvm_reports
 from orlop.testing import programs as simulated
 from orlop.testing.disk import BLOCK, HOLDER, Disk, SimulatedFile
+from orlop.testing.drbd import SimulatedDrbd, SimulatedNetwork
 from orlop.testing.faults import Faults
 from orlop.testing.lvm import SimulatedLvm
 from orlop.testing.nvme import Fabric, SimulatedNvme
 from orlop.testing.zfs import SimulatedZfs
+
+HOST_NAME = "/proc/sys/kernel/hostname"
 
 
 class SimulatedHost:
@@ -58,7 +61,14 @@ class SimulatedHost:
         }
         self.reads_stdin = dict(simulated.WITH_STDIN)
         self.ran: list[tuple[str, ...]] = []
+        self.drbd: SimulatedDrbd | None = None
         self._name, self._reflink, self._clock = name, reflink, clock
+
+    def join(self, network: SimulatedNetwork) -> None:
+        """This node has DRBD, and reaches the others of a network."""
+        self.drbd = SimulatedDrbd(self._name, network)
+        self.installed |= self.drbd.programs()
+        self.disk.make_folder("/etc/drbd.d")
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -110,6 +120,8 @@ class SimulatedHost:
         if path.startswith("/sys/block/"):
             loop = self.disk.loops.get("/dev/" + path.split("/")[3])
             return f"{loop.size // 512}\n" if loop else self.zfs.read(path)
+        if path == HOST_NAME:
+            return f"{self._name}\n"
         if path.startswith("/sys/module/"):
             return self.zfs.read(path)
         file = self.disk.find(path)
@@ -135,6 +147,12 @@ class SimulatedHost:
 
     def mounts_changed(self, wait: float) -> bool:
         return self.disk.use_changed(wait)
+
+    def heard(self, argv: tuple[str, ...], wait: float) -> bool:
+        return self.drbd is not None and self.drbd.changed(wait)
+
+    def close(self) -> None:
+        return
 
     def restrictions(self, programs: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"{name} is not installed" for name in programs if not self._program(name))
@@ -241,6 +259,8 @@ class SimulatedHost:
         self.disk.power_loss()
         self.nvme.power_loss()
         self.zfs.boot()
+        if self.drbd is not None:
+            self.drbd.power_loss()
 
     def _draft(self, path: str, marks: Mapping[str, str]) -> SimulatedFile:
         self.disk.drop(os.path.join(os.path.dirname(path), NEW_FILE + marks[UUID]))

@@ -13,11 +13,14 @@ from orlop.testing.disk import HOLDER, Disk
 VERSION = "2.38.1"
 LOOKING = {"--list", "--json", "--version", "--no-act", "-n"}
 LOOKERS = {"blockdev", "lsblk", "dmsetup", "lvm", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
+DRBD_LOOKING = {"--version", "sh-nop", "events2", "show", "get-gi", "dump-md"}
 Program = Callable[[Disk, tuple[str, ...]], str]
 ReadsStdin = Callable[[Disk, tuple[str, ...], bytes], str]
 
 
 def only_looks(argv: tuple[str, ...]) -> bool:
+    if argv[0].startswith("drbd"):
+        return bool(DRBD_LOOKING & set(argv))
     return argv[0] in LOOKERS or argv[1:2] in (("list",), ("luksDump",)) or bool(LOOKING & set(argv))
 
 

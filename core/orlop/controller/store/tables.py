@@ -207,6 +207,7 @@ volume_definition = _table(
     _uuid(),
     _big("size"),
     Column("minor", Integer),
+    Column("first", binary(UUID), nullable=False),
     _json("props"),
     _json("flags"),
     _parent("resource_definition", "definition_key"),
@@ -233,6 +234,9 @@ resource = _table(
     _json("props"),
     _json("layers"),
     _big("created", True),
+    Column("node_id", Integer),
+    _json("ports"),
+    Column("peer_slots", Integer),
     _parent("resource_definition", "definition_key"),
 )
 volume = _table(

@@ -9,12 +9,22 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import nvme, stacks, wire
+from orlop.controller import nvme, replication, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
+from orlop.controller.growing import BELOW
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import deploying, encryption, guards, initiators, lookup, room, waiting
+from orlop.controller.usecases import (
+    deploying,
+    encryption,
+    guards,
+    initiators,
+    lookup,
+    replicating,
+    room,
+    waiting,
+)
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import KIB, Resource, ResourceDefinition, Volume, VolumeDefinition, key, names
@@ -37,7 +47,7 @@ def create(core: Core, request: wire.ResourceDefinitionCreate) -> Answers:
             uuid=core.new_uuid(),
             external_name=body.external_name,
             group=group.name,
-            layers=stacks.checked_stack(core.drivers, asked or stacks.default_stack(core.drivers)),
+            layers=stacks.checked_stack(core.drivers, asked or stacks.default_stack(core.drivers, core.reported)),
             props=checked(core.drivers, Kind.RESOURCE_DEFINITION, body.props),
             peer_slots=request.drbd_peer_slots,
         )
@@ -46,6 +56,7 @@ def create(core: Core, request: wire.ResourceDefinitionCreate) -> Answers:
         )
         for volume in body.volume_definitions:
             definition = with_volume(core, draft, definition, volume)
+        definition = replication.numbered(draft, definition)
         draft.put(definition)
     explain_stack(core, answers, definition, asked)
     return answers
@@ -56,7 +67,7 @@ def explain_stack(core: Core, answers: Answers, definition: ResourceDefinition, 
     if not asked and not stacks.replicates(core.drivers, definition.layers):
         answers.info(
             f"The layer stack of '{definition.name}' is {', '.join(definition.layers)}: nothing is replicated.",
-            cause="No stack was asked for, and no replicating layer is installed.",
+            cause="No stack was asked for, and no node can use a replicating layer.",
             details="Resources of this definition on several nodes are unrelated copies.",
         )
 
@@ -246,6 +257,7 @@ def create_volume(core: Core, name: str, request: wire.VolumeDefinitionCreate) -
         before = {v.number for v in definition.volume_definitions}
         stack = definition.layers
         definition = with_volume(core, draft, definition, request.volume_definition, request.passphrase or "")
+        definition = replication.with_minor(draft, definition, request.drbd_minor_number)
         number = next(v.number for v in definition.volume_definitions if v.number not in before)
         answers.refer(VlmNr=str(number))
         definition = deploying.deploy_volume(core, draft, definition, number)
@@ -320,7 +332,11 @@ def _resize(
             correction="Make a smaller volume and copy the data over.",
             code=Fail.INVLD_VLM_SIZE,
         )
+    replicating.require_up_to_date(core, definition)
     definition, growing = deploying.grown(core, draft, definition, volume.number, size)
+    if replication.replicated(definition) and growing:
+        after = lookup.volume_definition(definition, volume.number)
+        definition = _with_volume_definition(definition, replace(after, flags=after.flags | {BELOW}))
     later = [r for r in nvme.initiators(definition) if not r.deleting]
     return definition, [resource.node for resource in (*growing, *later)]
 

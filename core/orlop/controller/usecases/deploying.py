@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from orlop.codes import Fail
-from orlop.controller import nvme, options, stacks
+from orlop.controller import nvme, options, replication, stacks
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Effective, Kind, Source, effective
-from orlop.controller.usecases import encryption, guards, room
+from orlop.controller.usecases import encryption, guards, replicating, room
 from orlop.errors import NotFound, Refused
 from orlop.model import (
     Level,
@@ -114,7 +114,9 @@ def new_volume(
     pool = pool or pool_for(picture, definition, made, of)
     layers = made.layers or definition.layers
     found = stacks.existing_levels(definition, of.number, layers)
-    wanted = found or stacks.levels(core.drivers, layers, of.size, stacks.SMALLEST, of.props)
+    wanted = found or stacks.levels(
+        core.drivers, layers, of.size, stacks.SMALLEST, replication.sizing(picture, definition, of)
+    )
     name = volume_name(definition.name, of.number)
     stacks.refuse_backing_name(core.drivers, picture, name, made.node, pool.name)
     return Volume(number=of.number, uuid=core.new_uuid(), pool=pool.name, levels=wanted)
@@ -155,7 +157,10 @@ def complete(
         need[at, key(volume.pool)] = need.get((at, key(volume.pool)), 0) + volume.levels[-1].size
     room.refuse_full(core, picture, need)
     volumes = tuple(_noting(v, coarsest.get(v.number, 0)) for v in definition.volume_definitions)
-    return replace(definition, resources=resources, volume_definitions=volumes)
+    after = replication.numbered(picture, replace(definition, resources=resources, volume_definitions=volumes))
+    if replication.replicated(after):
+        replicating.refuse_impossible(picture, after)
+    return after
 
 
 def _coarsest(core: Core, picture: Picture, definition: ResourceDefinition, fresh: Collection[str]) -> dict[int, int]:
@@ -261,7 +266,7 @@ def grown(
         if volume.number != number or resource not in growing:
             return volume
         layers = tuple(level.layer for level in volume.levels)
-        wanted = stacks.levels(core.drivers, layers, size, unit, of.props)
+        wanted = stacks.levels(core.drivers, layers, size, unit, replication.sizing(picture, definition, of))
         pairs = zip(wanted, volume.levels, strict=True)
         levels = tuple(Level(layer=new.layer, size=max(new.size, old.size)) for new, old in pairs)
         if (at := (key(resource.node), key(volume.pool))) in picture.pools:

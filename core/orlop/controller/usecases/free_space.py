@@ -63,7 +63,7 @@ def _simulate(spaces: list[int], count: int) -> int:
 def query_size_info(core: Core, group_name: str, request: wire.QuerySizeInfoRequest) -> wire.QuerySizeInfoResponse:
     group = lookup.group(core.picture, group_name)
     rule = filters.merged(filters.asked(request.select_filter), group.select_filter)
-    layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers))
+    layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers, core.reported))
     count = rule.place_count if rule.place_count is not None else 1
     answers = Answers(codes.MODIFY, Subject.RSC_GRP, RscGrp=group.name)
     cluster = _cluster(core, group)
@@ -113,7 +113,7 @@ def max_volume_sizes(core: Core, body: wire.AutoSelectFilter | None, group_name:
     group = lookup.group(core.picture, group_name) if group_name is not None else None
     if group is not None:
         rule = filters.merged(rule, group.select_filter)
-    layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers))
+    layers = stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers, core.reported))
     count = max(1, rule.place_count or 1)
     by_name: dict[str, list[_Space]] = {}
     for space in _spaces(core, rule, layers, group):

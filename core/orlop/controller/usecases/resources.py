@@ -19,6 +19,7 @@ from orlop.controller.usecases import (
     guards,
     initiators,
     lookup,
+    replicating,
     spawning,
     waiting,
 )
@@ -77,6 +78,8 @@ def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire
     props = checked(core.drivers, Kind.RESOURCE, body.props)
     initiators.refuse_other_stack(definition, layers)
     if _is_diskless(request):
+        if stacks.replicates(core.drivers, stack):
+            replicating.refuse_diskless(definition, node.name)
         initiators.refuse_unfit(definition, flags & DISKLESS_FLAGS, bool(request.drbd_client))
         return deploying.initiator(core, definition, node, props, flags & {"INACTIVE"})
     return deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
@@ -114,6 +117,7 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
         guards.no_operation(definition)
         guards.unused(core, definition, [resource], "Deleting")
         nvme.refuse_left_alone(definition, resource, "Deleting")
+        replicating.require_other_copy(core, definition, resource)
         others = [r for r in definition.resources if r is not resource and not r.deleting and not resource.diskless]
         draft.put(_with(definition, replace(resource, flags=resource.flags | {"DELETE"})))
     core.settle([key(name)])
@@ -133,7 +137,7 @@ def _present(core: Core, definition: ResourceDefinition, node: str) -> bool:
     return (
         current is not None
         and current.uuid == definition.uuid
-        and any(key(r.node) == key(node) and r.deleting for r in current.resources)
+        and any(key(r.node) == key(node) and r.deleting and r.volumes for r in current.resources)
     )
 
 
@@ -268,6 +272,7 @@ def toggle_disk(core: Core, name: str, node: str, request: wire.ToggleDiskReques
             f"Resource '{definition.name}' on node '{resource.node}' has its disk already.", Warn.RSC_ALREADY_HAS_DISK
         )
         return answers
+    replicating.refuse_not_yet(definition, "Adding or removing the disk of a resource")
     raise Refused(
         f"'{definition.name}' cannot change its disk: the layer stack is {', '.join(definition.layers)}.",
         cause="Without a replicating layer every replica is a last copy; none is removed or moved by a toggle.",

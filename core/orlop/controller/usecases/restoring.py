@@ -6,11 +6,11 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject
-from orlop.controller import stacks, volume_keys, wire
+from orlop.controller import replication, stacks, volume_keys, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
-from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup
+from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup, replicating
 from orlop.controller.usecases.snapshots import usable
 from orlop.errors import NotFound, Refused
 from orlop.model import Level, NodeSnapshot, Resource, ResourceDefinition, Snapshot, VolumeDefinition, key
@@ -37,7 +37,7 @@ def restore_volume_definitions(core: Core, name: str, snapshot_name: str, reques
             for v in snapshot.volume_definitions
         )
         volumes = volume_keys.with_keys_of(snapshot, volumes)
-        draft.put(replace(target, volume_definitions=volumes))
+        draft.put(replication.numbered(draft, replace(target, volume_definitions=volumes)))
     answers.success(
         f"{len(volumes)} volume definitions of snapshot '{snapshot.name}' restored to '{target.name}'.",
         codes.CREATED,
@@ -52,6 +52,7 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         source = lookup.definition(draft, name)
         snapshot = usable(source, snapshot_name)
         target = lookup.definition(draft, request.to_resource)
+        replicating.refuse_not_yet(target, "Restoring a snapshot")
         _restorable(source, snapshot, target)
         resources = tuple(
             _restored(core, draft, source, snapshot, target, part, request) for part in _parts(snapshot, request.nodes)

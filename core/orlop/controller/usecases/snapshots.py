@@ -12,7 +12,7 @@ from orlop.controller.core import Core
 from orlop.controller.picture import Draft
 from orlop.controller.progress import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import guards, lookup, room, waiting
+from orlop.controller.usecases import guards, lookup, replicating, room, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.drivers import STORAGE
 from orlop.errors import Refused
@@ -74,6 +74,7 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
     name = names.snapshot(body.name or "")
     guards.not_deleting(definition)
     guards.no_operation(definition)
+    replicating.refuse_not_yet(definition, "A snapshot")
     if any(key(s.name) == key(name) and not _failed_without_trace(s) for s in definition.snapshots):
         raise Refused(
             f"A snapshot '{name}' of '{definition.name}' exists already.",

@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import nvme, stacks, wire
+from orlop.controller import nvme, replication, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft, Picture
@@ -49,7 +49,8 @@ def size_of(core: Core, definition: ResourceDefinition, granularity: int) -> int
             continue
         existing = stacks.existing_levels(definition, of.number, definition.layers)
         unit = granularity if existing else max(granularity, stacks.noted(of.props))
-        levels = existing or stacks.levels(core.drivers, definition.layers, of.size, unit, of.props)
+        sizing = replication.sizing(core.picture, definition, of)
+        levels = existing or stacks.levels(core.drivers, definition.layers, of.size, unit, sizing)
         found.append(stacks.aligned(levels, unit)[-1].size)
     return sum(found)
 
@@ -186,6 +187,7 @@ def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answ
             deployed, made = _deploy(core, draft, definition, chosen)
             if deployed is None:
                 continue
+            deployed = replication.numbered(draft, deployed)
             draft.put(deployed)
         answers.refer(RscDfn=definition.name)
         _spawn_entries(core, answers, deployed, made, rule)
@@ -233,7 +235,7 @@ def _spawned(
         uuid=core.new_uuid(),
         external_name=request.resource_definition_external_name,
         group=group.name,
-        layers=stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers)),
+        layers=stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers, core.reported)),
         props=checked(core.drivers, Kind.RESOURCE_DEFINITION, request.resource_definition_props),
         peer_slots=request.peer_slots or group.peer_slots,
     )

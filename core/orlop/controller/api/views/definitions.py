@@ -6,8 +6,10 @@ from itertools import combinations
 
 from orlop import model
 from orlop.controller import wire
+from orlop.controller.growing import UP_TO_DATE, facts
 from orlop.controller.picture import Picture
 from orlop.controller.progress import reported_volume
+from orlop.controller.replication import LAYER
 from orlop.controller.reported import Reported
 from orlop.model import KIB, Presence, key
 
@@ -18,11 +20,28 @@ def definition(wanted: model.ResourceDefinition, volumes: bool) -> wire.Resource
         external_name=wanted.external_name,
         props=wanted.props,
         flags=tuple(sorted(wanted.flags)),
-        layer_data=tuple(wire.ResourceDefinitionLayer(type=layer) for layer in wanted.layers),
+        layer_data=tuple(
+            wire.ResourceDefinitionLayer(type=layer, data=_data(layer, wanted)) for layer in wanted.layers
+        ),
         uuid=wanted.uuid,
         resource_group_name=wanted.group,
         volume_definitions=tuple(volume_definitions(wanted)) if volumes else (),
     )
+
+
+def _data(layer: str, of: model.ResourceDefinition) -> wire.DrbdResourceDefinitionLayer | None:
+    if layer != LAYER:
+        return None
+    slots = of.peer_slots or next((r.peer_slots for r in of.resources if r.peer_slots), None)
+    return wire.DrbdResourceDefinitionLayer(
+        resource_name_suffix="", peer_slots=slots, al_stripes=1, al_stripe_size_kib=32, transport_type="IP", down=False
+    )
+
+
+def _volume_data(layer: str, of: model.VolumeDefinition) -> wire.DrbdVolumeDefinition | None:
+    if layer != LAYER:
+        return None
+    return wire.DrbdVolumeDefinition(resource_name_suffix="", volume_number=of.number, minor_number=of.minor)
 
 
 def definitions(picture: Picture) -> list[model.ResourceDefinition]:
@@ -35,7 +54,9 @@ def volume_definition(of: model.ResourceDefinition, wanted: model.VolumeDefiniti
         size_kib=wanted.size // KIB,
         props=wanted.props,
         flags=tuple(sorted(wanted.flags)),
-        layer_data=tuple(wire.VolumeDefinitionLayer(type=layer) for layer in of.layers),
+        layer_data=tuple(
+            wire.VolumeDefinitionLayer(type=layer, data=_volume_data(layer, wanted)) for layer in of.layers
+        ),
         uuid=wanted.uuid,
     )
 
@@ -57,11 +78,14 @@ def connections(of: model.ResourceDefinition) -> list[wire.ResourceConnection]:
 
 
 def synced(reported: Reported, of: model.ResourceDefinition) -> bool:
-    """Whether every replica was last seen complete, by a report about its newest order."""
+    """Whether every replica was last seen complete, and up to date where it is replicated, by a report about its newest
+    order."""
     for resource in of.resources:
         report = reported.current(resource.node, of.name)
         for volume in resource.volumes:
             seen = reported_volume(report, volume.uuid)
             if seen is None or seen.presence is not Presence.READY or seen.problem:
+                return False
+            if facts(report, volume).get("disk", UP_TO_DATE) != UP_TO_DATE:
                 return False
     return True

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from orlop import model
 from orlop.controller import wire
+from orlop.controller.api.views import drbd
 from orlop.controller.api.views.states import disk_state
 from orlop.model import KIB, Presence, ReportedLevel, ReportedVolume
 
@@ -22,6 +25,12 @@ class Seen(NamedTuple):
     level: ReportedLevel | None
     below: ReportedLevel | None
     state: str | None
+    minor: int | None = None
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What the replicating layer said."""
+        return drbd.facts(self.report)
 
     @property
     def device(self) -> str | None:
@@ -75,8 +84,10 @@ def _nvme(seen: Seen) -> wire.NVMEVolume:
 
 def _drbd(seen: Seen) -> wire.DrbdVolume:
     return wire.DrbdVolume(
-        drbd_volume_definition=wire.DrbdVolumeDefinition(volume_number=seen.volume.number),
-        device_path=seen.device,
+        drbd_volume_definition=wire.DrbdVolumeDefinition(volume_number=seen.volume.number, minor_number=seen.minor),
+        device_path=seen.device or f"/dev/drbd{seen.minor}",
+        backing_device=seen.facts.get("backing"),
+        meta_disk="internal",
         allocated_size_kib=seen.allocated,
         usable_size_kib=seen.size // KIB,
         disk_state=seen.state,
@@ -87,12 +98,15 @@ Levels = list[tuple[str, Seen]]  # (layer, what is seen there), top first
 VOLUME: dict[str, Callable[[Seen], object]] = {"STORAGE": _storage, "LUKS": _luks, "NVME": _nvme, "DRBD": _drbd}
 
 
-def levels(volume: model.Volume, report: ReportedVolume | None) -> Levels:
+def levels(volume: model.Volume, report: ReportedVolume | None, minor: int | None = None) -> Levels:
     state = disk_state(volume, report)
     seen = {level.layer: level for level in report.levels} if report else {}
     below = [seen.get(level.layer) for level in volume.levels[1:]] + [None]
     return [
-        (level.layer, Seen(volume, level.size, report, _level(seen, level.layer, report, place == 0), under, state))
+        (
+            level.layer,
+            Seen(volume, level.size, report, _level(seen, level.layer, report, place == 0), under, state, minor),
+        )
         for place, (level, under) in enumerate(zip(volume.levels, below, strict=True))
     ]
 
@@ -112,12 +126,21 @@ def volume_layers(found: Levels) -> tuple[wire.VolumeLayer, ...]:
     )
 
 
-def tree(layers: tuple[str, ...], volumes: list[Levels]) -> wire.ResourceLayer | None:
+def tree(
+    definition: model.ResourceDefinition, resource: model.Resource, volumes: list[Levels]
+) -> wire.ResourceLayer | None:
     """The root is the topmost layer; a layer the wire has no payload for bears only its name."""
+    layers = resource.layers or definition.layers
     below: tuple[wire.ResourceLayer, ...] = ()
     for layer in reversed(layers):
         data = tuple(VOLUME[layer](seen) for v in volumes for at, seen in v if at == layer) if layer in VOLUME else ()
-        below = (_node(layer, data, below),)
+        found = _node(layer, data, below)
+        if found.drbd is not None:
+            found = replace(
+                found,
+                drbd=drbd.resource(definition, resource, volumes[0][0][1].report if volumes else None, found.drbd),
+            )
+        below = (found,)
     return below[0] if below else None
 
 

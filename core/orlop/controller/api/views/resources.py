@@ -8,7 +8,7 @@ from orlop import model
 from orlop.codes import Fail, Subject
 from orlop.controller import wire
 from orlop.controller.answers import Entry
-from orlop.controller.api.views import layers
+from orlop.controller.api.views import drbd, layers
 from orlop.controller.api.views.effective import Surroundings, properties, surroundings
 from orlop.controller.api.views.entries import problem
 from orlop.controller.api.views.states import DISKLESS, in_use, not_seen
@@ -81,7 +81,8 @@ def volumes(of: Replica) -> list[wire.Volume]:
 
 def _levels(of: Replica) -> list[layers.Levels]:
     """Of each volume."""
-    return [layers.levels(v, reported_volume(of.report, v.uuid)) for v in of.resource.volumes]
+    minors = {v.number: v.minor for v in of.definition.volume_definitions}
+    return [layers.levels(v, reported_volume(of.report, v.uuid), minors.get(v.number)) for v in of.resource.volumes]
 
 
 def _volumes(of: Replica, levels: list[layers.Levels]) -> list[wire.Volume]:
@@ -102,10 +103,19 @@ def _volume(of: Replica, place: int, levels: layers.Levels, pool: model.StorageP
         usable_size_kib=(seen.size if seen and seen.size is not None else top.size) // KIB,
         props=volume.props,
         flags=tuple(sorted(volume.flags)),
-        state=wire.VolumeState(disk_state=top.state) if top.state else None,
+        state=_volume_state(of, top),
         layer_data_list=layers.volume_layers(levels),
         uuid=volume.uuid,
         reports=_reports(of, seen, place),
+    )
+
+
+def _volume_state(of: Replica, top: layers.Seen) -> wire.VolumeState | None:
+    if not top.state:
+        return None
+    return wire.VolumeState(
+        disk_state=top.state,
+        replication_states=drbd.replication_states(of.definition, of.resource, top.report),
     )
 
 
@@ -133,7 +143,7 @@ def _reports(of: Replica, seen: model.ReportedVolume | None, place: int) -> tupl
 
 
 def _tree(of: Replica, levels: list[layers.Levels]) -> wire.ResourceLayer | None:
-    return layers.tree(of.resource.layers or of.definition.layers, levels)
+    return layers.tree(of.definition, of.resource, levels)
 
 
 def _state(of: Replica) -> wire.ResourceState | None:

@@ -16,11 +16,17 @@ def disk_state(volume: model.Volume, seen: ReportedVolume | None) -> str | None:
     """None while nothing is known."""
     if seen is None or not_seen(seen):
         return None
+    if replicated := _replicated_state(seen):
+        return replicated
     if seen.presence is Presence.ABSENT:
         if "DELETE" in volume.flags or not volume.new:
             return "Removed"
         return FAILED if seen.problem else "Creating"
     return _WORDS[seen.presence]
+
+
+def _replicated_state(seen: ReportedVolume) -> str | None:
+    return next((level.facts["disk"] for level in seen.levels if "disk" in level.facts), None)
 
 
 def not_seen(seen: ReportedVolume) -> bool:

@@ -1,0 +1,192 @@
+"""What replicated resources are numbered by: minors, node ids, TCP ports; and who has the first data. Pure.
+
+A number is taken as long as any object has it. What is on its way out keeps its numbers until every node has
+confirmed, so nothing is given away that a node might still use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+
+from msgspec.structs import replace
+
+from orlop.codes import Fail
+from orlop.controller.picture import Picture
+from orlop.controller.properties import Kind, Source, effective
+from orlop.errors import Refused
+from orlop.model import Resource, ResourceDefinition, VolumeDefinition, key
+
+LAYER = "DRBD"
+MINORS, PORTS = "MinorNrAutoRange", "TcpPortAutoRange"
+BLOCKED_PORTS = "TcpPortsBlocked"
+PEER_SLOTS = "PeerSlotsNewResource"
+DEFAULTS: Mapping[str, str] = {MINORS: "1000-49999", PORTS: "7000-7999", PEER_SLOTS: "7"}
+NODE_IDS = 32
+HIGHEST_MINOR = 1 << 20
+
+
+def replicated(definition: ResourceDefinition) -> bool:
+    return LAYER in definition.layers
+
+
+def stack_of(definition: ResourceDefinition, resource: Resource) -> tuple[str, ...]:
+    return resource.layers or definition.layers
+
+
+def sizing(picture: Picture, definition: ResourceDefinition, of: VolumeDefinition) -> Mapping[str, str]:
+    """What decides how large the levels of a volume are."""
+    return {**of.props, PEER_SLOTS: str(peer_slots(picture, definition))}
+
+
+def peer_slots(picture: Picture, definition: ResourceDefinition) -> int:
+    """Of a new replica: as many as the others have, for they are to be equally large."""
+    present = [r.peer_slots for r in definition.resources if r.peer_slots and not r.deleting]
+    if present:
+        return present[0]
+    group = picture.group(definition.group)
+    if definition.peer_slots is not None:
+        return definition.peer_slots
+    if group is not None and group.peer_slots is not None and PEER_SLOTS not in definition.props:
+        return group.peer_slots
+    return int(_setting(picture, PEER_SLOTS, definition, None))
+
+
+def numbered(picture: Picture, definition: ResourceDefinition) -> ResourceDefinition:
+    """The definition with numbers for everything in it that needs one and has none; raises `Refused`."""
+    if not replicated(definition):
+        return definition
+    volumes = _with_minors(picture, definition)
+    slots = peer_slots(picture, definition)
+    resources: list[Resource] = []
+    for resource in definition.resources:
+        if resource.node_id is None and LAYER in stack_of(definition, resource):
+            node_id = _node_id([*resources, *definition.resources])
+            ports = (_port(picture, definition, resource.node),)
+            resource = replace(resource, node_id=node_id, ports=ports, peer_slots=slots)
+        resources.append(resource)
+    after = replace(definition, volume_definitions=volumes, resources=tuple(resources))
+    _refuse_crowd(after)
+    return replace(after, volume_definitions=tuple(_with_first(after, v) for v in after.volume_definitions))
+
+
+def _with_minors(picture: Picture, definition: ResourceDefinition) -> tuple[VolumeDefinition, ...]:
+    if all(v.minor is not None for v in definition.volume_definitions):
+        return definition.volume_definitions
+    taken = minors(picture) | {v.minor for v in definition.volume_definitions if v.minor is not None}
+    found = []
+    for of in definition.volume_definitions:
+        if of.minor is None:
+            minor = _lowest_free(_span(_setting(picture, MINORS, definition, None)), taken)
+            if minor is None:
+                raise Refused(
+                    "No device minor is left for a replicated volume.",
+                    correction=f"Widen the property {MINORS} of the controller.",
+                    code=Fail.POOL_EXHAUSTED_MINOR_NR,
+                )
+            taken.add(minor)
+            of = replace(of, minor=minor)
+        found.append(of)
+    return tuple(found)
+
+
+def with_minor(picture: Picture, definition: ResourceDefinition, minor: int | None) -> ResourceDefinition:
+    """The definition with the minor that was asked for its newest volume; raises where somebody has it."""
+    if minor is None or not replicated(definition):
+        return definition
+    if minor in minors(picture) or not 0 <= minor < HIGHEST_MINOR:
+        raise Refused(
+            f"The device minor {minor} cannot be used: it is taken, or none.",
+            correction="Leave it out to get one that is free.",
+            code=Fail.INVLD_MINOR_NR,
+        )
+    return replace(
+        definition,
+        volume_definitions=tuple(
+            replace(v, minor=minor) if v.minor is None else v for v in definition.volume_definitions
+        ),
+    )
+
+
+def minors(picture: Picture) -> set[int]:
+    """All that are taken in the cluster."""
+    return {v.minor for d in picture.definitions.values() for v in d.volume_definitions if v.minor is not None}
+
+
+def _node_id(resources: Iterable[Resource]) -> int:
+    found = _lowest_free(range(NODE_IDS), {r.node_id for r in resources})
+    if found is None:
+        raise Refused(
+            f"A resource has at most {NODE_IDS} replicas.",
+            correction="Delete one first.",
+            code=Fail.POOL_EXHAUSTED_NODE_ID,
+        )
+    return found
+
+
+def _port(picture: Picture, definition: ResourceDefinition, node: str) -> int:
+    """The lowest one in the node's range that is neither blocked nor taken there."""
+    others = (d for d in picture.definitions_on(node) if key(d.name) != key(definition.name))
+    taken = {port for d in (*others, definition) for r in d.resources if key(r.node) == key(node) for port in r.ports}
+    for part in filter(None, _setting(picture, BLOCKED_PORTS, definition, node).split(",")):
+        taken.update(_span(part.strip()))
+    found = _lowest_free(_span(_setting(picture, PORTS, definition, node)), taken)
+    if found is None:
+        raise Refused(
+            f"No TCP port is left on node '{node}' for the replication of '{definition.name}'.",
+            correction=f"Widen the property {PORTS} of the node or of the controller, or unblock ports in "
+            f"{BLOCKED_PORTS}.",
+            code=Fail.POOL_EXHAUSTED_TCP_PORT,
+        )
+    return found
+
+
+def _lowest_free(span: Iterable[int], taken: Container[int | None]) -> int | None:
+    return next((number for number in span if number not in taken), None)
+
+
+def _span(text: str) -> range:
+    """
+    >>> _span("7000-7002"), _span("7000")
+    (range(7000, 7003), range(7000, 7001))
+    """
+    lowest, _, highest = text.partition("-")
+    return range(int(lowest), int(highest or lowest) + 1)
+
+
+def _setting(picture: Picture, name: str, definition: ResourceDefinition, at: str | None) -> str:
+    node, group = picture.node(at) if at else None, picture.group(definition.group)
+    objects = {
+        Kind.NODE: Source(at or "", node.props if node else {}),
+        Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
+        Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
+        Kind.CONTROLLER: Source("", picture.controller.props),
+    }
+    found = effective(name, objects)
+    return found.value if found else DEFAULTS.get(name, "")
+
+
+def _refuse_crowd(definition: ResourceDefinition) -> None:
+    """Every replica needs a slot for every other one."""
+    count = sum(r.node_id is not None for r in definition.resources)
+    full = [r.node for r in definition.resources if r.peer_slots is not None and r.peer_slots < count - 1]
+    if full:
+        raise Refused(
+            f"'{definition.name}' cannot have {count} replicas: the metadata on {', '.join(full)} has no room for "
+            "another peer.",
+            cause="The room is fixed when a replica is made.",
+            correction=f"Raise {PEER_SLOTS} before a resource is created.",
+            code=Fail.INSUFFICIENT_PEER_SLOTS,
+        )
+
+
+def _with_first(definition: ResourceDefinition, of: VolumeDefinition) -> VolumeDefinition:
+    """While no replica is there that has data, one of those to be made is the first; nothing ever changes that."""
+    living = [
+        v
+        for r in definition.resources
+        for v in r.volumes
+        if v.number == of.number and not r.deleting and "DELETE" not in v.flags and LAYER in stack_of(definition, r)
+    ]
+    if not living or not all(v.new for v in living) or any(v.uuid == of.first for v in living):
+        return of
+    return replace(of, first=living[0].uuid)

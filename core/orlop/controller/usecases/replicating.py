@@ -1,0 +1,100 @@
+"""What replicated resources may and may not, by what is reported of them."""
+
+from __future__ import annotations
+
+from orlop.codes import Fail
+from orlop.controller import replication
+from orlop.controller.core import Core
+from orlop.controller.growing import UP_TO_DATE, facts
+from orlop.controller.picture import Picture
+from orlop.controller.properties import Kind, Source, effective
+from orlop.errors import Refused
+from orlop.model import Resource, ResourceDefinition
+
+FILE_SYSTEM = "FileSystem/Type"
+MOST = 2  # replicas of a resource
+
+
+def refuse_impossible(picture: Picture, definition: ResourceDefinition) -> None:
+    """Raises for more replicas than DRBD 8.4 can have, and for what is asked of them that cannot be done yet."""
+    nodes = [r.node for r in definition.resources if r.node_id is not None]
+    if len(nodes) > MOST:
+        raise Refused(
+            f"'{definition.name}' cannot have {len(nodes)} replicas: DRBD 8.4 knows two.",
+            details=f"They would be on {', '.join(sorted(nodes))}.",
+            correction="Delete a replica first; it counts until every node has let go of it.",
+            code=Fail.STLT_DOES_NOT_SUPPORT_LAYER,
+        )
+    _refuse_file_system(picture, definition)
+
+
+def _refuse_file_system(picture: Picture, definition: ResourceDefinition) -> None:
+    group = picture.group(definition.group)
+    around = {
+        Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
+        Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
+        Kind.CONTROLLER: Source("", picture.controller.props),
+    }
+    for of in definition.volume_definitions:
+        if effective(FILE_SYSTEM, {**around, Kind.VOLUME_DEFINITION: Source(str(of.number), of.props)}):
+            raise Refused(
+                f"Volume {of.number} of '{definition.name}' gets no file system by itself: it is replicated.",
+                cause="That is not part of this version.",
+                correction=f"Delete the property {FILE_SYSTEM}, and make the file system where the volume is used.",
+                code=Fail.INVLD_PROP,
+            )
+
+
+def refuse_diskless(definition: ResourceDefinition, node: str) -> None:
+    raise Refused(
+        f"'{definition.name}' cannot be diskless on node '{node}': DRBD 8.4 has no diskless clients.",
+        correction="Create it with a storage pool.",
+        code=Fail.STLT_DOES_NOT_SUPPORT_LAYER,
+    )
+
+
+def refuse_not_yet(definition: ResourceDefinition, what: str) -> None:
+    """Raises where something is asked that this version does for unreplicated resources only."""
+    if replication.replicated(definition):
+        raise Refused(
+            f"{what} is not part of this version for replicated resources such as '{definition.name}'.",
+            cause=f"Its layer stack is {', '.join(definition.layers)}.",
+            correction="Use it for definitions without the layer DRBD.",
+            code=Fail.SNAPSHOTS_NOT_SUPPORTED,
+        )
+
+
+def require_other_copy(core: Core, definition: ResourceDefinition, leaving: Resource) -> None:
+    """Raises unless another replica is known to have all of the data, or there is no other one at all."""
+    others = [r for r in definition.resources if r is not leaving and not r.deleting]
+    if not others or not replication.replicated(definition) or leaving.node_id is None:
+        return
+    if not any(_whole(core, definition, other) for other in others):
+        raise Refused(
+            f"Resource '{definition.name}' on node '{leaving.node}' may hold the only good copy of the data.",
+            cause=f"No other replica is known to be up to date: {', '.join(r.node for r in others)}.",
+            correction="Wait until another one is synchronized, or delete the whole definition.",
+            code=Fail.INSUFFICIENT_REPLICA_COUNT,
+        )
+
+
+def require_up_to_date(core: Core, definition: ResourceDefinition) -> None:
+    """Raises unless every replica is known to have all of the data."""
+    if not replication.replicated(definition):
+        return
+    behind = [r.node for r in definition.resources if not r.deleting and not _whole(core, definition, r)]
+    if behind:
+        raise Refused(
+            f"A replicated volume grows only while all replicas are up to date; not known to be: {', '.join(behind)}.",
+            correction="See 'orlop resource list', and try again when they are synchronized.",
+            code=Fail.NOT_ALL_UPTODATE,
+        )
+
+
+def _whole(core: Core, definition: ResourceDefinition, resource: Resource) -> bool:
+    if not core.reported.online(resource.node) or "INACTIVE" in resource.flags:
+        return False
+    report = core.reported.resource(resource.node, definition.name)
+    return bool(resource.volumes) and all(
+        facts(report, volume).get("disk") == UP_TO_DATE for volume in resource.volumes
+    )

@@ -1,0 +1,356 @@
+"""DRBD 8.4 on simulated nodes and the network between them, as far as our layer uses it.
+
+Metadata outlives a power loss, what the kernel knows does not. Outputs are those that were recorded
+(`tests/recorded/drbdsetup-*`). A synchronization takes two looks: one sees it going on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from orlop.errors import CommandFailed
+from orlop.testing.disk import BLOCK, Disk, SimulatedFile
+
+JUST_CREATED = "0000000000000004"
+LOG = 36 << 10  # bytes of metadata beside the bitmap
+DIRECTORY = "/var/lib/orlop/drbd"
+Program = Callable[[Disk, tuple[str, ...]], str]
+
+
+@dataclass
+class Metadata:
+    """`history` are generations of data that the current one came from."""
+
+    generation: str = JUST_CREATED
+    good: bool = False
+    history: list[str] = field(default_factory=list)
+    size: int = 0
+    end: int = 0  # of the device below, where it was written
+
+
+@dataclass
+class Volume:
+    minor: int
+    backing: str
+    file: SimulatedFile
+    metadata: Metadata
+    disk: str = "Inconsistent"
+    replication: str = "Off"
+    looks: int = 0  # until a synchronization is over
+
+    @property
+    def capacity(self) -> int:
+        bitmap = -(-self.file.size // BLOCK // 8 // BLOCK) * BLOCK
+        return self.file.size - max(bitmap, BLOCK) - LOG
+
+
+@dataclass
+class Resource:
+    name: str
+    role: str = "Secondary"
+    volumes: dict[int, Volume] = field(default_factory=dict)
+    local: str = ""
+    remote: str = ""
+    secret: str = ""
+    state: str = "StandAlone"
+
+
+class SimulatedNetwork:
+    """The nodes' DRBDs by name; `cut` are pairs of nodes that do not reach each other."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, SimulatedDrbd] = {}
+        self.cut: set[frozenset[str]] = set()
+        self.generations = itertools.count(0x1000000000000000, 2)
+
+    def peer(self, here: SimulatedDrbd, resource: Resource) -> Resource | None:
+        """The other end of a connection, if it waits for this one."""
+        for node in self.nodes.values():
+            other = node.resources.get(resource.name)
+            if node is here or other is None or frozenset((here.name, node.name)) in self.cut:
+                continue
+            if (other.local, other.remote) == (resource.remote, resource.local) and other.secret == resource.secret:
+                return other
+        return None
+
+    def settle(self) -> None:
+        for here in self.nodes.values():
+            for resource in list(here.resources.values()):
+                self._connect(here, resource)
+
+    def _connect(self, here: SimulatedDrbd, resource: Resource) -> None:
+        if resource.state == "StandAlone":
+            return
+        peer = self.peer(here, resource)
+        if peer is None or peer.state == "StandAlone":
+            if resource.state == "Connected":
+                self._disconnected(resource)
+            resource.state = "Connecting"
+        elif resource.state != "Connected" or peer.state != "Connected":
+            self._handshake(resource, peer)
+        else:
+            self._replicate(resource, peer)
+
+    def _disconnected(self, resource: Resource) -> None:
+        for volume in resource.volumes.values():
+            volume.replication = "Off"
+        if resource.role == "Primary":
+            self.new_generation(resource)
+
+    def new_generation(self, resource: Resource) -> None:
+        for volume in resource.volumes.values():
+            volume.metadata.history.append(volume.metadata.generation)
+            volume.metadata.generation = f"{next(self.generations):016X}"
+
+    def _handshake(self, one: Resource, other: Resource) -> None:
+        pairs = [(v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
+        if any(_split(a.metadata, b.metadata) for a, b in pairs):
+            one.state = other.state = "StandAlone"
+            return
+        one.state = other.state = "Connected"
+        for a, b in pairs:
+            size = min(x for x in (a.metadata.size, b.metadata.size, a.capacity, b.capacity) if x)
+            a.metadata.size = b.metadata.size = size
+            if a.metadata.generation == b.metadata.generation:
+                a.replication = b.replication = "Established"
+                continue
+            source, target = (a, b) if _is_newer(a.metadata, b.metadata) else (b, a)
+            source.replication, target.replication = "SyncSource", "SyncTarget"
+            target.disk, target.metadata.good = "Inconsistent", False
+            source.looks = target.looks = 2
+
+    def _replicate(self, one: Resource, other: Resource) -> None:
+        for number, volume in one.volumes.items():
+            there = other.volumes.get(number)
+            if there is not None and volume.replication == "SyncSource":
+                self._synchronize(volume, there)
+            elif there is not None and one.role == "Primary" and volume.replication == "Established":
+                _copy(volume.file, there.file)
+
+    @staticmethod
+    def _synchronize(source: Volume, target: Volume) -> None:
+        source.looks -= 1
+        if source.looks > 0:
+            return
+        _copy(source.file, target.file)
+        target.metadata.generation = source.metadata.generation
+        target.metadata.history = list(source.metadata.history)
+        target.metadata.good, target.disk = True, "UpToDate"
+        source.replication = target.replication = "Established"
+
+
+def _copy(source: SimulatedFile, target: SimulatedFile) -> None:
+    """Block by block: what is below may encrypt them."""
+    for at in set(target.blocks) - set(source.blocks):
+        del target.blocks[at]
+    for at, data in list(source.blocks.items()):
+        target.blocks[at] = data
+    target.signatures[:] = source.signatures
+
+
+def _split(one: Metadata, other: Metadata) -> bool:
+    if JUST_CREATED in (one.generation, other.generation) or one.generation == other.generation:
+        return False
+    return one.generation not in other.history and other.generation not in one.history
+
+
+def _is_newer(one: Metadata, other: Metadata) -> bool:
+    return other.generation == JUST_CREATED or other.generation in one.history
+
+
+class SimulatedDrbd:
+    """One node. `metadata` is found by the file that the backing device shows."""
+
+    def __init__(self, name: str, network: SimulatedNetwork) -> None:
+        self.name, self.network = name, network
+        self.resources: dict[str, Resource] = {}
+        self._told: list[str] = []
+        self._metadata: dict[int, Metadata] = {}
+        network.nodes[name] = self
+
+    def programs(self) -> Mapping[str, Program]:
+        return {"drbdadm": self.drbdadm, "drbdsetup": self.drbdsetup, "drbdmeta": self.drbdmeta}
+
+    def changed(self, wait: float) -> bool:
+        """Whether `drbdsetup events2` would have told something since the last call; it is not waited for."""
+        self.network.settle()
+        before, self._told = self._told, list(self._events())
+        return before != self._told
+
+    def power_loss(self) -> None:
+        for resource in self.resources.values():
+            if resource.role == "Primary":
+                self.network.new_generation(resource)
+        self.resources.clear()
+
+    # -- drbdmeta -----------------------------------------------------------------------------------------------
+
+    def drbdmeta(self, disk: Disk, arguments: tuple[str, ...]) -> str:
+        arguments = tuple(a for a in arguments if a != "--force")
+        if len(arguments) < 5:
+            raise CommandFailed(("drbdmeta", *arguments), 20, "USAGE: drbdmeta DEVICE FORMAT [FORMAT ARGS...] COMMAND")
+        _, _, device, _, command, *rest = arguments
+        if any(v.backing == device for v in self._volumes()):
+            raise CommandFailed(("drbdmeta", *arguments), 20, f"open({device}) failed: Device or resource busy")
+        file = disk.content(device)
+        found = self._metadata.get(file.inode)
+        if command == "create-md":
+            self._metadata[file.inode] = Metadata(end=file.size)
+            return "New drbd meta data block successfully created.\n"
+        if found is None:
+            said = "No valid meta data found" if command == "dump-md" else ""
+            raise CommandFailed(("drbdmeta", *arguments), 1, said)
+        if command == "check-resize":
+            found.end = file.size
+        if found.end != file.size:
+            said = 'Found meta data is "unclean", please apply-al first' if command == "dump-md" else ""
+            raise CommandFailed(("drbdmeta", *arguments), 1, said)
+        if command == "set-gi":
+            found.generation, found.good = rest[0].partition(":")[0], True
+        flag = int(found.good)
+        return f"{found.generation}:{'0' * 16}:{'0' * 16}:{'0' * 16}:{flag}:{flag}:0:0:0:0:0\n"
+
+    # -- drbdadm ------------------------------------------------------------------------------------------------
+
+    def drbdadm(self, disk: Disk, arguments: tuple[str, ...]) -> str:
+        match arguments:
+            case ("--version",):
+                return "DRBDADM_BUILDTAG=simulated\nDRBD_KERNEL_VERSION_CODE=0x08040b\nDRBDADM_VERSION=9.22.0\n"
+            case ("-c", path, "sh-nop"):
+                disk.get(path)
+            case ("adjust", name):
+                self._adjust(disk, name)
+            case ("disconnect", name):
+                self.resources[name].state = "StandAlone"
+            case ("primary" | "secondary" as role, name):
+                self._switch(disk, self.resources[name], role.capitalize())
+            case ("resize", volume):
+                self._resize(volume)
+            case _:
+                raise CommandFailed(("drbdadm", *arguments), 1, "not known to the simulated drbdadm")
+        self.network.settle()
+        return ""
+
+    def _adjust(self, disk: Disk, name: str) -> None:
+        text = disk.get(f"{DIRECTORY}/{name}.res").text
+        hosts = dict(re.findall(r'on "([^"]+)" \{(.*?)\n    \}', text, re.DOTALL))
+        own = hosts.pop(self.name)
+        resource = self.resources.setdefault(name, Resource(name))
+        for number, inside in re.findall(r"volume (\d+) \{(.*?)\n        \}", own, re.DOTALL):
+            self._attach(disk, resource, int(number), inside)
+        ends = (_found(r"address ipv4 (\S+);", own), _found(r"address ipv4 (\S+);", next(iter(hosts.values()))))
+        secret = _found(r"shared-secret (\S+);", text)
+        if (resource.local, resource.remote, resource.secret) != (*ends, secret) or resource.state == "StandAlone":
+            resource.local, resource.remote, resource.secret = *ends, secret
+            resource.state = "Connecting"
+
+    def _attach(self, disk: Disk, resource: Resource, number: int, inside: str) -> None:
+        minor, backing = int(_found(r"minor (\d+);", inside)), _found(r'disk "([^"]+)";', inside)
+        if number in resource.volumes:
+            return
+        file = disk.content(backing)
+        metadata = self._metadata.get(file.inode)
+        if metadata is None or metadata.end != file.size:
+            raise CommandFailed(("drbdadm", "adjust", resource.name), 1, "No valid meta data found")
+        volume = Volume(minor, backing, file, metadata, "UpToDate" if metadata.good else "Inconsistent")
+        metadata.size = metadata.size or volume.capacity
+        resource.volumes[number] = volume
+        disk.used[backing] = (f"held by drbd{minor}",)
+
+    def _switch(self, disk: Disk, resource: Resource, role: str) -> None:
+        self.network.settle()
+        for volume in resource.volumes.values():
+            device = f"/dev/drbd{volume.minor}"
+            if role == "Primary" and volume.disk != "UpToDate":
+                raise CommandFailed(("drbdadm", "primary", resource.name), 17, "Need access to UpToDate data")
+            if role == "Secondary" and disk.used.get(device):
+                raise CommandFailed(("drbdadm", "secondary", resource.name), 11, "Device is held open by someone")
+            if role == "Primary":
+                disk.opened[device] = volume.file
+            else:
+                disk.opened.pop(device, None)
+        if role == "Primary" and resource.role != "Primary" and resource.state != "Connected":
+            self.network.new_generation(resource)
+        resource.role = role
+
+    def _resize(self, which: str) -> None:
+        name, _, number = which.partition("/")
+        resource = self.resources[name]
+        peer = self.network.peer(self, resource) if resource.state == "Connected" else None
+        if "Primary" not in (resource.role, peer.role if peer else ""):
+            raise CommandFailed(("drbdadm", "resize", which), 10, "Failure: (131) Need one Primary node to resize.")
+        ends = [r.volumes[int(number)] for r in (resource, peer) if r is not None]
+        for end in ends:
+            end.metadata.size = min(each.capacity for each in ends)
+            end.metadata.end = end.file.size
+
+    # -- drbdsetup ----------------------------------------------------------------------------------------------
+
+    def drbdsetup(self, disk: Disk, arguments: tuple[str, ...]) -> str:
+        match arguments:
+            case ("events2", "--now", "--statistics"):
+                self.network.settle()
+                return "".join(f"exists {line}\n" for line in (*self._events(), "-"))
+            case ("show",):
+                return "".join(
+                    f'        device\t\t\tminor {v.minor};\n        disk\t\t\t"{v.backing}";\n' for v in self._volumes()
+                )
+            case ("down", name):
+                self._down(disk, name)
+            case ("detach" | "del-minor", minor):
+                self._detach(disk, int(minor))
+            case _:
+                raise CommandFailed(("drbdsetup", *arguments), 20, "not known to the simulated drbdsetup")
+        return ""
+
+    def _down(self, disk: Disk, name: str) -> None:
+        resource = self.resources.get(name)
+        for volume in resource.volumes.values() if resource else ():
+            if disk.used.get(f"/dev/drbd{volume.minor}"):
+                raise CommandFailed(("drbdsetup", "down", name), 11, "Device is held open by someone")
+            self._release(disk, volume)
+        self.resources.pop(name, None)
+
+    def _detach(self, disk: Disk, minor: int) -> None:
+        for resource in self.resources.values():
+            for number, volume in list(resource.volumes.items()):
+                if volume.minor == minor:
+                    self._release(disk, volume)
+                    del resource.volumes[number]
+
+    @staticmethod
+    def _release(disk: Disk, volume: Volume) -> None:
+        disk.opened.pop(f"/dev/drbd{volume.minor}", None)
+        disk.used.pop(volume.backing, None)
+
+    def _volumes(self) -> Iterator[Volume]:
+        for resource in self.resources.values():
+            yield from resource.volumes.values()
+
+    def _events(self) -> Iterator[str]:
+        for resource in self.resources.values():
+            name = f"name:{resource.name}"
+            peer = self.network.peer(self, resource) if resource.state == "Connected" else None
+            role = peer.role if peer else "Unknown"
+            yield f"resource {name} role:{resource.role} suspended:no write-ordering:flush"
+            named = "" if resource.state == "StandAlone" else " conn-name:peer"
+            yield f"connection {name} peer-node-id:0{named} connection:{resource.state} role:{role} congested:no"
+            for number, volume in resource.volumes.items():
+                size = volume.metadata.size // 1024
+                yield f"device {name} volume:{number} minor:{volume.minor} disk:{volume.disk} size:{size} read:0"
+                there = peer.volumes.get(number) if peer else None
+                disk, replication = (there.disk, volume.replication) if there else ("DUnknown", "Off")
+                yield (
+                    f"peer-device {name} peer-node-id:0{named} volume:{number} replication:{replication} "
+                    f"peer-disk:{disk} resync-suspended:no"
+                )
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    if found is None:
+        raise CommandFailed(("drbdadm",), 10, f"Parse error: {pattern} expected")
+    return found[1]

@@ -1,0 +1,105 @@
+"""What the kernel's DRBD says of itself."""
+
+import re
+from collections.abc import Mapping
+
+from orlop.errors import CannotRead
+from orlop.model import KIB
+from orlop.model.cluster import Value
+
+BACKING = re.compile(r'device\s+minor (\d+);\s+disk\s+"([^"]+)"')
+
+
+class PeerDevice(Value, frozen=True, kw_only=True):
+    """A peer's part of one volume, as it is known here."""
+
+    replication: str
+    disk: str
+
+
+class Connection(Value, frozen=True, kw_only=True):
+    state: str
+    role: str
+    volumes: Mapping[int, PeerDevice] = {}
+
+
+class Device(Value, frozen=True, kw_only=True):
+    minor: int
+    disk: str
+    size: int | None = None  # bytes
+
+
+class Resource(Value, frozen=True, kw_only=True):
+    name: str
+    role: str
+    suspended: bool
+    devices: Mapping[int, Device] = {}  # by number of the volume
+    connections: tuple[Connection, ...] = ()
+
+
+Fields = Mapping[str, str]
+
+
+def resources(events: str) -> dict[str, Resource]:
+    """All that `drbdsetup events2 --now` tells, by name."""
+    found: dict[str, Resource] = {}
+    devices: dict[str, dict[int, Device]] = {}
+    connections: dict[str, dict[str, Fields]] = {}
+    volumes: dict[tuple[str, str], dict[int, PeerDevice]] = {}
+    for kind, fields in map(_parsed, filter(str.strip, events.splitlines())):
+        name, peer = fields.get("name", ""), fields.get("peer-node-id", "")
+        match kind:
+            case "resource":
+                suspended = fields.get("suspended", "no") != "no"
+                found[name] = Resource(name=name, role=fields.get("role", "Unknown"), suspended=suspended)
+            case "device":
+                devices.setdefault(name, {})[int(fields["volume"])] = _device(fields)
+            case "connection":
+                connections.setdefault(name, {})[peer] = fields
+            case "peer-device":
+                volumes.setdefault((name, peer), {})[int(fields["volume"])] = _peer_device(fields)
+    return {
+        name: Resource(
+            name=name,
+            role=resource.role,
+            suspended=resource.suspended,
+            devices=devices.get(name, {}),
+            connections=tuple(
+                Connection(
+                    state=fields.get("connection", "Unknown"),
+                    role=fields.get("role", "Unknown"),
+                    volumes=volumes.get((name, peer), {}),
+                )
+                for peer, fields in connections.get(name, {}).items()
+            ),
+        )
+        for name, resource in found.items()
+    }
+
+
+def _parsed(line: str) -> tuple[str, Fields]:
+    words = line.split()
+    if len(words) < 2 or words[0] != "exists":
+        raise CannotRead(f"drbdsetup said something that is not known: {line[:200]!r}")
+    pairs = (word.partition(":") for word in words[2:])
+    return words[1], {name: value for name, _, value in pairs}
+
+
+def _device(fields: Fields) -> Device:
+    return Device(
+        minor=int(fields["minor"]),
+        disk=fields.get("disk", "Unknown"),
+        size=int(fields["size"]) * KIB if "size" in fields else None,
+    )
+
+
+def _peer_device(fields: Fields) -> PeerDevice:
+    return PeerDevice(
+        replication=fields.get("replication", "Off"),
+        disk=fields.get("peer-disk", "DUnknown"),
+    )
+
+
+def backings(shown: str) -> dict[int, str]:
+    """By minor: the device below, of the output of `drbdsetup show`."""
+    return {int(minor): path for minor, path in BACKING.findall(shown)}
