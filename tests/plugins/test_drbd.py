@@ -293,11 +293,13 @@ def test_one_volume_of_two_goes_alone() -> None:
 
 def test_what_is_closed_keeps_its_data_and_loses_its_files() -> None:
     closed = volume(active=False)
-    steps = layer(closed, seen=kernel(state="Connecting"), noted={"web": "x"}).take_down(closed, BELOW)
+    seen = layer(closed, seen=kernel(state="Connecting"), noted={"web": "x"}, lent=frozenset({"web"}))
+    steps = seen.take_down(closed, BELOW)
     assert commands(steps) == ["drbdsetup down web"]
     assert {step.path for step in steps if isinstance(step, RemoveFile)} == {
         "/var/lib/orlop/drbd/web.res",
         "/var/lib/orlop/drbd/web.done",
+        "/var/lib/orlop/drbd/web.lent",
     }
 
 

@@ -54,7 +54,7 @@ def make_agent(name: str, state_directory: Path) -> RunningAgent:
         hooks=Hooks.installed(),
         directory=str(state_directory),
         run=secrets.token_hex(8),
-        secret=shared_secrets(joined(state_directory, None).key),
+        secret=lambda name: shared_secrets(joined(state_directory, None).key)(name),
     )
     return ThreadedAgent(node)
 

@@ -172,7 +172,9 @@ class Drbd(Value, frozen=True, kw_only=True):
             if not volume.wanted:
                 steps.append(RemoveFile(path=drbd_metadata.place(device.minor)))
         if not others and self.noted.get(volume.resource):
-            steps += [RemoveFile(path=_note(volume.resource)), RemoveFile(path=_file(volume.resource))]
+            files = [_lent(volume.resource)] if volume.resource in self.lent else []
+            files += [_note(volume.resource), _file(volume.resource)]
+            steps += [RemoveFile(path=path) for path in files]
         return steps
 
     @staticmethod
