@@ -24,6 +24,7 @@ from orlop.transport.messages import (
     Opening,
     Problem,
     RemoveBacking,
+    Secrets,
     Sync,
     Update,
     Welcome,
@@ -70,6 +71,17 @@ def test_a_backing_is_not_made_for_another_activation_than_the_one_that_proved_i
     backing = NewBacking(provider="LVM", name="vg0", devices=("/dev/sdb",))
     with pytest.raises(TransportError, match="another fence"):
         channel.make_backing(MakeBacking(fence=other, backing=backing))
+
+
+def test_secrets_arrive_whole_and_nothing_that_prints_them_shows_them(channel, agent, fence, caplog):
+    caplog.set_level(logging.DEBUG)
+    channel.connect()
+    told = Secrets(fence=fence, known={"luks/a": b"\x00open sesame"}, refused={"luks/b": "locked"})
+    channel.secrets(told)
+    assert agent.told == told
+    assert "sesame" not in repr(told) + caplog.text
+    with pytest.raises(TransportError, match="another fence"):
+        channel.secrets(replace(told, fence=replace(fence, term=fence.term + 1)))
 
 
 def test_names_of_nodes_are_compared_without_case(channel_with):
