@@ -232,6 +232,12 @@ def test_what_was_made_primary_only_to_grow_does_not_stay_so() -> None:
     ]
 
 
+def test_one_that_came_back_secondary_is_not_told_to_be() -> None:
+    wanted = volume()
+    found = layer(wanted, seen=kernel(), noted=carried_out(wanted), lent=frozenset({"web"}))
+    assert [str(step) for step in found.bring_up(wanted, BELOW)] == ["remove /var/lib/orlop/drbd/web.lent"]
+
+
 def test_a_device_does_not_grow_before_what_is_below_has_grown_everywhere() -> None:
     wanted = volume(grow=False)
     found = layer(wanted, seen=kernel("Primary", devices={0: device(size=16 * MIB)}), noted=carried_out(wanted))

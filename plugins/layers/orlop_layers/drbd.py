@@ -302,8 +302,16 @@ class Drbd(Value, frozen=True, kw_only=True):
         return [note, run("drbdadm", "primary", volume.resource), resize, *_returned(volume.resource)]
 
     def _give_back(self, volume: WantedVolume) -> list[Step]:
-        """What was cut, or failed, while a resource was primary for no user."""
-        return _returned(volume.resource) if volume.resource in self.lent else []
+        """What was cut, or failed, while a resource was primary for no user.
+
+        One that is secondary already is not told to be: DRBD 8.4 then tells its peer so even while the two compare their
+        bitmaps, and both wait for each other for good.
+        """
+        if volume.resource not in self.lent:
+            return []
+        if self.seen[volume.resource].role == "Primary":
+            return _returned(volume.resource)
+        return [RemoveFile(path=_lent(volume.resource))]
 
 
 def _require_blank(at: Standing, found: tuple[str, ...]) -> None:
