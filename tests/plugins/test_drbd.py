@@ -223,6 +223,16 @@ def test_a_device_does_not_grow_while_it_is_synchronized_or_alone(state: str) ->
     assert layer(wanted, seen=seen, noted=carried_out(wanted)).bring_up(wanted, BELOW) == []
 
 
+@pytest.mark.parametrize("state", ["WFBitMapS", "WFBitMapT"])
+def test_nodes_that_met_with_different_sizes_and_wait_for_each_other_meet_again(state: str) -> None:
+    wanted = volume(grow=True)
+    seen = kernel(devices={0: device(size=16 * MIB)}, replication=state)
+    steps = ["drbdadm disconnect web", "drbdadm adjust web"]
+    assert [str(s) for s in layer(wanted, seen=seen, noted=carried_out(wanted)).bring_up(wanted, BELOW)] == steps
+    grown = kernel(replication=state)
+    assert layer(wanted, seen=grown, noted=carried_out(wanted)).bring_up(wanted, BELOW) == []
+
+
 def test_what_was_made_primary_only_to_grow_does_not_stay_so() -> None:
     wanted = volume(grow=True)
     found = layer(wanted, seen=kernel("Primary"), noted=carried_out(wanted), lent=frozenset({"web"}))

@@ -25,6 +25,7 @@ INCLUDED = f'include "{DIRECTORY}/*.res";\n'
 PEER_SLOTS = "PeerSlotsNewResource"
 UP_TO_DATE = "UpToDate"
 CLOSED = ("Diskless", "Failed", "Detaching")
+COMPARING = ("WFBitMapS", "WFBitMapT")
 
 
 class Drbd(Value, frozen=True, kw_only=True):
@@ -290,6 +291,8 @@ class Drbd(Value, frozen=True, kw_only=True):
         if device is None or not drbd.grow or device.size is None or device.size >= wanted:
             return []
         parts = [connection.volumes.get(volume.number) for connection in resource.connections]
+        if any(part is not None and part.replication in COMPARING for part in parts):
+            return _met_again(volume.resource)
         if drbd.replica.peers and not all(part is not None and part.replication == "Established" for part in parts):
             return []  # refused by DRBD; the end of a synchronization is told
         resize = run("drbdadm", "resize", f"{volume.resource}/{volume.number}")
@@ -302,11 +305,7 @@ class Drbd(Value, frozen=True, kw_only=True):
         return [note, run("drbdadm", "primary", volume.resource), resize, *_returned(volume.resource)]
 
     def _give_back(self, volume: WantedVolume) -> list[Step]:
-        """What was cut, or failed, while a resource was primary for no user.
-
-        One that is secondary already is not told to be: DRBD 8.4 then tells its peer so even while the two compare their
-        bitmaps, and both wait for each other for good.
-        """
+        """What was cut, or failed, while a resource was primary for no user. A loss of power has made it secondary."""
         if volume.resource not in self.lent:
             return []
         if self.seen[volume.resource].role == "Primary":
@@ -348,6 +347,13 @@ def _yes_or_no(fact: bool) -> str:
 
 def _file(resource: str) -> str:
     return f"{DIRECTORY}/{resource}.res"
+
+
+def _met_again(resource: str) -> list[Step]:
+    """Nodes of DRBD 8.4 that meet while only what is below has grown may take the larger size on one side only. Then
+    their bitmaps do not fit, and both wait for each other for good; when they meet once more, both have that size.
+    """
+    return [run("drbdadm", "disconnect", resource), run("drbdadm", "adjust", resource)]
 
 
 def _returned(resource: str) -> list[Step]:
