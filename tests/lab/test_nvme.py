@@ -138,10 +138,10 @@ def test_a_target_that_loses_power_is_found_again_while_it_is_mounted(
     cluster: Cluster, target: Node, initiator: Node, shared: str
 ) -> None:
     mount(cluster, initiator)
-    initiator.shell(f"head -c 4M /dev/urandom > {MOUNT}/file; sync; sha256sum {MOUNT}/file > /root/sum")
+    initiator.shell(f"head -c 4M /dev/urandom > {MOUNT}/file; sync; sha256sum {MOUNT}/file > /srv/sum")
     target.kill()
     cluster.start_node(target)
-    initiator.shell(f"echo 3 > /proc/sys/vm/drop_caches; sha256sum --check /root/sum; echo more > {MOUNT}/more; sync")
+    initiator.shell(f"echo 3 > /proc/sys/vm/drop_caches; sha256sum --check /srv/sum; echo more > {MOUNT}/more; sync")
 
 
 def test_an_initiator_that_loses_power_connects_again(
