@@ -19,6 +19,7 @@ HEADER = 16 * MIB
 OFFSET = str(HEADER // 512)  # sectors
 LONGEST_LABEL = 47
 NOTHING = Content()
+SETTLE = run("udevadm", "settle", "--timeout=30")
 
 
 class Keys(NamedTuple):
@@ -43,7 +44,7 @@ class Keys(NamedTuple):
 class Luks(Value, frozen=True, kw_only=True):
     api_version: ClassVar[int] = API_VERSION
     kind: ClassVar[str] = "LUKS"
-    programs: ClassVar[tuple[str, ...]] = ("cryptsetup", "dmsetup", "wipefs")
+    programs: ClassVar[tuple[str, ...]] = ("cryptsetup", "dmsetup", "wipefs", "udevadm")
     above: ClassVar[frozenset[str]] = frozenset({"STORAGE"})
     replicates: ClassVar[bool] = False
     options: ClassVar[frozenset[str]] = luks_options.ALL
@@ -124,7 +125,8 @@ class Luks(Value, frozen=True, kw_only=True):
             ]
         if not volume.wanted and below is not None and self.slots.get(below) and self._may_erase(volume, below):
             # Without its key slots what is left on the disk is noise, whoever gets hold of the keys later.
-            steps.append(run("cryptsetup", "--batch-mode", "erase", below))
+            # udev looks at a device that was written to, and ZFS destroys none that anybody looks at.
+            steps += [run("cryptsetup", "--batch-mode", "erase", below), SETTLE]
         return steps
 
     def bring_up(self, volume: WantedVolume, below: str | None) -> list[Step]:
