@@ -176,6 +176,8 @@ def test_deleting_erases_the_keys_before_the_storage_goes(desk: Desk) -> None:
     assert said.volumes[0].presence is Presence.ABSENT
     verbs = [argv[1] if argv[1] != "--batch-mode" else argv[2] for argv in desk.host.ran if argv[0] == "cryptsetup"]
     assert [verb for verb in verbs if verb != "luksDump"] == ["close", "erase"]
+    after = desk.host.ran[next(n for n, argv in enumerate(desk.host.ran) if "erase" in argv) + 1]
+    assert after[:2] == ("udevadm", "settle"), "udev may still look at what was written to"
 
 
 def test_what_is_closed_is_opened_to_be_erased(desk: Desk) -> None:
