@@ -29,7 +29,7 @@ from orlop.model.cluster import (
     VolumeGroup,
     VolumeKey,
 )
-from orlop.model.drbd import WantedDrbd, WantedPeer, WantedReplica
+from orlop.model.drbd import WantedDrbd, WantedPath, WantedPeer, WantedReplica
 from orlop.model.names import key
 from orlop.model.node import (
     BackingObject,
@@ -96,6 +96,7 @@ __all__ = [
     "WantedDrbd",
     "VolumeKey",
     "WantedLevel",
+    "WantedPath",
     "WantedPeer",
     "WantedPool",
     "WantedReplica",

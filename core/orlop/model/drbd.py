@@ -5,6 +5,13 @@ from collections.abc import Mapping
 from orlop.model.cluster import Value
 
 
+class WantedPath(Value, frozen=True, kw_only=True):
+    """One of several ways between two nodes; where there are none, the addresses of the two are used."""
+
+    here: str
+    there: str
+
+
 class WantedPeer(Value, frozen=True, kw_only=True):
     """Another replica of the same resource, and the connection to it."""
 
@@ -12,6 +19,9 @@ class WantedPeer(Value, frozen=True, kw_only=True):
     node_id: int
     address: str
     port: int
+    diskless: bool = False
+    client: bool = False  # diskless without a vote
+    paths: tuple[WantedPath, ...] = ()
     options: Mapping[str, str] = {}  # by `Net/<name>` or `PeerDevice/<name>`
 
 
@@ -22,6 +32,9 @@ class WantedReplica(Value, frozen=True, kw_only=True):
     node_id: int
     address: str
     port: int
+    diskless: bool = False  # a volume of it has the one level DRBD
+    client: bool = False  # diskless without a vote
+    slots: int = 7  # peers the metadata has room for
     peers: tuple[WantedPeer, ...] = ()
     options: Mapping[str, str] = {}  # by `Resource/<name>` or `Handlers/<name>`
 
@@ -34,4 +47,6 @@ class WantedDrbd(Value, frozen=True, kw_only=True):
     first: bool = False  # the others get their data from here
     last: bool = False  # nobody is to keep the data: the last copy may go
     grow: bool = False  # all levels below are large enough everywhere
+    day0: str = ""  # generation of what was never written, 16 hexadecimal digits; empty: nothing is taken for equal
+    equal: bool = False  # with `day0`: a replica made now reads as zeros like all others did on day 0
     options: Mapping[str, str] = {}  # by `Disk/<name>`
