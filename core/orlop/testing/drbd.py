@@ -6,16 +6,16 @@ Metadata outlives a power loss, what the kernel knows does not. Outputs are thos
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from orlop.errors import CommandFailed
-from orlop.testing.disk import BLOCK, Disk, SimulatedFile
+from orlop.testing.disk import Disk, SimulatedFile
+from orlop.testing.drbd_metadata import require
+from orlop.testing.drbd_network import SimulatedNetwork, capacity
 
 JUST_CREATED = "0000000000000004"
-LOG = 36 << 10  # bytes of metadata beside the bitmap
 DIRECTORY = "/var/lib/orlop/drbd"
 Program = Callable[[Disk, tuple[str, ...]], str]
 
@@ -43,8 +43,7 @@ class Volume:
 
     @property
     def capacity(self) -> int:
-        bitmap = -(-self.file.size // BLOCK // 8 // BLOCK) * BLOCK
-        return self.file.size - max(bitmap, BLOCK) - LOG
+        return capacity(self.file.size)
 
 
 @dataclass
@@ -56,90 +55,6 @@ class Resource:
     remote: str = ""
     secret: str = ""
     state: str = "StandAlone"
-
-
-class SimulatedNetwork:
-    """The nodes' DRBDs by name; `cut` are pairs of nodes that do not reach each other."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, SimulatedDrbd] = {}
-        self.cut: set[frozenset[str]] = set()
-        self.generations = itertools.count(0x1000000000000000, 2)
-
-    def peer(self, here: SimulatedDrbd, resource: Resource) -> Resource | None:
-        """The other end of a connection, if it waits for this one."""
-        for node in self.nodes.values():
-            other = node.resources.get(resource.name)
-            if node is here or other is None or frozenset((here.name, node.name)) in self.cut:
-                continue
-            if (other.local, other.remote) == (resource.remote, resource.local) and other.secret == resource.secret:
-                return other
-        return None
-
-    def settle(self) -> None:
-        for here in self.nodes.values():
-            for resource in list(here.resources.values()):
-                self._connect(here, resource)
-
-    def _connect(self, here: SimulatedDrbd, resource: Resource) -> None:
-        if resource.state == "StandAlone":
-            return
-        peer = self.peer(here, resource)
-        if peer is None or peer.state == "StandAlone":
-            if resource.state == "Connected":
-                self._disconnected(resource)
-            resource.state = "Connecting"
-        elif resource.state != "Connected" or peer.state != "Connected":
-            self._handshake(resource, peer)
-        else:
-            self._replicate(resource, peer)
-
-    def _disconnected(self, resource: Resource) -> None:
-        for volume in resource.volumes.values():
-            volume.replication = "Off"
-        if resource.role == "Primary":
-            self.new_generation(resource)
-
-    def new_generation(self, resource: Resource) -> None:
-        for volume in resource.volumes.values():
-            volume.metadata.history.append(volume.metadata.generation)
-            volume.metadata.generation = f"{next(self.generations):016X}"
-
-    def _handshake(self, one: Resource, other: Resource) -> None:
-        pairs = [(v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
-        if any(_split(a.metadata, b.metadata) for a, b in pairs):
-            one.state = other.state = "StandAlone"
-            return
-        one.state = other.state = "Connected"
-        for a, b in pairs:
-            size = min(x for x in (a.metadata.size, b.metadata.size, a.capacity, b.capacity) if x)
-            a.metadata.size = b.metadata.size = size
-            if a.metadata.generation == b.metadata.generation:
-                a.replication = b.replication = "Established"
-                continue
-            source, target = (a, b) if _is_newer(a.metadata, b.metadata) else (b, a)
-            source.replication, target.replication = "SyncSource", "SyncTarget"
-            target.disk, target.metadata.good = "Inconsistent", False
-            source.looks = target.looks = 2
-
-    def _replicate(self, one: Resource, other: Resource) -> None:
-        for number, volume in one.volumes.items():
-            there = other.volumes.get(number)
-            if there is not None and volume.replication == "SyncSource":
-                self._synchronize(volume, there)
-            elif there is not None and one.role == "Primary" and volume.replication == "Established":
-                _copy(volume.file, there.file)
-
-    @staticmethod
-    def _synchronize(source: Volume, target: Volume) -> None:
-        source.looks -= 1
-        if source.looks > 0:
-            return
-        _copy(source.file, target.file)
-        target.metadata.generation = source.metadata.generation
-        target.metadata.history = list(source.metadata.history)
-        target.metadata.good, target.disk = True, "UpToDate"
-        source.replication = target.replication = "Established"
 
 
 def _copy(source: SimulatedFile, target: SimulatedFile) -> None:
@@ -183,8 +98,90 @@ class SimulatedDrbd:
     def power_loss(self) -> None:
         for resource in self.resources.values():
             if resource.role == "Primary":
-                self.network.new_generation(resource)
+                self._new_generation(resource)
         self.resources.clear()
+
+    # -- what happens by itself -----------------------------------------------------------------------------------
+
+    def meet(self) -> None:
+        return
+
+    def judge(self) -> None:
+        return
+
+    def progress(self) -> None:
+        for resource in list(self.resources.values()):
+            self._connect(resource)
+
+    def _peer(self, resource: Resource) -> Resource | None:
+        """The other end of a connection, if it waits for this one."""
+        for node in self.network.nodes.values():
+            other = node.resources.get(resource.name) if isinstance(node, SimulatedDrbd) else None
+            if other is None or not self.network.reaches(self.name, node.name):
+                continue
+            if (other.local, other.remote) == (resource.remote, resource.local) and other.secret == resource.secret:
+                return other
+        return None
+
+    def _connect(self, resource: Resource) -> None:
+        if resource.state == "StandAlone":
+            return
+        peer = self._peer(resource)
+        if peer is None or peer.state == "StandAlone":
+            if resource.state == "Connected":
+                self._disconnected(resource)
+            resource.state = "Connecting"
+        elif resource.state != "Connected" or peer.state != "Connected":
+            self._handshake(resource, peer)
+        else:
+            self._replicate(resource, peer)
+
+    def _disconnected(self, resource: Resource) -> None:
+        for volume in resource.volumes.values():
+            volume.replication = "Off"
+        if resource.role == "Primary":
+            self._new_generation(resource)
+
+    def _new_generation(self, resource: Resource) -> None:
+        for volume in resource.volumes.values():
+            volume.metadata.history.append(volume.metadata.generation)
+            volume.metadata.generation = self.network.new_generation()
+
+    def _handshake(self, one: Resource, other: Resource) -> None:
+        pairs = [(v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
+        if any(_split(a.metadata, b.metadata) for a, b in pairs):
+            one.state = other.state = "StandAlone"
+            return
+        one.state = other.state = "Connected"
+        for a, b in pairs:
+            size = min(x for x in (a.metadata.size, b.metadata.size, a.capacity, b.capacity) if x)
+            a.metadata.size = b.metadata.size = size
+            if a.metadata.generation == b.metadata.generation:
+                a.replication = b.replication = "Established"
+                continue
+            source, target = (a, b) if _is_newer(a.metadata, b.metadata) else (b, a)
+            source.replication, target.replication = "SyncSource", "SyncTarget"
+            target.disk, target.metadata.good = "Inconsistent", False
+            source.looks = target.looks = 2
+
+    def _replicate(self, one: Resource, other: Resource) -> None:
+        for number, volume in one.volumes.items():
+            there = other.volumes.get(number)
+            if there is not None and volume.replication == "SyncSource":
+                self._synchronize(volume, there)
+            elif there is not None and one.role == "Primary" and volume.replication == "Established":
+                _copy(volume.file, there.file)
+
+    @staticmethod
+    def _synchronize(source: Volume, target: Volume) -> None:
+        source.looks -= 1
+        if source.looks > 0:
+            return
+        _copy(source.file, target.file)
+        target.metadata.generation = source.metadata.generation
+        target.metadata.history = list(source.metadata.history)
+        target.metadata.good, target.disk = True, "UpToDate"
+        source.replication = target.replication = "Established"
 
     # -- drbdmeta -----------------------------------------------------------------------------------------------
 
@@ -200,14 +197,7 @@ class SimulatedDrbd:
         if command == "create-md":
             self._metadata[file.inode] = Metadata(end=file.size)
             return "New drbd meta data block successfully created.\n"
-        if found is None:
-            said = "No valid meta data found" if command == "dump-md" else ""
-            raise CommandFailed(("drbdmeta", *arguments), 1, said)
-        if command == "check-resize":
-            found.end = file.size
-        if found.end != file.size:
-            said = 'Found meta data is "unclean", please apply-al first' if command == "dump-md" else ""
-            raise CommandFailed(("drbdmeta", *arguments), 1, said)
+        found = require(found, file.size, command, ("drbdmeta", *arguments))
         if command == "set-gi":
             found.generation, found.good = rest[0].partition(":")[0], True
         flag = int(found.good)
@@ -273,13 +263,13 @@ class SimulatedDrbd:
             else:
                 disk.opened.pop(device, None)
         if role == "Primary" and resource.role != "Primary" and resource.state != "Connected":
-            self.network.new_generation(resource)
+            self._new_generation(resource)
         resource.role = role
 
     def _resize(self, which: str) -> None:
         name, _, number = which.partition("/")
         resource = self.resources[name]
-        peer = self.network.peer(self, resource) if resource.state == "Connected" else None
+        peer = self._peer(resource) if resource.state == "Connected" else None
         if "Primary" not in (resource.role, peer.role if peer else ""):
             raise CommandFailed(("drbdadm", "resize", which), 10, "Failure: (131) Need one Primary node to resize.")
         ends = [r.volumes[int(number)] for r in (resource, peer) if r is not None]
@@ -333,7 +323,7 @@ class SimulatedDrbd:
     def _events(self) -> Iterator[str]:
         for resource in self.resources.values():
             name = f"name:{resource.name}"
-            peer = self.network.peer(self, resource) if resource.state == "Connected" else None
+            peer = self._peer(resource) if resource.state == "Connected" else None
             role = peer.role if peer else "Unknown"
             yield f"resource {name} role:{resource.role} suspended:no write-ordering:flush"
             named = "" if resource.state == "StandAlone" else " conn-name:peer"
