@@ -28,13 +28,14 @@ from orlop.model import (
     NewBacking,
     Node,
     NodeConnection,
+    ReplicaOrder,
     ResourceDefinition,
     ResourceGroup,
     StoragePool,
     WantedPool,
     key,
 )
-from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report, Secrets
+from orlop.transport.messages import BackingOutcome, Fence, Operated, PhysicalDevice, Report, Secrets
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -336,6 +337,15 @@ class Core:
             raise TransportError(f"node {node} is not connected")
         with self._resting():
             return order(self.links)
+
+    def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
+        """Has a satellite do something once with its replica; raises `TransportError` when it is away."""
+        if self.suspended:
+            raise Refused("the controller only observes", cause=self.suspended)
+        if self.links is None:
+            raise TransportError(f"node {node} is not connected")
+        with self._resting():
+            return self.links.operate(node, resource, order)
 
     def secrets_for(self, node: str, names: Iterable[str]) -> Secrets:
         """Keys for steps of a node, as far as it has a part in their volumes and the controller is unlocked."""

@@ -22,6 +22,7 @@ from orlop.transport.messages import (
     Hello,
     MakeBacking,
     Opening,
+    Operate,
     Problem,
     RemoveBacking,
     Report,
@@ -103,6 +104,7 @@ class Application:
             ("GET", PREFIX + "physical-storage"): lambda *_: self._agent.physical_storage(),
             ("POST", PREFIX + "make-backing"): self._make_backing,
             ("POST", PREFIX + "remove-backing"): self._remove_backing,
+            ("POST", PREFIX + "operate"): self._operate,
             ("GET", PREFIX + "info"): lambda *_: self._agent.info(),
         }
 
@@ -204,6 +206,11 @@ class Application:
         message = decode(body, type=RemoveBacking)
         check_speaker(session, message.fence)
         return self._agent.remove_backing(message)
+
+    def _operate(self, session: Session, _: _Request, body: bytes) -> Value:
+        message = decode(body, type=Operate)
+        check_speaker(session, message.fence)
+        return self._agent.operate(message)
 
     def _reports(self, _: Session, request: _Request, __: bytes) -> Report:
         after, wait = int(request.number("after")), min(request.number("wait"), LONGEST_WAIT)

@@ -26,6 +26,8 @@ from orlop.transport.messages import (
     Hello,
     MakeBacking,
     Opening,
+    Operate,
+    Operated,
     PhysicalDevice,
     Problem,
     RemoveBacking,
@@ -57,6 +59,7 @@ log = logging.getLogger(__name__)
 SILENT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # the connection was closed in the middle of a handshake
 CONNECT_SECONDS = 3.0
 ORDER_SECONDS = 30.0
+OPERATE_SECONDS = 120.0  # what is in hand is finished first
 BACKING_SECONDS = 300.0  # large devices take their time to be signed and wiped
 GRACE_SECONDS = 5.0  # on top of what a long poll may wait
 LARGEST_ANSWER = 256 << 20
@@ -144,6 +147,9 @@ class Channel:
     def _backing(self, path: str, message: MakeBacking | RemoveBacking) -> BackingOutcome:
         answer = self._call(self._orders, "POST", path, encode(message), BACKING_SECONDS)
         return self._decode(answer, BackingOutcome)
+
+    def operate(self, message: Operate) -> Operated:
+        return self._decode(self._call(self._orders, "POST", "operate", encode(message), OPERATE_SECONDS), Operated)
 
     def close(self) -> None:
         """Forget the session and close the connections."""
