@@ -1,4 +1,4 @@
-"""Partitions as the user's guide describes them (chapter 11.21): who keeps quorum, who may be promoted, who is behind."""
+"""Partitions as the user's guide describes them (chapter 11.21): who keeps quorum, who is promoted, who is behind."""
 
 import pytest
 
