@@ -16,6 +16,7 @@ from urllib3.exceptions import SSLError as TlsError
 from orlop.errors import TransportError, Unauthenticated
 from orlop.model import NodeInfo
 from orlop.model import key as name_key
+from orlop.model.decoding import decoded
 from orlop.transport.identity import ClusterKey, TlsFiles
 from orlop.transport.messages import (
     PREFIX,
@@ -36,7 +37,6 @@ from orlop.transport.messages import (
     Sync,
     Update,
     Welcome,
-    decode,
     encode,
     printable,
 )
@@ -254,7 +254,7 @@ class Channel:
     def _distrust(self, answer: _Answer) -> NoReturn:
         """An answer that nothing proves: it may stop the talk, but it is believed in nothing else."""
         try:
-            problem = decode(answer.body, type=Problem)
+            problem = decoded(answer.body, Problem)
         except (msgspec.DecodeError, UnicodeDecodeError):
             problem = Problem(kind="", message=f"status {answer.status} without a signature")
         message = f"{self.where} refused: {printable(problem.message)}"
@@ -274,7 +274,7 @@ class Channel:
 
     def _decode(self, body: bytes, kind: type[T]) -> T:
         try:
-            return decode(body, type=kind)
+            return decoded(body, kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as cause:
             raise TransportError(f"{self.where} sent an answer that cannot be understood: {cause}") from cause
 

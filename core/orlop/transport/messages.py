@@ -201,7 +201,6 @@ class JoinAnswer(Value, frozen=True, kw_only=True):
 
 
 encode = msgspec.json.encode
-decode = msgspec.json.decode
 
 
 def printable(text: str, longest: int = 500) -> str:
