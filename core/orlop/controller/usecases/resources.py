@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import nvme, stacks, wire
+from orlop.controller import drbd_versions, nvme, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.picture import Draft
+from orlop.controller.diskless import CLIENT, TIE_BREAKER, is_tiebreaker
+from orlop.controller.picture import Draft, with_resource
 from orlop.controller.properties import Kind
 from orlop.controller.usecases import (
     all_or_nothing,
@@ -21,6 +24,7 @@ from orlop.controller.usecases import (
     lookup,
     replicating,
     spawning,
+    votes,
     waiting,
 )
 from orlop.controller.usecases.property_changes import changed, checked
@@ -41,11 +45,12 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
         guards.no_operation(definition)
+        before = definition
         for request in sorted(requests, key=_is_diskless):  # what initiators connect to comes first
             resource = _new(core, draft, definition, request)
             made.append(resource)
-            definition = replace(definition, resources=(*definition.resources, resource))
-        definition = deploying.complete(core, draft, definition, [v for r in made for v in r.volumes])
+            definition = with_resource(definition, resource)
+        definition = deploying.complete(core, draft, definition, deploying.volumes_of(made))
         definition = nvme.completed(definition)
         draft.put(definition)
     for resource in made:
@@ -55,6 +60,7 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
             details=f"UUID is: {resource.uuid}",
             Node=resource.node,
         )
+    votes.explain(core, answers, before)
     initiators.await_target(core, definition.name, made)
     all_or_nothing.deployed(core, answers, definition, made)
     initiators.explain(core, answers, definition.name, made)
@@ -74,15 +80,36 @@ def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire
     flags = frozenset(flag.upper() for flag in body.flags)
     layers = stacks.checked_stack(core.drivers, request.layer_list) if request.layer_list else ()
     stack = layers or definition.layers
-    deploying.check_node(core, definition, node, stack)
     props = checked(core.drivers, Kind.RESOURCE, body.props)
+    present = next((r for r in definition.resources if key(r.node) == key(node.name)), None)
+    if present is not None and is_tiebreaker(present):
+        return _taken_over(core, draft, definition, present, request, props)
+    deploying.check_node(core, definition, node, stack)
     initiators.refuse_other_stack(definition, layers)
     if _is_diskless(request):
         if stacks.replicates(core.drivers, stack):
-            replicating.refuse_diskless(definition, node.name)
+            drbd_versions.refuse_diskless(draft, definition, node.name)
+            kind = {CLIENT} if request.drbd_client else set()
+            return deploying.without_disk(core, definition, node, props, flags & {"INACTIVE"} | kind)
         initiators.refuse_unfit(definition, flags & DISKLESS_FLAGS, bool(request.drbd_client))
         return deploying.initiator(core, definition, node, props, flags & {"INACTIVE"})
     return deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
+
+
+def _taken_over(
+    core: Core,
+    draft: Draft,
+    definition: ResourceDefinition,
+    tiebreaker: Resource,
+    request: wire.ResourceCreate,
+    props: Mapping[str, str],
+) -> Resource:
+    """A tiebreaker is there already: it becomes what the user asked for."""
+    if not _is_diskless(request):
+        return deploying.with_disk(core, draft, definition, tiebreaker, props)
+    kind = {CLIENT} if request.drbd_client else set()
+    flags = tiebreaker.flags - {TIE_BREAKER} | kind
+    return replace(tiebreaker, flags=flags, props={**tiebreaker.props, **props})
 
 
 def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> Answers:
@@ -91,16 +118,9 @@ def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> An
         definition = lookup.definition(draft, name)
         resource = lookup.resource(definition, node)
         props = changed(core.drivers, answers, Kind.RESOURCE, resource.props, request)
-        draft.put(_with(definition, replace(resource, props=props)))
+        draft.put(with_resource(definition, replace(resource, props=props)))
     answers.success(f"Resource '{definition.name}' on node '{resource.node}' modified.", codes.MODIFIED)
     return answers
-
-
-def _with(definition: ResourceDefinition, resource: Resource) -> ResourceDefinition:
-    return replace(
-        definition,
-        resources=tuple(resource if key(r.node) == key(resource.node) else r for r in definition.resources),
-    )
 
 
 def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> Answers:
@@ -118,10 +138,18 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
         guards.unused(core, definition, [resource], "Deleting")
         nvme.refuse_left_alone(definition, resource, "Deleting")
         replicating.require_other_copy(core, definition, resource)
-        others = [r for r in definition.resources if r is not resource and not r.deleting and not resource.diskless]
-        draft.put(_with(definition, replace(resource, flags=resource.flags | {"DELETE"})))
+        stays = votes.staying(core, draft, definition, resource, keep_tiebreaker)
+        if stays is None:
+            after = with_resource(definition, replace(resource, flags=resource.flags | {"DELETE"}))
+            draft.put(votes.without_another(after, resource, keep_tiebreaker))
+        elif stays is not resource:
+            draft.put(with_resource(definition, stays))
     core.settle([key(name)])
+    if stays is not None:
+        return votes.explain_staying(core, answers, definition, resource)
     answers.success(f"Resource '{definition.name}' on node '{resource.node}' marked for deletion.", codes.DELETED)
+    votes.explain(core, answers, definition)
+    others = [r for r in definition.resources if r is not resource and not r.deleting and not resource.diskless]
     if others and not stacks.replicates(core.drivers, definition.layers):
         answers.info(
             f"What was written on '{resource.node}' goes with it: the copies of '{definition.name}' on "
@@ -203,7 +231,7 @@ def _switch(core: Core, name: str, node: str, active: bool) -> Answers:
         if not active:
             guards.unused(core, definition, [resource], "Deactivating")
         flags = resource.flags - {"INACTIVE"} if active else resource.flags | {"INACTIVE"}
-        draft.put(_with(definition, replace(resource, flags=flags)))
+        draft.put(with_resource(definition, replace(resource, flags=flags)))
     answers.success(f"Resource '{definition.name}' on node '{resource.node}' {word}.", codes.MODIFIED)
     waiting.settled(
         core, answers, definition.name, [resource.node], f"{word} '{definition.name}'", f"it will be {word}"
@@ -295,7 +323,7 @@ def modify_volume(core: Core, name: str, node: str, number: int, request: wire.V
             raise Refused(f"Resource '{name}' on node '{node}' has no volume {number}.", code=Fail.NOT_FOUND_VLM)
         after = replace(volume, props=changed(core.drivers, answers, Kind.VOLUME, volume.props, request))
         volumes = tuple(after if v.number == number else v for v in resource.volumes)
-        draft.put(_with(definition, replace(resource, volumes=volumes)))
+        draft.put(with_resource(definition, replace(resource, volumes=volumes)))
     answers.success(f"Volume {number} of '{definition.name}' on node '{resource.node}' modified.", codes.MODIFIED)
     return answers
 
