@@ -29,7 +29,7 @@ from orlop.model.cluster import (
     VolumeGroup,
     VolumeKey,
 )
-from orlop.model.drbd import WantedDrbd, WantedPath, WantedPeer, WantedReplica
+from orlop.model.drbd import ReplicaOrder, ReplicaVerb, WantedDrbd, WantedPath, WantedPeer, WantedReplica
 from orlop.model.names import key
 from orlop.model.node import (
     BackingObject,
@@ -74,6 +74,8 @@ __all__ = [
     "NodeSnapshot",
     "Operation",
     "Presence",
+    "ReplicaOrder",
+    "ReplicaVerb",
     "ReportedLevel",
     "ReportedPool",
     "ReportedResource",

@@ -74,8 +74,11 @@ def replication_states(
     found = {}
     for peer in connected(definition, of):
         if state := said.get(f"peer/{peer.node}/replication"):
+            differs = int(said.get(f"peer/{peer.node}/out_of_sync", "0")) or None
             done = _share(said.get(f"peer/{peer.node}/synced", ""))
-            found[peer.node] = wire.ReplicationState(replication_state=state, done_percentage=done)
+            found[peer.node] = wire.ReplicationState(
+                replication_state=state, done_percentage=done, out_of_sync_kib=differs
+            )
     return found
 
 
