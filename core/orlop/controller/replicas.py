@@ -27,6 +27,7 @@ from orlop.model import (
 OPTIONS = "DrbdOptions/"
 PREFERRED = "PrefNic"
 DEFAULT = "default"
+SKIP_DISK = "DrbdOptions/SkipDisk"  # of a resource: its disk failed
 DISCONNECTED = "Internal/Disconnected"  # on a connection: an administrator asked for it
 Objects = dict[Kind, Source]
 
@@ -64,6 +65,7 @@ def _replica(picture: Picture, definition: ResourceDefinition, resource: Resourc
         port=_port(resource),
         diskless=is_diskless(resource),
         client=is_client(resource),
+        skip_disk=_skips_disk(picture, definition, resource),
         slots=resource.peer_slots or DEFAULT_SLOTS,
         peers=tuple(_peer(picture, definition, resource, r) for r in peers(definition, resource)),
         options=_options(("Resource", "Handlers"), _around(picture, definition, resource)),
@@ -93,6 +95,11 @@ def is_connected(definition: ResourceDefinition, one: str, other: str) -> bool:
 def connection_of(definition: ResourceDefinition, one: str, other: str) -> ResourceConnection | None:
     pair = {key(one), key(other)}
     return next((c for c in definition.connections if {key(c.node_a), key(c.node_b)} == pair), None)
+
+
+def _skips_disk(picture: Picture, definition: ResourceDefinition, resource: Resource) -> bool:
+    found = effective(SKIP_DISK, _around(picture, definition, resource))
+    return found is not None and found.value.lower() == "true"
 
 
 def _port(resource: Resource) -> int:
