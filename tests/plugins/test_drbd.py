@@ -10,7 +10,7 @@ from orlop.errors import CannotRead, CommandFailed, NodeError, Refused
 from orlop.model import MIB, Presence, WantedDrbd, WantedLevel, WantedPeer, WantedReplica, WantedVolume
 from orlop.plugin import RemoveFile, RequireUnused, Run, Standing, Step, WriteFile
 from orlop.testing import SimulatedHost
-from orlop.testing.drbd import SimulatedNetwork
+from orlop.testing.drbd_network import SimulatedNetwork
 from orlop_layers import drbd_config, drbd_metadata, drbd_options
 from orlop_layers.drbd import Drbd
 from orlop_layers.drbd_config import Member
