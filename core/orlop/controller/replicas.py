@@ -77,9 +77,9 @@ def _peer(picture: Picture, definition: ResourceDefinition, resource: Resource, 
         node_id=peer.node_id,
         address=address(picture, definition, peer),
         port=_port(peer),
-        connected=is_connected(definition, resource.node, peer.node),
         diskless=is_diskless(peer),
         client=is_client(peer),
+        connected=is_connected(definition, resource.node, peer.node),
         options=_options(("Net", "PeerDevice"), _around_connection(picture, definition, resource, peer)),
     )
 

@@ -47,12 +47,18 @@ def refuse_not_yet(definition: ResourceDefinition, what: str) -> None:
 def require_other_copy(core: Core, definition: ResourceDefinition, leaving: Resource) -> None:
     """Raises unless another replica is known to have all of the data, or there is no other one at all."""
     others = [r for r in definition.resources if r is not leaving and not r.deleting and not is_tiebreaker(r)]
-    if not others or not replication.replicated(definition) or leaving.node_id is None or is_diskless(leaving):
-        return
+    if others and replication.replicated(definition) and leaving.node_id is not None and not is_diskless(leaving):
+        require_copy_elsewhere(core, definition, leaving)
+
+
+def require_copy_elsewhere(core: Core, definition: ResourceDefinition, leaving: Resource) -> None:
+    """Raises unless another replica is known to have all of the data."""
+    others = [r for r in definition.resources if r is not leaving and not r.deleting and not is_diskless(r)]
     if not any(_whole(core, definition, other) for other in others):
+        names = ", ".join(r.node for r in others)
         raise Refused(
             f"Resource '{definition.name}' on node '{leaving.node}' may hold the only good copy of the data.",
-            cause=f"No other replica is known to be up to date: {', '.join(r.node for r in others)}.",
+            cause=f"No other replica is known to be up to date: {names}." if others else "No other one has a disk.",
             correction="Wait until another one is synchronized, or delete the whole definition.",
             code=Fail.INSUFFICIENT_REPLICA_COUNT,
         )
