@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from orlop.controller import diskless, growing, initial_sync, nvme, volume_keys
+from orlop.controller import diskless, growing, initial_sync, migrating, nvme, volume_keys
 from orlop.model import (
     NodeSnapshot,
     Operation,
@@ -46,6 +46,7 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
     changed = _initiators(changed, reports)
     changed = _volume_definitions(changed)
     changed = growing.advanced(changed, reports)
+    changed = migrating.advanced(changed, reports)
     changed = _snapshots(changed, reports)
     changed = _operations(changed, reports)
     changed = volume_keys.advanced(changed, reports)

@@ -267,6 +267,16 @@ class NeedsKernel(Protocol):
 
 
 @runtime_checkable
+class HasVersion(Protocol):
+    """A layer that can do more or less on a node, by what its kernel has."""
+
+    @classmethod
+    def kernel_version(cls, probe: Probe) -> str:
+        """Three numbers, `9.2.13`. Asked only where `kernel_restrictions` has none."""
+        ...
+
+
+@runtime_checkable
 class TellsOfChanges(Protocol):
     """A layer whose volumes change by themselves, and a program that prints a line whenever one did."""
 

@@ -29,7 +29,7 @@ from orlop.controller.usecases import (
 )
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
-from orlop.model import Resource, ResourceConnection, ResourceDefinition, SelectFilter, key
+from orlop.model import Resource, ResourceConnection, ResourceDefinition, key
 
 replace = msgspec.structs.replace
 DISKLESS_FLAGS = frozenset({"DISKLESS", "DRBD_DISKLESS", "NVME_INITIATOR", "EBS_INITIATOR"})
@@ -237,76 +237,6 @@ def _switch(core: Core, name: str, node: str, active: bool) -> Answers:
         core, answers, definition.name, [resource.node], f"{word} '{definition.name}'", f"it will be {word}"
     )
     return answers
-
-
-def make_available(core: Core, name: str, node: str, request: wire.ResourceMakeAvailable) -> Answers:
-    """Give me this volume here. Does nothing when it is here; never makes a blank copy beside existing data."""
-    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
-    found = lookup.definition(core.picture, name)
-    target = lookup.node(core.picture, node)
-    guards.not_deleting(found)
-    present = next((r for r in found.resources if key(r.node) == key(node)), None)
-    if present is not None and present.deleting:
-        raise Refused(
-            f"Resource '{found.name}' on node '{target.name}' is being deleted and cannot be brought back.",
-            correction="Wait until it is gone.",
-            code=Fail.INVLD_RSC_STATE,
-        )
-    if present is not None and "INACTIVE" in present.flags:
-        return activate(core, name, node)
-    if present is not None:
-        answers.info(f"Resource '{found.name}' is available on node '{target.name}' already.", Info.RSC_ALREADY_EXISTS)
-        return answers
-    if nvme.on_top(found.layers) and nvme.target(found) is not None and not request.diskful:
-        wanted = wire.Resource(node_name=target.name, flags=("NVME_INITIATOR",))
-        return create(core, name, (wire.ResourceCreate(resource=wanted),))
-    others = [r.node for r in found.resources if not r.deleting]
-    if others and not stacks.replicates(core.drivers, found.layers):
-        raise Refused(
-            f"The data of '{found.name}' is on {', '.join(others)} and cannot be reached from '{target.name}'.",
-            cause=f"Its layer stack is {', '.join(found.layers)}: a new resource would be a blank, unrelated copy.",
-            correction=f"Use it on {others[0]}, or create an unrelated copy with 'orlop resource create'.",
-            code=Fail.INVLD_LAYER_STACK,
-        )
-    if deploying.has_configured_pool(core.picture, found, target):
-        body = wire.ResourceCreate(resource=wire.Resource(node_name=target.name), layer_list=tuple(request.layer_list))
-        return create(core, name, (body,))
-    here = SelectFilter(
-        node_names=(target.name,), additional_place_count=1, layers=tuple(layer.upper() for layer in request.layer_list)
-    )
-    definition, made = spawning.autoplace(core, answers, found.name, here)
-    all_or_nothing.deployed(core, answers, definition, made)
-    return answers
-
-
-def unmake_available(core: Core, name: str, node: str) -> Answers:
-    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
-    definition = lookup.definition(core.picture, name)
-    lookup.node(core.picture, node)
-    if any(nvme.is_initiator(r) and key(r.node) == key(node) for r in definition.resources):
-        return delete(core, name, node)
-    answers.info(f"Nothing to undo: resource '{definition.name}' has no diskless resource on node '{node}'.", Info.NOOP)
-    return answers
-
-
-def toggle_disk(core: Core, name: str, node: str, request: wire.ToggleDiskRequest) -> Answers:
-    """Only for stacks in which a resource can be diskless; data is never given up for a word."""
-    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
-    definition = lookup.definition(core.picture, name)
-    resource = lookup.resource(definition, node)
-    operation = (request.operation or "INTO_DRBD_DISKFUL").upper()
-    if operation == "INTO_DRBD_DISKFUL" and not resource.diskless and not request.migrate_from:
-        answers.warning(
-            f"Resource '{definition.name}' on node '{resource.node}' has its disk already.", Warn.RSC_ALREADY_HAS_DISK
-        )
-        return answers
-    replicating.refuse_not_yet(definition, "Adding or removing the disk of a resource")
-    raise Refused(
-        f"'{definition.name}' cannot change its disk: the layer stack is {', '.join(definition.layers)}.",
-        cause="Without a replicating layer every replica is a last copy; none is removed or moved by a toggle.",
-        correction="Use a snapshot and 'orlop snapshot resource restore', or copy the data.",
-        code=Fail.INVLD_LAYER_STACK,
-    )
 
 
 # -- volumes and connections ----------------------------------------------------------------------------------
