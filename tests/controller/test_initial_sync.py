@@ -188,3 +188,11 @@ def test_only_what_was_made_so_is_taken_for_equal(thin):
     assert initial_sync.is_equal(of.volume_definitions[0], volume)
     for change in ({"source": "s"}, {"replaces": "v"}, {"equal": False}):
         assert not initial_sync.is_equal(of.volume_definitions[0], replace(volume, **change))
+
+
+def test_a_disk_that_comes_to_a_device_that_is_up_gets_everything(thin):
+    """It has met its peers already."""
+    of = two(thin)
+    later = replace(of, resources=(*of.resources, replica("charlie", new=True, flags=["DISK_ADDING"])))
+    after = numbered(thin.picture, decided(thin.picture, thin.reported, later, {"v-charlie"}))
+    assert not told(thin, after, "charlie").equal

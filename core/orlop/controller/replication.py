@@ -129,12 +129,19 @@ def _node_id(resources: Iterable[Resource]) -> int:
     return found
 
 
+def with_port(picture: Picture, definition: ResourceDefinition, resource: Resource) -> Resource:
+    """With another port than the one it has; raises `Refused` where none is left."""
+    return replace(resource, ports=(_port(picture, definition, resource.node),))
+
+
 def _port(picture: Picture, definition: ResourceDefinition, node: str) -> int:
-    """The lowest one in the node's range that is neither blocked nor taken there."""
+    """The lowest one in the node's range that is neither taken there nor blocked, by the node or by the controller."""
     others = (d for d in picture.definitions_on(node) if key(d.name) != key(definition.name))
     taken = {port for d in (*others, definition) for r in d.resources if key(r.node) == key(node) for port in r.ports}
-    for part in filter(None, _setting(picture, BLOCKED_PORTS, definition, node).split(",")):
-        taken.update(_span(part.strip()))
+    found_node = picture.node(node)
+    for props in (picture.controller.props, found_node.props if found_node else {}):
+        for part in filter(str.strip, props.get(BLOCKED_PORTS, "").split(",")):
+            taken.update(_span(part.strip()))
     found = _lowest_free(_span(_setting(picture, PORTS, definition, node)), taken)
     if found is None:
         raise Refused(

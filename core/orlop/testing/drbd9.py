@@ -92,7 +92,7 @@ class SimulatedDrbd9:
     # -- tools ----------------------------------------------------------------------------------------------------
 
     def drbdadm(self, disk: Disk, arguments: tuple[str, ...]) -> str:
-        said = self._drbdadm(disk, tuple(a for a in arguments if a not in ("-vvv", "--")))
+        said = self._drbdadm(disk, _verb_first(arguments))
         self.network.settle()
         return said
 
@@ -102,9 +102,6 @@ class SimulatedDrbd9:
                 return VERSION
             case ("-c", path, "sh-nop"):
                 configured(path, disk.get(path).text, self.name)
-                return ""
-            case ("--skip-disk", "adjust", name):
-                drbd9_commands.adjust(self, name, skip=True)
                 return ""
             case (verb, name) if verb in drbd9_commands.TOLD:
                 return drbd9_commands.TOLD[verb](self, name)
@@ -191,3 +188,11 @@ class SimulatedDrbd9:
     def _events(self, statistics: bool = True) -> Iterator[str]:
         for resource in self.resources.values():
             yield from drbd9_reports.events(resource, statistics)
+
+
+def _verb_first(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Options may stand before the verb as well, and after `--`."""
+    words = [word for word in arguments if word not in ("--", "-vvv")]
+    options = [word for word in words if word.startswith("--")]
+    plain = [word for word in words if not word.startswith("--")]
+    return (*plain[:1], *options, *plain[1:])

@@ -155,11 +155,20 @@ def _by_disks(one: End, other: End) -> Strategy:
         return Strategy.NO_SYNC
     crashed, their_crashed = one.metadata.crashed, other.metadata.crashed
     if crashed == their_crashed:
-        return Strategy.NO_SYNC
+        return _by_bitmaps(one, other)
     survived = other.device.disk if crashed else one.device.disk
     if survived == "Consistent":  # both were off: who was primary has what was written last
         return Strategy.SOURCE if crashed else Strategy.TARGET
     return Strategy.TARGET if crashed else Strategy.SOURCE
+
+
+def _by_bitmaps(one: End, other: End) -> Strategy:
+    """What a comparison found, for example; who is primary is right, or else who has the lower node id."""
+    if not (one.slot.bits or other.slot.bits):
+        return Strategy.NO_SYNC
+    primary = [end.resource.role == "Primary" for end in (one, other)]
+    first = one.resource.node_id < other.resource.node_id
+    return Strategy.SOURCE if primary[0] or (first and not primary[1]) else Strategy.TARGET
 
 
 def _must_part(one: End, other: End, verdict: Verdict) -> bool:
@@ -180,7 +189,6 @@ def follow(one: End, other: End, verdict: Verdict) -> None:
         synchronize(other, one, verdict)
     elif one.device.disk in GOOD:
         for end in (one, other):
-            end.slot.bits.clear()
             end.slot.outdated = False
             end.metadata.crashed = False
 

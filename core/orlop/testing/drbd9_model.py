@@ -167,7 +167,6 @@ class Resource:
     suspended_by_user: bool = False
     devices: dict[int, Device] = field(default_factory=dict)
     connections: dict[int, Connection] = field(default_factory=dict)
-    members: frozenset[int] = frozenset()
 
     def option(self, name: str) -> str:
         return self.options.get(name, DEFAULTS.get(name, ""))

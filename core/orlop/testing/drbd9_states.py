@@ -32,7 +32,6 @@ def judge(resource: Resource, new_generation: Callable[[], str]) -> None:
         if resource.role == "Primary" and device.due and not resource.lost_quorum and accessible(resource, device):
             begin_generation(resource, device, new_generation())
             device.due = False
-    resource.members = frozenset(other.node_id for other in resource.reached())
 
 
 # -- disks ----------------------------------------------------------------------------------------------------------
@@ -98,7 +97,7 @@ def count(resource: Resource, device: Device) -> Votes:
             _count_peer(votes, resource, device, connection, part)
     for node_id, slot in device.metadata.slots.items() if device.metadata else ():
         if node_id not in resource.connections and node_id != resource.node_id:
-            _add_missing(votes, slot.outdated, _is_left(resource, device, node_id))
+            _add_missing(votes, slot.outdated)
     return votes
 
 
@@ -109,7 +108,7 @@ def _count_peer(votes: Votes, resource: Resource, device: Device, connection: Co
     if there is None or part.replication == "Off":
         if part.bitmap:
             slot = device.metadata.slots.get(connection.node_id) if device.metadata else None
-            _add_missing(votes, bool(slot and slot.outdated), _is_left(resource, device, connection.node_id))
+            _add_missing(votes, bool(slot and slot.outdated))
         elif device.metadata is None or connection.node_id in device.metadata.seen:
             votes.missing_diskless += 1
     elif there.disk == "Diskless" and not part.bitmap:
@@ -119,11 +118,6 @@ def _count_peer(votes: Votes, resource: Resource, device: Device, connection: Co
         votes.reached_quorum += not device.has_data and there.disk == "UpToDate" and there.quorum
 
 
-def _is_left(resource: Resource, device: Device, node_id: int) -> bool:
-    """Whether that node was missing already when this one had quorum, and so had none itself."""
-    return device.quorum and bool(resource.members) and node_id not in resource.members
-
-
 def _add_reached(votes: Votes, disk: str) -> None:
     if disk == "UpToDate":
         votes.up_to_date += 1
@@ -131,11 +125,9 @@ def _add_reached(votes: Votes, disk: str) -> None:
         votes.present += 1
 
 
-def _add_missing(votes: Votes, outdated: bool, left: bool) -> None:
+def _add_missing(votes: Votes, outdated: bool) -> None:
     if outdated:
         votes.outdated += 1
-    elif left:
-        votes.without_quorum += 1
     else:
         votes.unknown += 1
 

@@ -54,7 +54,7 @@ def require_other_copy(core: Core, definition: ResourceDefinition, leaving: Reso
 def require_copy_elsewhere(core: Core, definition: ResourceDefinition, leaving: Resource) -> None:
     """Raises unless another replica is known to have all of the data."""
     others = [r for r in definition.resources if r is not leaving and not r.deleting and not is_diskless(r)]
-    if not any(_whole(core, definition, other) for other in others):
+    if not any(is_up_to_date(core, definition, other) for other in others):
         names = ", ".join(r.node for r in others)
         raise Refused(
             f"Resource '{definition.name}' on node '{leaving.node}' may hold the only good copy of the data.",
@@ -68,7 +68,7 @@ def require_up_to_date(core: Core, definition: ResourceDefinition) -> None:
     """Raises unless every replica is known to have all of the data."""
     if not replication.replicated(definition):
         return
-    behind = [r.node for r in diskful(definition) if not _whole(core, definition, r)]
+    behind = [r.node for r in diskful(definition) if not is_up_to_date(core, definition, r)]
     if behind:
         raise Refused(
             f"A replicated volume grows only while all replicas are up to date; not known to be: {', '.join(behind)}.",
@@ -77,7 +77,8 @@ def require_up_to_date(core: Core, definition: ResourceDefinition) -> None:
         )
 
 
-def _whole(core: Core, definition: ResourceDefinition, resource: Resource) -> bool:
+def is_up_to_date(core: Core, definition: ResourceDefinition, resource: Resource) -> bool:
+    """Whether a replica is known to have all of the data."""
     if not core.reported.online(resource.node) or "INACTIVE" in resource.flags:
         return False
     report = core.reported.resource(resource.node, definition.name)
