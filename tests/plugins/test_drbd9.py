@@ -37,6 +37,7 @@ def volume(peers: tuple[WantedPeer, ...] = (BRAVO, CHARLY), diskless: bool = Fal
         diskless=more.pop("replica_diskless", diskless),
         client=more.pop("client", False),
         slots=more.pop("slots", 7),
+        skip_disk=more.pop("skip_disk", False),
         options=more.pop("resource", {}),
     )
     levels = (WantedLevel(layer="DRBD", size=24 * MIB), WantedLevel(layer="STORAGE", size=28 * MIB))
@@ -454,6 +455,14 @@ def test_a_disk_that_cannot_be_read_is_left_out_and_told() -> None:
     assert up.presence(wanted, BELOW) is Presence.HIDDEN
     healed = brought_up(wanted, seen=kernel(disk="Diskless"), noted=carried_out(wanted), generations={BELOW: OLD_DATA})
     assert healed[-1] == "drbdadm adjust web"
+
+
+def test_a_disk_that_failed_once_stays_out_until_an_administrator_says_otherwise() -> None:
+    wanted, healed = volume(skip_disk=True), {BELOW: OLD_DATA}
+    assert brought_up(wanted, generations=healed)[-1] == "drbdadm adjust --skip-disk web"
+    up = layer(wanted, seen=kernel(disk="Diskless"), noted=carried_out(wanted), generations=healed)
+    assert up.bring_up(wanted, BELOW) == []
+    assert "skip_disk" not in up.facts(wanted, BELOW)  # the failure is told, not the order
 
 
 @pytest.mark.parametrize("wanted", [volume(new=True), volume(peers=(CHARLY,))], ids=["new", "no other disk"])

@@ -141,7 +141,7 @@ class Drbd(Value, frozen=True, kw_only=True):
         found = drbd_facts.facts(resource, volume.number, device, drbd.replica, self.split)
         if below is not None:
             found["backing"] = below
-        if self._skips_disk(volume, below):
+        if below in self.unreadable and self._skips_disk(volume, below):
             found["skip_disk"] = "yes"
         if volume.resource in self.ports:
             found["port_taken"] = str(self.ports[volume.resource])
@@ -185,10 +185,11 @@ class Drbd(Value, frozen=True, kw_only=True):
         return on is not None and below is not None and on != below
 
     def _skips_disk(self, volume: WantedVolume, below: str | None) -> bool:
-        """Whether DRBD goes on without a disk that cannot be read. What is new has nothing to go on with."""
-        if not self.version.nine or volume.new or below not in self.unreadable:
+        """Whether DRBD goes on without a disk that failed. What is new has nothing to go on with."""
+        replica = drbd_of(volume).replica
+        if not self.version.nine or volume.new or not (replica.skip_disk or below in self.unreadable):
             return False
-        return any(not peer.diskless for peer in drbd_of(volume).replica.peers)
+        return any(not peer.diskless for peer in replica.peers)
 
     # -- down -------------------------------------------------------------------------------------
 
