@@ -15,6 +15,7 @@ from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, run
 from orlop_layers import (
+    drbd_attaching,
     drbd_config,
     drbd_copies,
     drbd_facts,
@@ -31,11 +32,10 @@ from orlop_layers import (
 )
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_look import drbd_of
-from orlop_layers.drbd_seen import Device, Resource, backings, resources
+from orlop_layers.drbd_seen import CLOSED, Device, Resource, backings, resources
 from orlop_layers.drbd_version import Version
 
 PEER_SLOTS = "PeerSlotsNewResource"
-CLOSED = ("Diskless", "Failed", "Detaching")
 
 
 class Drbd(Value, frozen=True, kw_only=True):
@@ -286,7 +286,7 @@ class Drbd(Value, frozen=True, kw_only=True):
             return []
         text = drbd_config.text(volume.resource, self.here, members, self.version)
         before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
-        if standing is not None and before.done == drbd_files.mark(text) and all(map(self._is_up, members)):
+        if before.done == drbd_files.mark(text) and all(drbd_attaching.is_up(standing, m) for m in members):
             return []
         if self.version.nine:
             for member in members:
@@ -302,14 +302,10 @@ class Drbd(Value, frozen=True, kw_only=True):
                 prepared=self.prepared,
                 alone=not self.version.nine and not members[0].drbd.replica.peers,
                 skip_disk=any(member.skipped for member in members),
+                apart=drbd_attaching.apart(standing, members, self.version),
                 forgets=self.version.nine and any(member.below is not None for member in members),
             )
         )
-
-    def _is_up(self, member: Member) -> bool:
-        resource = self.seen.get(member.resource)
-        device = resource.devices.get(member.number) if resource else None
-        return device is not None and (member.skipped or (device.disk in CLOSED) == (member.below is None))
 
     def _members(self, resource: str) -> list[Member]:
         """Volumes that can be up now, lowest number first."""
