@@ -8,7 +8,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import drbd_versions, nvme, stacks, wire
+from orlop.controller import drbd_versions, nvme, paths, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.diskless import CLIENT, TIE_BREAKER, is_tiebreaker
@@ -271,6 +271,7 @@ def modify_connection(
         present = next((c for c in definition.connections if {c.node_a, c.node_b} == {first, second}), None)
         connection = present or ResourceConnection(node_a=first, node_b=second, uuid=core.new_uuid())
         props = changed(core.drivers, answers, Kind.RESOURCE_CONNECTION, connection.props, request)
+        paths.refuse_unknown(draft, props, request.override_props, (first, second))
         others = tuple(c for c in definition.connections if c is not present)
         kept = (replace(connection, props=props),) if props else ()
         draft.put(replace(definition, connections=(*others, *kept)))
