@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from orlop.testing.drbd9_generations import Strategy, Verdict, compare
 from orlop.testing.drbd9_model import Connection, Device, Resource
 from orlop.testing.drbd9_split import resolve
-from orlop.testing.drbd9_states import lacks_peers
+from orlop.testing.drbd9_states import GOOD, lacks_peers
 from orlop.testing.drbd9_sync import End, ends, synchronize
-
-GOOD = ("UpToDate", "Consistent")
 
 
 def meet(resource: Resource, others: Iterable[Resource]) -> None:

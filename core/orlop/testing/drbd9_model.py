@@ -164,6 +164,7 @@ class Resource:
     options: dict[str, str] = field(default_factory=dict)
     role: str = "Secondary"
     automatic: bool = False
+    opened: int = 0  # requests that are on their way
     suspended_by_user: bool = False
     devices: dict[int, Device] = field(default_factory=dict)
     connections: dict[int, Connection] = field(default_factory=dict)
