@@ -156,14 +156,18 @@ def _good_peers(resource: Resource, device: Device) -> list[Device]:
     ]
 
 
-def score(resource: Resource) -> int:
-    """Higher is better; only nodes that may be promoted count."""
-    found = []
-    for device in resource.devices.values():
-        if not accessible(resource, device):
-            return 0
-        found.append((10000 if device.disk == "UpToDate" else 1) + 100 + len(_good_peers(resource, device)))
-    return min(found, default=0)
+def promotion(resource: Resource) -> tuple[bool, int]:
+    """Whether it may be promoted, and how well that would suit: as `drbdsetup events2` reckons it, from what is next
+    to this node. Higher is better; 0 where data or quorum is missing."""
+    devices = list(resource.devices.values())
+    replicas = [len(_good_peers(resource, d)) + (d.disk == "UpToDate") for d in devices]
+    if not devices or resource.lost_quorum or not min(replicas):
+        return False, 0
+    next_to_it = [c.other.role for c in resource.connections.values() if c.other is not None]
+    with_disk = all(device.disk in (*GOOD, "Inconsistent") for device in devices)
+    up_to_date = sum(device.disk == "UpToDate" for device in devices)
+    points = 10000 * with_disk + 100 * up_to_date + min(replicas)
+    return "Primary" not in (resource.role, *next_to_it), points
 
 
 def why_not(resource: Resource) -> StateRefused | None:
@@ -204,8 +208,17 @@ def force(resource: Resource, new_generation: Callable[[], str]) -> None:
         if device.disk != "UpToDate":
             device.become("UpToDate")
             begin_generation(resource, device, new_generation())
-        device.quorum = True
+        if not device.quorum:
+            _give_up(resource, device)
+            device.quorum = _quorum(resource, device)
     promote(resource)
+
+
+def _give_up(resource: Resource, device: Device) -> None:
+    """Whoever is missing counts as outdated from now on."""
+    reached = {other.node_id for _, _, other, _ in resource.far(device.number)}
+    for node_id, slot in device.metadata.slots.items() if device.metadata else ():
+        slot.outdated = slot.outdated or node_id not in reached
 
 
 def demote(resource: Resource) -> None:
