@@ -208,7 +208,7 @@ class Application:
         return self._agent.remove_backing(message)
 
     def _operate(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decode(body, type=Operate)
+        message = decoded(body, Operate)
         check_speaker(session, message.fence)
         return self._agent.operate(message)
 
