@@ -238,7 +238,7 @@ class Drbd(Value, frozen=True, kw_only=True):
             case Presence.HIDDEN:
                 return [*self._first(volume, below), *self._adjust(volume)]
             case Presence.READY:
-                return self._give_back(volume) or self._adjust(volume) or self._grow(volume)
+                return self._give_back(volume) or self._adjust(volume) or self._grow(volume) or self._lend(volume)
             case _:
                 return []
 
@@ -320,12 +320,20 @@ class Drbd(Value, frozen=True, kw_only=True):
         lowest = all(drbd.replica.node_id < peer.node_id for peer in drbd.replica.peers)
         if any(c.role == "Primary" for c in resource.connections) or not lowest:
             return []
-        note = WriteFile(path=_lent(volume.resource), content="")
-        return [note, run("drbdadm", "primary", volume.resource), resize, *_returned(volume.resource)]
+        return [*_lent_out(volume.resource), resize, *_returned(volume.resource)]
+
+    def _lend(self, volume: WantedVolume) -> list[Step]:
+        """A file system is still to be made, through the device; it is given back when that is done."""
+        device = self._device(volume)
+        if volume.file_system is None or device is None or device.disk != UP_TO_DATE:
+            return []
+        if self.seen[volume.resource].role == "Primary":
+            return []
+        return _lent_out(volume.resource)
 
     def _give_back(self, volume: WantedVolume) -> list[Step]:
         """What was cut, or failed, while a resource was primary for no user. A loss of power has made it secondary."""
-        if volume.resource not in self.lent:
+        if volume.resource not in self.lent or volume.file_system is not None:
             return []
         if self.seen[volume.resource].role == "Primary":
             return _returned(volume.resource)
@@ -380,6 +388,10 @@ def _met_again(resource: str) -> list[Step]:
     their bitmaps do not fit, and both wait for each other for good; when they meet once more, both have that size.
     """
     return [run("drbdadm", "disconnect", resource), run("drbdadm", "adjust", resource)]
+
+
+def _lent_out(resource: str) -> list[Step]:
+    return [WriteFile(path=_lent(resource), content=""), run("drbdadm", "primary", resource)]
 
 
 def _returned(resource: str) -> list[Step]:
