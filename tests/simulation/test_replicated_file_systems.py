@@ -39,6 +39,7 @@ def signatures(cluster, node, number=0):
 
 def test_it_is_made_once_and_replicated(cluster):
     assert not spawn(cluster, sizes=(1024, 2048)).failed
+    assert {kernel(cluster, node).resources["web"].role for node in replicas(cluster)} == {"Secondary"}
     cluster.settle()
     assert list(made(cluster).values()) == [2]  # two volumes, on one node
     for node in replicas(cluster):
