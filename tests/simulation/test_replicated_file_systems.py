@@ -77,7 +77,7 @@ def test_a_property_that_is_set_later_formats_nothing_that_is_there(cluster):
 
 @pytest.mark.parametrize("power", [False, True], ids=["satellite", "power"])
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("step", range(1, 17))
+@pytest.mark.parametrize("step", [2, 5, 8, 10, 11, 12, 13, 14])
 def test_whatever_is_cut_it_is_made_once_and_nobody_stays_primary(cluster, step, moment, power):
     definitions.create(
         cluster.core,

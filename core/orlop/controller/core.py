@@ -11,11 +11,12 @@ from uuid import uuid4
 
 import msgspec
 
-from orlop.controller import dependents, nvme, orders, split_brain, stacks, volume_keys
+from orlop.controller import dependents, drbd_versions, learnt, nvme, orders, split_brain, stacks, volume_keys, voting
 from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
-from orlop.controller.picture import Change, Draft, Picture
+from orlop.controller.picture import Aggregate, Change, Draft, Picture
+from orlop.controller.placement import Cluster
 from orlop.controller.progress import abandon_snapshots, advance, made
 from orlop.controller.replication import replicated
 from orlop.controller.reported import Reported, Status
@@ -113,6 +114,7 @@ class Core:
                 )
             draft = Draft(self.picture)
             yield draft
+            voting.touch(Cluster(draft, self.reported, self.drivers), draft)
             dependents.touch(self.drivers, self.picture, draft)
             changes = draft.changes
             if not changes:
@@ -188,6 +190,7 @@ class Core:
         self.reported.node(node).absorb(report)
         self._note_pools(node, report)
         self._note_node(node, report)
+        self._note_replicas(node, {key(r.name) for r in report.resources})
         self.settle({key(r.name) for r in report.resources})
         self._notice_splits({key(r.name) for r in report.resources})
         for resource in report.resources:
@@ -271,13 +274,30 @@ class Core:
                 draft.put(pool)
 
     def _note_node(self, node: str, report: Report) -> None:
-        """What has to be known of a node while it is away: by which name NVMe targets let it in."""
+        """What has to be known of a node while it is away: by which name NVMe targets let it in, which DRBD it has."""
+
+        def noticed(found: Node) -> Node:
+            return drbd_versions.noticed(nvme.noticed(found, report.info), report.info)
+
         found = self.picture.node(node)
-        if self.suspended or found is None or nvme.noticed(found, report.info) is found:
+        if self.suspended or found is None or noticed(found) is found:
             return
         with self.change() as draft:
             if (current := draft.node(node)) is not None:
-                draft.put(nvme.noticed(current, report.info))
+                draft.put(noticed(current))
+
+    def _note_replicas(self, node: str, names: set[str]) -> None:
+        """Ports that turned out to be taken, and disks that DRBD goes on without."""
+
+        def noticed(picture: Picture) -> list[Aggregate]:
+            current = {name: self.reported.current(node, name) for name in names}
+            return learnt.noticed(picture, node, {name: report for name, report in current.items() if report})
+
+        if self.suspended or not noticed(self.picture):
+            return
+        with self.change() as draft:
+            for after in noticed(draft):
+                draft.put(after)
 
     def on_status(self, node: str, status: Status, problem: str = "") -> None:
         """A link saw its node come or go."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from orlop.controller import growing, nvme, volume_keys
+from orlop.controller import diskless, growing, initial_sync, migrating, nvme, volume_keys
 from orlop.model import (
     NodeSnapshot,
     Operation,
@@ -46,6 +46,7 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
     changed = _initiators(changed, reports)
     changed = _volume_definitions(changed)
     changed = growing.advanced(changed, reports)
+    changed = migrating.advanced(changed, reports)
     changed = _snapshots(changed, reports)
     changed = _operations(changed, reports)
     changed = volume_keys.advanced(changed, reports)
@@ -94,6 +95,7 @@ def _resource(definition: ResourceDefinition, resource: Resource, report: Report
         return None
     if report is None:
         return resource
+    resource = diskless.advanced(resource, {v.uuid for v in report.volumes if v.presence is Presence.ABSENT})
     volumes = []
     for volume in resource.volumes:
         seen = reported_volume(report, volume.uuid)
@@ -311,7 +313,7 @@ def _replacing(definition: ResourceDefinition, operation: Operation) -> Resource
         _followed(r, incarnations) if nvme.is_initiator(r) else _refilled(r, incarnations, sources)
         for r in definition.resources
     )
-    volumes = volume_keys.with_keys_of(snapshot, definition.volume_definitions)
+    volumes = initial_sync.forgotten(volume_keys.with_keys_of(snapshot, definition.volume_definitions))
     changed = replace(definition, resources=resources, volume_definitions=volumes)
     return _with(changed, replace(operation, state="replacing"))
 
@@ -323,7 +325,7 @@ def _refilled(
     for volume in resource.volumes:
         source, name = sources[key(resource.node), volume.number]
         following = {"uuid": incarnations[volume.uuid], "new": True, "replaces": volume.uuid}
-        volumes.append(replace(volume, **following, source=source, source_name=name))
+        volumes.append(replace(volume, **following, source=source, source_name=name, equal=False))
     return replace(resource, volumes=tuple(volumes))
 
 

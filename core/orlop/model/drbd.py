@@ -36,6 +36,7 @@ class WantedReplica(Value, frozen=True, kw_only=True):
     port: int
     diskless: bool = False  # a volume of it has the one level DRBD
     client: bool = False  # diskless without a vote
+    skip_disk: bool = False  # go on without the disk, which failed, until an administrator takes that back
     slots: int = 7  # peers the metadata has room for
     peers: tuple[WantedPeer, ...] = ()
     options: Mapping[str, str] = {}  # by `Resource/<name>` or `Handlers/<name>`

@@ -12,6 +12,8 @@ from orlop.controller.api.views import drbd, layers
 from orlop.controller.api.views.effective import Surroundings, properties, surroundings
 from orlop.controller.api.views.entries import problem
 from orlop.controller.api.views.states import DISKLESS, in_use, not_seen
+from orlop.controller.diskless import CLIENT
+from orlop.controller.learnt import PORT_TAKEN
 from orlop.controller.picture import Picture
 from orlop.controller.progress import reported_volume
 from orlop.model import KIB, ReportedResource, key
@@ -49,7 +51,7 @@ def resource(of: Replica) -> wire.Resource:
         name=of.definition.name,
         node_name=of.resource.node,
         props=of.resource.props,
-        flags=tuple(sorted(of.resource.flags)),
+        flags=_flags(of.resource),
         layer_object=_tree(of, _levels(of)),
         state=_state(of),
         uuid=of.resource.uuid,
@@ -65,7 +67,7 @@ def with_volumes(of: Replica) -> wire.ResourceWithVolumes:
         node_name=of.resource.node,
         props=of.resource.props,
         effective_props=properties(of.definition, of.resource, of.around),
-        flags=tuple(sorted(of.resource.flags)),
+        flags=_flags(of.resource),
         layer_object=_tree(of, levels),
         state=_state(of),
         uuid=of.resource.uuid,
@@ -73,6 +75,11 @@ def with_volumes(of: Replica) -> wire.ResourceWithVolumes:
         volumes=tuple(_volumes(of, levels)),
         shared_name=shared,
     )
+
+
+def _flags(resource: model.Resource) -> tuple[str, ...]:
+    """Those that clients know; that one has no vote is told with the layer."""
+    return tuple(sorted(resource.flags - {CLIENT}))
 
 
 def volumes(of: Replica) -> list[wire.Volume]:
@@ -139,7 +146,8 @@ def _reports(of: Replica, seen: model.ReportedVolume | None, place: int) -> tupl
         at = f"{of.resource.node} {of.resource.volumes[place].pool}"
         hint = f"See 'orlop storage-pool list'. If its pool is gone for good: orlop storage-pool lost {at}"
     found = [text for text in dict.fromkeys((own, whole)) if text]
-    return tuple(problem(text, Fail.UNKNOWN_ERROR, Subject.VLM, hint) for text in found)
+    code = Fail.PORT_BLOCKED_DRBD_ADJUST if PORT_TAKEN in drbd.facts(seen) else Fail.UNKNOWN_ERROR
+    return tuple(problem(text, code, Subject.VLM, hint) for text in found)
 
 
 def _tree(of: Replica, levels: list[layers.Levels]) -> wire.ResourceLayer | None:
