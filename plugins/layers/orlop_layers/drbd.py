@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 from msgspec.structs import replace
 
 from orlop.errors import CannotRead, NodeError, Refused
-from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedVolume
+from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedReplica, WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, run
 from orlop_layers import (
@@ -278,8 +278,9 @@ class Drbd(Value, frozen=True, kw_only=True):
         if not members or volume.number != members[0].number:
             return []
         text = drbd_config.text(volume.resource, self.here, members, self.version)
+        secret = _secret(members[0].drbd.replica, self.version.nine)
         before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
-        if standing is not None and before.done == drbd_files.mark(text) and all(map(self._is_up, members)):
+        if standing is not None and before.done == drbd_files.mark(text, secret) and all(map(self._is_up, members)):
             return []
         if self.version.nine:
             for member in members:
@@ -289,7 +290,7 @@ class Drbd(Value, frozen=True, kw_only=True):
             drbd_files.Writing(
                 name=volume.resource,
                 text=text,
-                secret=f"drbd/{replica.definition}",
+                secret=secret,
                 before=before,
                 nodes=frozenset(peer.node_id for peer in replica.peers),
                 prepared=self.prepared,
@@ -354,6 +355,16 @@ class Drbd(Value, frozen=True, kw_only=True):
         if volume.resource not in self.lent or volume.file_system is not None:
             return []
         return drbd_growing.give_back(self.seen[volume.resource])
+
+
+def _secret(replica: WantedReplica, nine: bool) -> str:
+    """Its name. DRBD 8.4 takes whoever knows it for the peer: a replica that was forgotten, and is still up somewhere,
+    must not be taken for the one that was made in its place. DRBD 9 knows its peers by node id and address.
+    """
+    if nine or not replica.peers:
+        return f"drbd/{replica.definition}"
+    both = sorted((replica.incarnation, replica.peers[0].incarnation))
+    return f"drbd/{replica.definition}/{'/'.join(both)}"
 
 
 def _is_diskless(volume: WantedVolume) -> bool:
