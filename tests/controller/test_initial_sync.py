@@ -176,10 +176,12 @@ def test_after_a_rollback_day0_is_forgotten(thin):
 
 def test_day0_is_not_the_generation_that_the_first_one_gets(thin):
     """That one is drawn from the same uuid."""
-    from orlop_layers.drbd_metadata import declare_first
+    from orlop_layers.drbd_metadata import Place, declare_first
 
-    of = two(thin)
-    assert of.volume_definitions[0].day0 not in str(declare_first(1000, "/dev/x", of.volume_definitions[0].first))
+    of = two(thin).volume_definitions[0]
+    assert of.day0
+    own = declare_first(Place(minor=1000, device="/dev/x", nine=True), of.first, of.day0)[-1]
+    assert of.day0 not in str(own)
 
 
 def test_only_what_was_made_so_is_taken_for_equal(thin):

@@ -11,7 +11,7 @@ from orlop.errors import BadProperty, CannotRead, CommandFailed, NodeError, Refu
 from orlop.model import MIB, Presence, WantedDrbd, WantedLevel, WantedPath, WantedPeer, WantedReplica, WantedVolume
 from orlop.plugin import RemoveFile, RequireTold, RequireUnused, Run, Standing, Step, WriteFile
 from orlop.testing import SimulatedHost
-from orlop_layers import drbd_config, drbd_metadata, drbd_options
+from orlop_layers import drbd_config, drbd_metadata, drbd_options, drbd_ports
 from orlop_layers.drbd import Drbd
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_seen import Connection, Device, PeerDevice, Resource, backings, resources
@@ -553,3 +553,56 @@ def test_the_version_is_told_to_the_controller() -> None:
     host = node(no_metadata)
     assert Drbd.kernel_restrictions(host) == ()
     assert Drbd.kernel_version(host) == "9.3.3"
+
+
+# -- ports ------------------------------------------------------------------------------------------------------------
+
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100000A:1B58 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0
+   1: 0100000A:1B58 0200000A:1B59 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 20 4 30 10 -1
+   2: 0100007F:1B58 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 100 0 0 10 0
+"""
+
+
+class Sockets(SimulatedHost):
+    """A node on which processes hold the sockets with these numbers."""
+
+    def __init__(self, tables: dict[str, str], held: tuple[str, ...]) -> None:
+        super().__init__(name="alpha")
+        self._tables, self._held = tables, held
+
+    def read(self, path: str) -> str | None:
+        return self._tables.get(path) or super().read(path)
+
+    def texts(self, *patterns: str) -> dict[str, str]:
+        return {f"/proc/1/fd/{each}": f"socket:[{each}]" for each in self._held}
+
+
+def in_the_way(table: str, held: tuple[str, ...], state: str = "Connecting") -> dict[str, int]:
+    replica = volume().drbd.replica  # type: ignore[union-attr]
+    connections = (Connection(state=state, role="Unknown", name="bravo", node_id=1),)
+    resource = Resource(name="web", role="Secondary", suspended=False, connections=connections)
+    return dict(drbd_ports.taken(Sockets({"/proc/net/tcp": table}, held), [(resource, replica)]))
+
+
+def test_a_process_that_listens_on_the_port_of_a_resource_is_told() -> None:
+    assert in_the_way(TCP, ("4711",)) == {"web": 7000}
+    assert in_the_way(TCP.replace("0100000A:1B58 0000", "00000000:1B58 0000"), ("4711",)) == {"web": 7000}
+
+
+def test_drbd_itself_and_other_addresses_are_not_in_the_way() -> None:
+    assert in_the_way(TCP, ()) == {}
+    assert in_the_way(TCP, ("4712", "4713")) == {}
+    assert in_the_way(TCP, ("4711",), state="Connected") == {}
+
+
+def test_addresses_of_version_six_are_read_as_the_kernel_prints_them() -> None:
+    words = "000000FD000000000000000001000000"
+    row = f"   0: {words}:1B58 {'0' * 32}:0000 0A 00000000:00000000 00:00000000 00000000     0        0 99 1 0\n"
+    assert drbd_ports.listening(row) == [drbd_ports.Listener("fd00::1", 7000, "99")]
+
+
+def test_a_port_that_is_taken_is_a_fact_of_the_volume() -> None:
+    wanted = volume()
+    assert layer(wanted, seen=kernel(), ports={"web": 7000}).facts(wanted, BELOW)["port_taken"] == "7000"

@@ -24,6 +24,7 @@ from orlop_layers import (
     drbd_metadata,
     drbd_operations,
     drbd_options,
+    drbd_ports,
     drbd_sizes,
     drbd_split,
     drbd_version,
@@ -54,6 +55,7 @@ class Drbd(Value, frozen=True, kw_only=True):
     generations: Mapping[str, str | None] = {}  # of devices that are not open: the current one, None without metadata
     unreadable: Mapping[str, str] = {}
     split: drbd_split.Generations = {}  # where a connection was given up
+    ports: Mapping[str, int] = {}  # by resource: where somebody else listens in its place
     noted: Mapping[str, str] = {}  # by resource: what was carried out last
     lent: frozenset[str] = frozenset()  # resources that were made primary only to grow
     prepared: bool = True  # DRBD's own tools know our files
@@ -91,6 +93,7 @@ class Drbd(Value, frozen=True, kw_only=True):
         names = {at.volume.resource for at in standing}
         below = drbd_look.below(probe, standing, open_on.values(), version)
         replicas = {at.volume.resource: at.volume.drbd.replica for at in standing if at.volume.drbd is not None}
+        up = [(seen[name], replica) for name, replica in replicas.items() if name in seen]
         used = frozenset(name.partition("/")[0] for at in standing for name in drbd_options.given(at.volume.drbd))
         return cls(
             here=(probe.read("/proc/sys/kernel/hostname") or "").strip(),
@@ -100,7 +103,8 @@ class Drbd(Value, frozen=True, kw_only=True):
             backings=open_on,
             generations=below.generations,
             unreadable=below.unreadable,
-            split=drbd_split.generations(probe, [(seen[name], replicas[name]) for name in replicas if name in seen]),
+            split=drbd_split.generations(probe, up),
+            ports=drbd_ports.taken(probe, up),
             noted={name: probe.read(drbd_files.note_of(name)) or "" for name in names},
             lent=frozenset(name for name in names if probe.read(drbd_files.lent_of(name)) is not None),
             prepared=probe.read(drbd_files.INCLUDE) == drbd_files.INCLUDED,
@@ -139,6 +143,8 @@ class Drbd(Value, frozen=True, kw_only=True):
             found["backing"] = below
         if self._skips_disk(volume, below):
             found["skip_disk"] = "yes"
+        if volume.resource in self.ports:
+            found["port_taken"] = str(self.ports[volume.resource])
         if not self.version.nine and (ignored := drbd_options.ignored_8(drbd_options.given(drbd))):
             found["ignored"] = ", ".join(ignored)
         return found
