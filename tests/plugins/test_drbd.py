@@ -228,6 +228,12 @@ def test_one_node_grows_the_device_for_both(role: str, peer_role: str, id_of_pee
     assert commands(found.bring_up(wanted, BELOW)) == steps
 
 
+def test_a_difference_in_size_shrinks_no_device() -> None:
+    wanted = volume(grow=True)
+    seen = kernel("Primary", devices={0: device(size=40 * MIB)})
+    assert layer(wanted, seen=seen, noted=carried_out(wanted)).bring_up(wanted, BELOW) == []
+
+
 @pytest.mark.parametrize("state", ["SyncSource", "SyncTarget", "Off"])
 def test_a_device_does_not_grow_while_it_is_synchronized_or_alone(state: str) -> None:
     wanted = volume(grow=True)
