@@ -33,7 +33,7 @@ def wanted(picture: Picture, definition: ResourceDefinition, resource: Resource,
     if of is None or of.minor is None or resource.node_id is None or LAYER not in stack_of(definition, resource):
         return None
     return WantedDrbd(
-        replica=_replica(picture, definition, resource),
+        replica=replica(picture, definition, resource),
         minor=of.minor,
         first=of.first == volume.uuid,
         last=all(r.deleting for r in definition.resources) or "DELETE" in of.flags,
@@ -49,7 +49,7 @@ def peers(definition: ResourceDefinition, resource: Resource) -> list[Resource]:
     ]
 
 
-def _replica(picture: Picture, definition: ResourceDefinition, resource: Resource) -> WantedReplica:
+def replica(picture: Picture, definition: ResourceDefinition, resource: Resource) -> WantedReplica:
     assert resource.node_id is not None
     return WantedReplica(
         definition=definition.uuid,

@@ -2,9 +2,12 @@
 
 from orlop.plugin.contracts import (
     API_VERSION,
+    ASKED,
     DeviceStorage,
     ErasesData,
     FileFacts,
+    Flow,
+    HoldsWrites,
     KeepsRemnants,
     KeyStore,
     NeedsKernel,
@@ -44,6 +47,7 @@ from orlop.plugin.steps import (
 
 __all__ = [
     "API_VERSION",
+    "ASKED",
     "CLUSTER",
     "CREATED",
     "NEW_FILE",
@@ -56,6 +60,8 @@ __all__ = [
     "DeviceStorage",
     "ErasesData",
     "FileFacts",
+    "Flow",
+    "HoldsWrites",
     "KeepsRemnants",
     "KernelStep",
     "KeyStore",

@@ -62,6 +62,7 @@ class SimulatedHost:
         self.reads_stdin = dict(simulated.WITH_STDIN)
         self.ran: list[tuple[str, ...]] = []
         self.drbd: SimulatedDrbd | None = None
+        self.detached: list[tuple[str, ...]] = []  # programs that outlive the satellite
         self._name, self._reflink, self._clock = name, reflink, clock
 
     def join(self, network: SimulatedNetwork) -> None:
@@ -150,6 +151,13 @@ class SimulatedHost:
 
     def heard(self, argv: tuple[str, ...], wait: float) -> bool:
         return self.drbd is not None and self.drbd.changed(wait)
+
+    def detach(self, argv: tuple[str, ...]) -> None:
+        def act() -> str:
+            self.detached.append(argv)
+            return ""
+
+        self.faults.around(" ".join(argv), act, lambda: None)
 
     def close(self) -> None:
         return
@@ -257,6 +265,7 @@ class SimulatedHost:
     def power_loss(self) -> None:
         """Devices and their users are gone; files are as the last finished step left them."""
         self.disk.power_loss()
+        self.detached.clear()
         self.nvme.power_loss()
         self.zfs.boot()
         if self.drbd is not None:

@@ -16,6 +16,7 @@ from orlop.model.cluster import Value
 from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, WriteFile, run
 from orlop_layers import drbd_config, drbd_metadata, drbd_sizes
 from orlop_layers.drbd_config import Member
+from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_seen import Device, Resource, backings, resources
 from orlop_layers.drbd_version import require_known
 
@@ -28,7 +29,7 @@ CLOSED = ("Diskless", "Failed", "Detaching")
 COMPARING = ("WFBitMapS", "WFBitMapT")
 
 
-class Drbd(Value, frozen=True, kw_only=True):
+class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     api_version: ClassVar[int] = API_VERSION
     kind: ClassVar[str] = "DRBD"
     programs: ClassVar[tuple[str, ...]] = ("drbdadm", "drbdsetup", "drbdmeta")

@@ -69,7 +69,7 @@ def require_other_copy(core: Core, definition: ResourceDefinition, leaving: Reso
     others = [r for r in definition.resources if r is not leaving and not r.deleting]
     if not others or not replication.replicated(definition) or leaving.node_id is None:
         return
-    if not any(_whole(core, definition, other) for other in others):
+    if not any(is_up_to_date(core, definition, other) for other in others):
         raise Refused(
             f"Resource '{definition.name}' on node '{leaving.node}' may hold the only good copy of the data.",
             cause=f"No other replica is known to be up to date: {', '.join(r.node for r in others)}.",
@@ -82,7 +82,7 @@ def require_up_to_date(core: Core, definition: ResourceDefinition) -> None:
     """Raises unless every replica is known to have all of the data."""
     if not replication.replicated(definition):
         return
-    behind = [r.node for r in definition.resources if not r.deleting and not _whole(core, definition, r)]
+    behind = [r.node for r in definition.resources if not r.deleting and not is_up_to_date(core, definition, r)]
     if behind:
         raise Refused(
             f"A replicated volume grows only while all replicas are up to date; not known to be: {', '.join(behind)}.",
@@ -91,7 +91,8 @@ def require_up_to_date(core: Core, definition: ResourceDefinition) -> None:
         )
 
 
-def _whole(core: Core, definition: ResourceDefinition, resource: Resource) -> bool:
+def is_up_to_date(core: Core, definition: ResourceDefinition, resource: Resource) -> bool:
+    """Whether a replica is known to have all of the data."""
     if not core.reported.online(resource.node) or "INACTIVE" in resource.flags:
         return False
     report = core.reported.resource(resource.node, definition.name)
