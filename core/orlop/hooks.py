@@ -50,6 +50,9 @@ class Hooks:
     def resource_ready(self, resource: str, node: str) -> None:
         self._watch(self._manager.hook.orlop_resource_ready, resource=resource, node=node)
 
+    def resource_split_brain(self, resource: str, nodes: tuple[str, str]) -> None:
+        self._watch(self._manager.hook.orlop_resource_split_brain, resource=resource, nodes=nodes)
+
     def node_facts(self, name: str) -> Mapping[str, str]:
         answers = self._watch(self._manager.hook.orlop_node_facts, name=name)
         return {k: v for facts in answers if facts for k, v in facts.items()}

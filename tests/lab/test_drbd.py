@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orlop.client import NewResource
+from orlop.client import ApiError, NewResource
 from orlop.client.values import Resource
 from tests.lab.cluster import Cluster
 from tests.lab.node import GIB, Node
@@ -168,37 +168,96 @@ def _size(node: Node) -> int:
     return int(found[1]) if found else 0
 
 
-def test_a_split_brain_is_shown_left_alone_and_healed_by_hand(web: Replicated) -> None:
+def connection(web: Replicated, node: Node) -> str:
+    """To the only peer, as the node sees it."""
+    drbd = web.on(node).layer_object.drbd
+    assert drbd is not None
+    (state,) = drbd.connections.values()
+    return state.message
+
+
+def test_a_split_brain_is_explained_and_the_named_victim_gives_up_its_data(web: Replicated) -> None:
     one, two = web.cluster.nodes
     web.deploy(one, two)
     web.wait_synchronized(one, two)
     one.cut(two)
-    for node, place in ((one, 2), (two, 6)):
-        web.cluster.wait(
-            "the peer is gone",
-            lambda node=node: (
-                "Connecting" in node.run("drbdadm", "cstate", web.name)
-                or "WFConnection" in node.run("drbdadm", "cstate", web.name)
-            ),
-        )
+    for node, place, size in ((one, 2, 1), (two, 6, 3)):
+        web.cluster.wait("the peer is gone", lambda node=node: connection(web, node) == "Connecting")
         web.make_primary(node)
-        web.write(node, 2, seek=place)
-        web.make_secondary(node)
+        web.write(node, size, seek=place)
     one.mend(two)
-
-    def connection() -> str:
-        drbd = web.on(one).layer_object.drbd
-        assert drbd is not None
-        return drbd.connections["node2"].message
-
-    web.cluster.wait("both gave up", lambda: connection() == "StandAlone")
-    assert "StandAlone(node2)" in web.cluster.orlop("resource list")
-    kept = web.backing_hash(one)
-    assert kept != web.backing_hash(two)
-    two.shell(f"drbdadm disconnect {web.name} 2>/dev/null || true")  # there may be nothing left to disconnect
-    two.run("drbdadm", "--", "--discard-my-data", "connect", web.name)
-    one.shell(f"drbdadm connect {web.name} 2>/dev/null || true")
+    web.cluster.wait("DRBD gave up", lambda: [each.certain for each in web.client.split_brains()] == [True])
+    assert "SplitBrain(node2)" in web.cluster.orlop("resource list")
+    assert "split brain" in web.cluster.orlop("advise resource")
+    (found,) = web.client.split_brains([web.name])
+    sides = {side.node_name: side for side in found.volumes[0].sides}
+    assert (sides[one.name].out_of_sync_kib, sides[two.name].out_of_sync_kib) == (1024, 3072)
+    assert sides[one.name].generations[1] == sides[two.name].generations[1]
+    told = web.cluster.orlop(f"resource split-brain {web.name}")
+    assert f"resolve-split-brain {web.name} --victim {two.name}" in told
+    kept, lost = web.backing_hash(one), web.backing_hash(two)
+    assert kept != lost
+    with pytest.raises(ApiError, match="in use on node2"):
+        web.client.resolve_split_brain(web.name, two.name)
+    assert (web.backing_hash(one), web.backing_hash(two)) == (kept, lost)
+    web.client.make_secondary(web.name, two.name)
+    web.cluster.orlop(f"resource resolve-split-brain {web.name} --victim {two.name}")
     web.wait_synchronized(one, two)
+    assert web.client.split_brains() == []
+    web.client.make_secondary(web.name, one.name)
+    assert web.backing_hash(one) == web.backing_hash(two) == kept
+
+
+def test_what_differs_is_found_by_verifying_and_put_right_by_invalidating(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    web.cluster.orlop(f"resource-definition drbd-options {web.name} --verify-alg sha256")
+    kept = web.backing_hash(one)
+    backing = f"of=/dev/vg0/{web.name}_00000"
+    two.run("dd", "if=/dev/urandom", backing, "bs=4K", "count=3", "seek=100", "oflag=direct", "conv=notrunc")
+    web.client.verify(web.name, one.name)
+
+    def differing() -> int:
+        return next(iter(web.on(one).volumes[0].state.replication_states.values())).out_of_sync_kib
+
+    web.cluster.wait("it is known what differs", lambda: differing() == 12)
+    assert "12 KiB differ" in web.cluster.orlop("volume list")
+    assert web.backing_hash(two) != kept
+    web.client.invalidate(web.name, two.name)
+    web.cluster.wait("nothing differs", lambda: web.state(two) == "UpToDate" and differing() == 0)
+    assert web.backing_hash(one) == web.backing_hash(two) == kept
+
+
+def test_a_disconnection_outlives_a_restart_and_the_only_good_copy_is_kept(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    web.client.make_primary(web.name, one.name)
+    told = web.cluster.orlop(f"resource disconnect {one.name} {web.name}")
+    assert "in use on node" in told
+    web.write(one, 2)
+    with pytest.raises(ApiError, match="other replica"):
+        web.client.invalidate(web.name, two.name)
+    two.kill()
+    web.cluster.start_node(two)
+    web.cluster.wait_online(one, two)
+    web.cluster.wait("it is up", lambda: web.state(two) == "UpToDate")
+    assert (connection(web, one), connection(web, two)) == ("StandAlone", "StandAlone")
+    assert web.client.split_brains() == []
+    kept = web.backing_hash(one)
+    web.client.pause_sync(web.name, two.name)
+    web.client.connect(web.name, two.name)
+    web.cluster.wait("it waits", lambda: web.state(two) == "Inconsistent")
+    assert web.backing_hash(two) != kept
+    web.client.resume_sync(web.name, two.name)
+    web.wait_synchronized(one, two)
+    device = web.device(one)
+    held = one.run("sh", "-c", f"exec sleep 600 < {device} > /dev/null 2>&1 & echo $!").strip()
+    with pytest.raises(ApiError, match="in use"):
+        web.client.make_secondary(web.name, one.name)
+    one.run("kill", held)
+    web.cluster.wait("it is let go", lambda: not web.client.make_secondary(web.name, one.name).errors)
     assert web.backing_hash(one) == web.backing_hash(two) == kept
 
 

@@ -413,7 +413,13 @@ def test_what_the_kernel_tells(name: str, role: str, disk: str, state: str, repl
     seen = resources(recorded(name))["r0"]
     (connection,) = seen.connections
     assert (seen.role, seen.devices[0].disk, seen.devices[0].minor) == (role, disk, 1000)
-    assert (connection.state, connection.volumes[0]) == (state, PeerDevice(replication=replication, disk=peer))
+    part = PeerDevice(replication=replication, disk=peer, out_of_sync=connection.volumes[0].out_of_sync)
+    assert (connection.state, connection.volumes[0]) == (state, part)
+
+
+def test_what_differs_is_told_in_kib() -> None:
+    seen = resources(recorded("events-split"))["r0"]
+    assert (seen.devices[0].written, seen.connections[0].volumes[0].out_of_sync) == (95248, 7144)
 
 
 def test_sizes_are_told_in_kib() -> None:

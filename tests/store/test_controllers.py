@@ -82,3 +82,16 @@ def test_a_second_controller_stands_by_until_the_first_ends(server_url: str, sta
     assert second.process.poll() is None, second.log.read_text()
     first.process.send_signal(signal.SIGTERM)
     assert second.serves(60), second.log.read_text()
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        argv = [PROGRAM, "--state-directory", tmp_path, "--port", port, "--enrolment-port", "0"]
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in ended.stderr
+    assert "Choose another port" in ended.stderr
+    assert "Traceback" not in ended.stderr

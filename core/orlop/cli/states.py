@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from orlop.cli import sizes
 from orlop.cli.table import Cell
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _GOOD = frozenset({"UpToDate", "Created", "Attached", "Diskless", "TieBreaker", "Ok", "InUse"})
 _BAD = frozenset({"Inconsistent", "Failed", "DELETING", "Error"})
+STANDALONE = "StandAlone"
 _NODES = {"ONLINE": ("Online", "green"), "OFFLINE": ("OFFLINE", "red"), "CONNECTED": ("Connected", "yellow")}
 
 
@@ -87,6 +89,12 @@ def connections(row: Resource) -> Cell:
     return Cell(",".join(f"{state}({','.join(peers)})" for state, peers in broken.items()), "red")
 
 
+def given_up(row: Resource) -> bool:
+    """Whether DRBD does not try any more to connect it with some other replica."""
+    drbd = row.layer_object.drbd
+    return drbd is not None and any(each.message == STANDALONE for each in drbd.connections.values())
+
+
 def faulty(row: Resource) -> bool:
     return resource(row).colour != "green" or connections(row).colour == "red"
 
@@ -98,10 +106,11 @@ def replication(row: Volume) -> Cell:
         return Cell("")
     parts = []
     for peer, state in states.items():
-        if state.replication_state == "Established":
+        if state.replication_state == "Established" and not state.out_of_sync_kib:
             continue
         done = state.done_percentage
-        parts.append(f"{peer}: {state.replication_state}" + ("" if done is None else f"({done:.2f}%)"))
+        differs = f", {sizes.shown(state.out_of_sync_kib)} differ" if state.out_of_sync_kib else ""
+        parts.append(f"{peer}: {state.replication_state}" + ("" if done is None else f"({done:.2f}%)") + differs)
     if parts:
         return Cell(", ".join(parts), "yellow")
     return Cell(f"Established({len(states)})", "green")

@@ -8,6 +8,7 @@ import msgspec
 from orlop.client.answer import Answer, ApiError, Entry, UnexpectedReply
 from orlop.client.controller_values import Event
 from orlop.client.wire import Query, Reply, Request, Transport
+from orlop.model.decoding import decoded
 
 T = TypeVar("T")
 
@@ -27,7 +28,7 @@ class Caller:
         if reply.status >= 300:
             raise ApiError(_entries(reply), reply.status)
         try:
-            return msgspec.json.decode(reply.body, type=kind, strict=False)
+            return decoded(reply.body, kind, strict=False)
         except msgspec.DecodeError as error:
             raise UnexpectedReply(f"the answer to {method} {path} cannot be read", cause=str(error)) from error
 
@@ -62,7 +63,7 @@ class Caller:
 
 def _entries(reply: Reply) -> list[Entry]:
     try:
-        return msgspec.json.decode(reply.body, type=list[Entry], strict=False)
+        return decoded(reply.body, list[Entry], strict=False)
     except msgspec.DecodeError as error:
         if reply.status >= 300:
             return []

@@ -8,13 +8,23 @@ from orlop.client.controller_calls import ControllerCalls
 from orlop.client.definition_calls import DefinitionCalls
 from orlop.client.group_calls import GroupCalls
 from orlop.client.node_calls import NodeCalls
+from orlop.client.operation_calls import OperationCalls
 from orlop.client.resource_calls import ResourceCalls
 from orlop.client.snapshot_calls import SnapshotCalls
 from orlop.client.storage_calls import StorageCalls
 from orlop.client.wire import Credentials, Http, Tls, Transport
 
 
-class Client(NodeCalls, StorageCalls, DefinitionCalls, ResourceCalls, SnapshotCalls, GroupCalls, ControllerCalls):
+class Client(
+    NodeCalls,
+    StorageCalls,
+    DefinitionCalls,
+    ResourceCalls,
+    OperationCalls,
+    SnapshotCalls,
+    GroupCalls,
+    ControllerCalls,
+):
     """Talks to the first controller that can be reached; threads may share it.
 
     Errors are `ApiError` (the controller said no), `Unreachable` and `TimedOut`. What has no method of its

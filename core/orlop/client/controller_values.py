@@ -99,6 +99,35 @@ class Difference(Seen, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class SplitBrainSide(Seen, frozen=True, kw_only=True):
+    """One volume on one of two nodes. `out_of_sync_kib` was changed there since the two were last connected."""
+
+    node_name: str
+    connection: str = ""
+    role: str = ""
+    in_use: bool | None = None
+    disk_state: str = ""
+    generations: tuple[str, ...] = ()
+    out_of_sync_kib: int | None = None
+    written_kib: int | None = None
+
+
+class SplitBrainVolume(Seen, frozen=True, kw_only=True):
+    volume_number: int = 0
+    sides: tuple[SplitBrainSide, ...] = ()
+
+
+class SplitBrain(Seen, frozen=True, kw_only=True):
+    """A connection that DRBD gave up; `certain`: both sides are known to have data that the other lacks."""
+
+    resource_name: str
+    node_a: str = ""
+    node_b: str = ""
+    certain: bool = False
+    since: int | None = None
+    volumes: tuple[SplitBrainVolume, ...] = ()
+
+
 class Event(Seen, frozen=True, kw_only=True):
     """One server-sent event; `data` is decoded JSON."""
 

@@ -161,6 +161,7 @@ class ResourceState(Seen, frozen=True, kw_only=True):
 class ReplicationState(Seen, frozen=True, kw_only=True):
     replication_state: str = ""
     done_percentage: float | None = None
+    out_of_sync_kib: int = 0
 
 
 class VolumeState(Seen, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from orlop.controller.picture import Change
-from orlop.model import NewBacking, Node, WantedPool
-from orlop.transport.messages import BackingOutcome, PhysicalDevice
+from orlop.model import NewBacking, Node, ReplicaOrder, WantedPool
+from orlop.transport.messages import BackingOutcome, Operated, PhysicalDevice
 
 Result = TypeVar("Result")
 
@@ -78,6 +78,10 @@ class Links(Protocol):
         ...
 
     def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome: ...
+
+    def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
+        """Waits for the satellite to do it; raises `TransportError` when it is away or does not answer."""
+        ...
 
 
 class Ticket(Protocol):

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from orlop.controller import dependents, nvme, orders, snapshotting, stacks, volume_keys
+from orlop.controller import dependents, nvme, orders, snapshotting, split_brain, stacks, volume_keys
 from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
@@ -28,13 +28,14 @@ from orlop.model import (
     NewBacking,
     Node,
     NodeConnection,
+    ReplicaOrder,
     ResourceDefinition,
     ResourceGroup,
     StoragePool,
     WantedPool,
     key,
 )
-from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report, Secrets
+from orlop.transport.messages import BackingOutcome, Fence, Operated, PhysicalDevice, Report, Secrets
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -70,6 +71,7 @@ class Core:
         self.hooks = hooks
         self.clock = clock
         self.events = Events()
+        self.splits = split_brain.Splits()
         self.key_ring = KeyRing(key_cost)
         self.blocked = blocked  # keys of definitions whose rows made no sense: their names stay taken
         self.suspended = ""  # why only observing is allowed: a restored database, a newer controller
@@ -187,12 +189,22 @@ class Core:
         self._note_pools(node, report)
         self._note_node(node, report)
         self.settle({key(r.name) for r in report.resources})
+        self._notice_splits({key(r.name) for r in report.resources})
         for resource in report.resources:
             self.events.resource_changed(resource.name)
         if self.links:
             for initiator, name in dependents.to_try_again(self.picture, self.reported, node, report):
                 self.links.changed(initiator, name, True)  # the order may be the old one: it is tried again at once
         self._waiter.notify()
+
+    def _notice_splits(self, names: Iterable[str]) -> None:
+        for name in names:
+            if (definition := self.picture.definitions.get(name)) is None or not replicated(definition):
+                continue
+            found = split_brain.splits(definition, self.reported.currents(orders.nodes_of(definition), name))
+            for nodes in self.splits.noticed(name, found, self.clock.milliseconds()):
+                log.error("split brain of %s between %s and %s", definition.name, *nodes)
+                self.hooks.resource_split_brain(definition.name, nodes)
 
     def settle(self, names: Iterable[str]) -> None:
         """Advance some definitions (keys) as far as the current reports allow; committed when this returns.
@@ -342,6 +354,15 @@ class Core:
             raise TransportError(f"node {node} is not connected")
         with self._resting():
             return order(self.links)
+
+    def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
+        """Has a satellite do something once with its replica; raises `TransportError` when it is away."""
+        if self.suspended:
+            raise Refused("the controller only observes", cause=self.suspended)
+        if self.links is None:
+            raise TransportError(f"node {node} is not connected")
+        with self._resting():
+            return self.links.operate(node, resource, order)
 
     def secrets_for(self, node: str, names: Iterable[str]) -> Secrets:
         """Keys for steps of a node, as far as it has a part in their volumes and the controller is unlocked."""

@@ -16,7 +16,8 @@ from orlop.controller.join_tokens import JoinTokens
 from orlop.errors import OrlopError, Refused, Unauthenticated
 from orlop.model import names
 from orlop.model.cluster import Value
-from orlop.transport.messages import JoinAnswer, JoinRequest, Problem, decode, encode, printable
+from orlop.model.decoding import decoded
+from orlop.transport.messages import JoinAnswer, JoinRequest, Problem, encode, printable
 from orlop.transport.server import Listener
 from orlop.transport.tls import server_context
 
@@ -137,7 +138,7 @@ class Enrolment:
         return "404 Not Found", encode(Problem(kind="bad_message", message="nodes join at POST /v1/orlop/join"))
 
     def _join(self, body: bytes, peer: str) -> JoinAnswer:
-        request = decode(body, type=JoinRequest)
+        request = decoded(body, JoinRequest)
         node = names.node(request.node)
         self._tokens.redeem(request.token, node)
         certificate = self._keys.issue_for_node(request.csr, node, peer or None)

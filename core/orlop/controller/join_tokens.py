@@ -13,6 +13,7 @@ import msgspec
 from orlop.errors import Unauthenticated
 from orlop.model import key as name_key
 from orlop.model.cluster import Value
+from orlop.model.decoding import decoded
 from orlop.transport import private_files
 
 LIFETIME = 3600.0
@@ -64,7 +65,7 @@ class JoinTokens:
     def _load(self) -> list[_Token]:
         if not self._file.exists():
             return []
-        return msgspec.json.decode(private_files.read(self._file), type=list[_Token])
+        return decoded(private_files.read(self._file), list[_Token])
 
     def _save(self, tokens: list[_Token]) -> None:
         private_files.replace(self._file, msgspec.json.encode(tokens))

@@ -12,11 +12,13 @@ from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.reported import Status
 from orlop.errors import Fenced, TransportError, Unauthenticated
-from orlop.model import NewBacking, Node, NodeInfo, ResourceDefinition, WantedPool, WantedResource, key
+from orlop.model import NewBacking, Node, NodeInfo, ReplicaOrder, ResourceDefinition, WantedPool, WantedResource, key
 from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    Operate,
+    Operated,
     PhysicalDevice,
     RemoveBacking,
     Report,
@@ -39,6 +41,7 @@ class Channel(Protocol):
     def physical_storage(self) -> tuple[PhysicalDevice, ...]: ...
     def make_backing(self, message: MakeBacking) -> BackingOutcome: ...
     def remove_backing(self, message: RemoveBacking) -> BackingOutcome: ...
+    def operate(self, message: Operate) -> Operated: ...
     def close(self) -> None: ...
 
 
@@ -184,6 +187,9 @@ class Link:
 
     def remove_backing(self, pool: WantedPool) -> BackingOutcome:
         return self._living().remove_backing(RemoveBacking(fence=self._core.fence, pool=pool))
+
+    def operate(self, resource: str, order: ReplicaOrder) -> Operated:
+        return self._living().operate(Operate(fence=self._core.fence, resource=resource, order=order))
 
     def _living(self) -> Channel:
         channel = self._channel

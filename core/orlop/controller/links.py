@@ -11,8 +11,8 @@ from orlop.controller.core import Core
 from orlop.controller.link import Channel, Link
 from orlop.controller.reported import Status
 from orlop.errors import TransportError
-from orlop.model import NewBacking, Node, WantedPool, key
-from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice
+from orlop.model import NewBacking, Node, ReplicaOrder, WantedPool, key
+from orlop.transport.messages import BackingOutcome, Fence, Operated, PhysicalDevice
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +171,9 @@ class ThreadedLinks:
 
     def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
         return self._link(node).remove_backing(pool)
+
+    def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
+        return self._link(node).operate(resource, order)
 
     def _link(self, node: str) -> Link:
         worker = self._workers.get(key(node))

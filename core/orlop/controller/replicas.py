@@ -12,6 +12,7 @@ from orlop.model import (
     Node,
     NodeConnection,
     Resource,
+    ResourceConnection,
     ResourceDefinition,
     Volume,
     VolumeDefinition,
@@ -24,6 +25,7 @@ from orlop.model import (
 OPTIONS = "DrbdOptions/"
 PREFERRED = "PrefNic"
 DEFAULT = "default"
+DISCONNECTED = "Internal/Disconnected"  # on a connection: an administrator asked for it
 Objects = dict[Kind, Source]
 
 
@@ -68,8 +70,20 @@ def _peer(picture: Picture, definition: ResourceDefinition, resource: Resource, 
         node_id=peer.node_id,
         address=address(picture, definition, peer),
         port=_port(peer),
+        connected=is_connected(definition, resource.node, peer.node),
         options=_options(("Net", "PeerDevice"), _around_connection(picture, definition, resource, peer)),
     )
+
+
+def is_connected(definition: ResourceDefinition, one: str, other: str) -> bool:
+    """Whether nobody asked for the two nodes to be disconnected."""
+    connection = connection_of(definition, one, other)
+    return connection is None or DISCONNECTED not in connection.props
+
+
+def connection_of(definition: ResourceDefinition, one: str, other: str) -> ResourceConnection | None:
+    pair = {key(one), key(other)}
+    return next((c for c in definition.connections if {key(c.node_a), key(c.node_b)} == pair), None)
 
 
 def _port(resource: Resource) -> int:
@@ -129,8 +143,7 @@ def _around_volume(
 def _around_connection(picture: Picture, definition: ResourceDefinition, one: Resource, other: Resource) -> Objects:
     """The same whichever end is asked: what is set on one of the two nodes does not count."""
     first, second = sorted((key(one.node), key(other.node)))
-    pair = {first, second}
-    connection = next((c for c in definition.connections if {key(c.node_a), key(c.node_b)} == pair), None)
+    connection = connection_of(definition, first, second)
     between: NodeConnection | None = picture.node_connections.get((first, second))
     around = _around(picture, definition, one)
     return {

@@ -35,6 +35,7 @@ from orlop.hooks import Hooks
 from orlop.model import Node
 from orlop.transport.channel import Channel as SatelliteChannel
 from orlop.transport.messages import Fence
+from orlop.transport.server import cannot_listen
 
 log = logging.getLogger(__name__)
 
@@ -105,17 +106,20 @@ class Service:
             advertised=settings.advertised,
         )
         reports = ErrorReports(settings.state_directory / "error-reports", clock)
-        self._server = create_server(
-            create_application(core, reports, threads=THREADS),
-            host=settings.address,
-            port=settings.port,
-            threads=THREADS,
-            connection_limit=2000,
-            channel_timeout=300,
-            clear_untrusted_proxy_headers=True,
-            asyncore_use_poll=True,
-            ident=None,
-        )
+        try:
+            self._server = create_server(
+                create_application(core, reports, threads=THREADS),
+                host=settings.address,
+                port=settings.port,
+                threads=THREADS,
+                connection_limit=2000,
+                channel_timeout=300,
+                clear_untrusted_proxy_headers=True,
+                asyncore_use_poll=True,
+                ident=None,
+            )
+        except OSError as error:
+            raise cannot_listen(settings.address, settings.port, error) from error
         self._opened.callback(self._server.close)
         enrolment.start()
         self._opened.callback(enrolment.stop)

@@ -29,7 +29,7 @@ from orlop.model.cluster import (
     VolumeGroup,
     VolumeKey,
 )
-from orlop.model.drbd import WantedDrbd, WantedPath, WantedPeer, WantedReplica
+from orlop.model.drbd import ReplicaOrder, ReplicaVerb, WantedDrbd, WantedPath, WantedPeer, WantedReplica
 from orlop.model.names import key
 from orlop.model.node import (
     BackingObject,
@@ -79,6 +79,8 @@ __all__ = [
     "Operation",
     "Presence",
     "ReportedHold",
+    "ReplicaOrder",
+    "ReplicaVerb",
     "ReportedLevel",
     "ReportedPool",
     "ReportedResource",

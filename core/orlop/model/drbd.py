@@ -1,6 +1,7 @@
 """What a node is told of a replicated volume. Every volume of a resource carries the same `replica`."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from orlop.model.cluster import Value
 
@@ -21,6 +22,7 @@ class WantedPeer(Value, frozen=True, kw_only=True):
     port: int
     diskless: bool = False
     client: bool = False  # diskless without a vote
+    connected: bool = True  # False: an administrator wants the two not to be connected
     paths: tuple[WantedPath, ...] = ()
     options: Mapping[str, str] = {}  # by `Net/<name>` or `PeerDevice/<name>`
 
@@ -51,3 +53,23 @@ class WantedDrbd(Value, frozen=True, kw_only=True):
     origin: str = ""  # uuid of the replica whose data this new one holds already, every byte of it; empty: none
     equal: bool = False  # with `day0`: a replica made now reads as zeros like all others did on day 0
     options: Mapping[str, str] = {}  # by `Disk/<name>`
+
+
+class ReplicaVerb(StrEnum):
+    """What an administrator has a node do once with its replica of a resource."""
+
+    VERIFY = "verify"  # compare all blocks with those of the peers
+    INVALIDATE = "invalidate"  # throw the local data away and get it from a peer
+    CONNECT = "connect"  # to peers whose connection was given up
+    DISCARD = "discard"  # connect, and where both have written the other does not know: give up what was written here
+    PAUSE_SYNC = "pause-sync"
+    RESUME_SYNC = "resume-sync"
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+
+class ReplicaOrder(Value, frozen=True, kw_only=True):
+    """One of these, of all peers or of one. What is so already is done: it can be repeated."""
+
+    verb: ReplicaVerb
+    peer: str = ""

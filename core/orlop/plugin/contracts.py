@@ -13,6 +13,7 @@ from orlop.model import (
     Capacity,
     NewBacking,
     Presence,
+    ReplicaOrder,
     WantedPool,
     WantedSnapshot,
     WantedVolume,
@@ -356,3 +357,12 @@ class ErasesData(Protocol):
     """A layer that makes its data unreadable before it goes: what is below is opened for that, where it is closed."""
 
     erases: ClassVar[bool]
+
+
+@runtime_checkable
+class Operates(Protocol):
+    """A layer that administrators may have something done with, once: `orlop resource verify` and its like."""
+
+    def operate(self, resource: str, order: ReplicaOrder) -> list[Step]:
+        """What is left to do for it on this node, by what was seen. Raises `Refused` where it may not be done."""
+        ...

@@ -43,6 +43,13 @@ def orlop_resource_ready(resource: str, node: str) -> None:
 
 
 @hookspec
+def orlop_resource_split_brain(resource: str, nodes: tuple[str, str]) -> None:
+    """The controller saw that DRBD gave up the connection of two nodes, as far as is known because both have writes
+    that the other lacks. Called once, and again after a restart of the controller while it lasts.
+    """
+
+
+@hookspec
 def orlop_node_facts(name: str) -> Mapping[str, str] | None:
     """Facts about the node a satellite runs on, shown as `Satellite/<key>` in `orlop node info`."""
 

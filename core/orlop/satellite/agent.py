@@ -14,6 +14,8 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    Operate,
+    Operated,
     PhysicalDevice,
     RemoveBacking,
     Report,
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 HANDS = 4
 WATCH = 5.0  # seconds a wait for the next mount lasts at most
+PATIENCE = 60.0  # seconds that an order to be carried out at once waits for what is in hand
 PAUSE = 0.5  # seconds between looks for users: where containers come and go, mounts never end
 
 
@@ -85,6 +88,9 @@ class ThreadedAgent:
 
     def remove_backing(self, message: RemoveBacking) -> BackingOutcome:
         return self._node.remove_backing(message)
+
+    def operate(self, message: Operate) -> Operated:
+        return self._node.operate(message, PATIENCE)
 
     def _watch(self) -> None:
         while self._wait():

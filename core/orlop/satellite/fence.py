@@ -8,6 +8,7 @@ import msgspec
 from orlop.errors import CannotRead, Fenced
 from orlop.host import Host
 from orlop.model.cluster import Value
+from orlop.model.decoding import decoded
 from orlop.plugin import WriteFile
 from orlop.transport.messages import Fence
 
@@ -66,7 +67,7 @@ class FenceKeeper:
         if text is None:
             return None
         try:
-            return msgspec.json.decode(text, type=Kept)
+            return decoded(text, Kept)
         except msgspec.DecodeError as error:
             raise CannotRead(
                 f"{self._path} cannot be understood: {error}",

@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError
 from orlop.errors import Refused, TransportError, Unauthenticated
 from orlop.model import key as name_key
 from orlop.model import names
+from orlop.model.decoding import decoded
 from orlop.transport import identity
 from orlop.transport.certificates import (
     ENROLMENT_NAME,
@@ -24,7 +25,7 @@ from orlop.transport.certificates import (
     same_fingerprint,
 )
 from orlop.transport.identity import ClusterKey, Identity
-from orlop.transport.messages import JoinAnswer, JoinRequest, Problem, decode, encode, printable
+from orlop.transport.messages import JoinAnswer, JoinRequest, Problem, encode, printable
 from orlop.transport.tls import trusting
 
 log = logging.getLogger(__name__)
@@ -154,8 +155,8 @@ def _ask(host: str, port: int, authority: bytes, request: JoinRequest) -> JoinAn
             raise _unreachable(host, port, error) from error
     try:
         if response.status == 200:
-            return decode(response.data, type=JoinAnswer)
-        refusal = printable(decode(response.data, type=Problem).message)
+            return decoded(response.data, JoinAnswer)
+        refusal = printable(decoded(response.data, Problem).message)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise TransportError(f"the controller at {host}:{port} sent an answer that cannot be understood") from None
     log.warning("the controller refused: %s", refusal)

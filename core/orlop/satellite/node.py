@@ -7,9 +7,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
+from orlop.codes import Fail
 from orlop.drivers import LAYER, Drivers
 from orlop.errors import Cancelled, NodeError, OrlopError, TransportError
 from orlop.hooks import Hooks
@@ -23,6 +25,7 @@ from orlop.satellite.fence import FenceKeeper
 from orlop.satellite.holding import Holding
 from orlop.satellite.info import info
 from orlop.satellite.observe import Observation, observe
+from orlop.satellite.operating import operated
 from orlop.satellite.outbox import Outbox
 from orlop.satellite.plan import Part, plan, with_contents
 from orlop.satellite.secrets import SecretKeeper, no_secret
@@ -32,6 +35,8 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    Operate,
+    Operated,
     PhysicalDevice,
     RemoveBacking,
     Report,
@@ -185,6 +190,27 @@ class Node:
     def remove_backing(self, message: RemoveBacking) -> BackingOutcome:
         self.check(message.fence)
         return self._looking(self._backings.remove(message.pool, message.fence.cluster))
+
+    def operate(self, message: Operate, wait: float) -> Operated:
+        """What is in hand of the resource is finished first; it may take `wait` seconds."""
+        self.check(message.fence)
+        name = key(message.resource)
+        with self.changed:
+            if not self.changed.wait_for(lambda: name not in self._busy, timeout=wait):
+                return Operated(problem=f"{message.resource} is being worked on", code=Fail.RSC_BUSY)
+            task, pools = self._tasks.get(name), self._pools
+            if task is None:
+                return Operated(problem=f"this node has no part in {message.resource}", code=Fail.NOT_FOUND_RSC)
+            self._busy.add(name)
+        try:
+            seen = self._observe(pools, [task.wanted])
+            return operated(task.wanted, seen, message.order, partial(self._carried_out, task))
+        finally:
+            with self.changed:
+                self._release(task, NOW)
+
+    def _carried_out(self, task: Task, step: Step) -> None:
+        execute(task.wanted.name, (step,), self._host, self._hooks, self._secrets)
 
     def _looking(self, outcome: BackingOutcome) -> BackingOutcome:
         """Pools may have come or gone by it."""

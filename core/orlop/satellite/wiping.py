@@ -11,6 +11,7 @@ from orlop.errors import WouldDestroy
 from orlop.host import Host
 from orlop.model import WantedPool
 from orlop.model.cluster import Value
+from orlop.model.decoding import decoded
 from orlop.plugin import RequireUnused, Run, Step, WriteFile, run
 
 Signatures = Mapping[str, tuple[str, ...]]  # by device: the kinds that `wipefs` finds
@@ -42,7 +43,7 @@ class WipeRecord:
         text = self._host.read(self._path)
         if text is None:
             return []
-        begun, there, steps = msgspec.json.decode(text, type=Begun), self._there(), list[Step]()
+        begun, there, steps = decoded(text, Begun), self._there(), list[Step]()
         for device, kinds in begun.devices.items():
             now = self._signatures(device) if device in there else ()
             if not set(now) <= set(kinds):

@@ -17,7 +17,7 @@ from orlop.controller.restored import accept
 from orlop.drivers import Drivers
 from orlop.errors import NodeError, TransportError
 from orlop.hooks import Hooks
-from orlop.model import NetInterface, NewBacking, Node, NodeInfo, StoragePool, WantedPool, key
+from orlop.model import NetInterface, NewBacking, Node, NodeInfo, ReplicaOrder, StoragePool, WantedPool, key
 from orlop.satellite import guard
 from orlop.satellite.node import Node as Satellite
 from orlop.satellite.task import Job
@@ -33,6 +33,8 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    Operate,
+    Operated,
     PhysicalDevice,
     RemoveBacking,
     Report,
@@ -186,6 +188,11 @@ class SimulatedChannel:
     def remove_backing(self, message: RemoveBacking) -> BackingOutcome:
         return self._order(lambda satellite: satellite.remove_backing(message))
 
+    def operate(self, message: Operate) -> Operated:
+        while self._node.jobs:  # what is in hand is finished first
+            self._node.step()
+        return self._order(lambda satellite: satellite.operate(message, 0.0))
+
     def close(self) -> None:
         self._start = -1
 
@@ -269,6 +276,9 @@ class SimulatedLinks:
 
     def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
         return self.links[key(node)].remove_backing(pool)
+
+    def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
+        return self.links[key(node)].operate(resource, order)
 
     def step(self, name: str, now: float) -> bool:
         """Whether the link had something to do; one that failed rests."""

@@ -27,6 +27,7 @@ class Metadata:
     generation: str = JUST_CREATED
     good: bool = False
     history: list[str] = field(default_factory=list)
+    base: dict[int, bytes] | None = None  # the data as the peer had it when it was last seen
     size: int = 0
     end: int = 0  # of the device below, where it was written
 
@@ -41,6 +42,14 @@ class Volume:
     replication: str = "Off"
     written: int = 0  # whatever was written to the disk here, by whom ever
     looks: int = 0  # until a synchronization is over
+    differs: int = 0  # bytes that a verification found
+    paused: bool = False
+
+    @property
+    def out_of_sync(self) -> int:
+        """Bytes that were written since the peer was last seen, or that a verification found."""
+        base, now = self.metadata.base, self.file.blocks
+        return self.differs if base is None else BLOCK * len(_different(base, now))
 
     @property
     def capacity(self) -> int:
@@ -58,6 +67,8 @@ class Resource:
     secret: str = ""
     state: str = "StandAlone"
     held: set[str] = field(default_factory=set)  # why I/O is suspended: user, quorum...
+    discards: bool = False  # what was written here only is given up at the next handshake
+    verifies: bool = False  # an algorithm is set
 
 
 class SimulatedNetwork:
@@ -104,12 +115,16 @@ class SimulatedNetwork:
 
     def new_generation(self, resource: Resource) -> None:
         for volume in resource.volumes.values():
+            if volume.metadata.base is not None:
+                continue  # changes are noted since an earlier one already
+            volume.metadata.base = dict(volume.file.blocks)
             volume.metadata.history.append(volume.metadata.generation)
             volume.metadata.generation = f"{next(self.generations):016X}"
 
     def _handshake(self, one: Resource, other: Resource) -> None:
         pairs = [(v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
-        if any(_split(a.metadata, b.metadata) for a, b in pairs):
+        split = any(_split(a.metadata, b.metadata) for a, b in pairs)
+        if split and one.discards == other.discards:
             one.state = other.state = "StandAlone"
             return
         one.state = other.state = "Connected"
@@ -119,21 +134,34 @@ class SimulatedNetwork:
             if a.metadata.generation == b.metadata.generation:
                 a.replication = b.replication = "Established"
                 continue
-            source, target = (a, b) if _is_newer(a.metadata, b.metadata) else (b, a)
+            newer = other.discards if split else _is_newer(a.metadata, b.metadata)
+            source, target = (a, b) if newer else (b, a)
             source.replication, target.replication = "SyncSource", "SyncTarget"
             target.disk, target.metadata.good = "Inconsistent", False
             source.looks = target.looks = 2
+        one.discards = other.discards = False
 
     def _replicate(self, one: Resource, other: Resource) -> None:
         for number, volume in one.volumes.items():
             there = other.volumes.get(number)
             if there is not None and volume.replication == "SyncSource":
                 self._synchronize(volume, there)
+            elif there is not None and volume.replication == "VerifyS":
+                self._verify(volume, there)
             elif there is not None and one.role == "Primary" and volume.replication == "Established":
                 _copy(volume.file, there.file)
 
     @staticmethod
+    def _verify(source: Volume, target: Volume) -> None:
+        source.looks -= 1
+        if source.looks <= 0:
+            source.replication = target.replication = "Established"
+            source.differs = target.differs = BLOCK * len(_different(source.file.blocks, target.file.blocks))
+
+    @staticmethod
     def _synchronize(source: Volume, target: Volume) -> None:
+        if source.paused or target.paused:
+            return
         source.looks -= 1
         if source.looks > 0:
             return
@@ -141,6 +169,8 @@ class SimulatedNetwork:
         target.written += 1
         target.metadata.generation = source.metadata.generation
         target.metadata.history = list(source.metadata.history)
+        source.metadata.base = target.metadata.base = None
+        source.differs = target.differs = 0
         target.metadata.good, target.disk = True, "UpToDate"
         source.replication = target.replication = "Established"
 
@@ -152,6 +182,10 @@ def _copy(source: SimulatedFile, target: SimulatedFile) -> None:
     for at, data in list(source.blocks.items()):
         target.blocks[at] = data
     target.signatures[:] = source.signatures
+
+
+def _different(one: Mapping[int, bytes], other: Mapping[int, bytes]) -> set[int]:
+    return {at for at in one.keys() | other.keys() if one.get(at) != other.get(at)}
 
 
 def _split(one: Metadata, other: Metadata) -> bool:
@@ -241,7 +275,14 @@ class SimulatedDrbd:
             case ("adjust", name):
                 self._adjust(disk, name)
             case ("disconnect", name):
-                self.resources[name].state = "StandAlone"
+                self._disconnect(self.resources[name])
+            case ("connect", name) | ("--", "--discard-my-data", "connect", name):
+                resource = self.resources[name]
+                if resource.state != "StandAlone":
+                    raise CommandFailed(("drbdadm", *arguments), 10, "Device has a net-config (use disconnect first)")
+                resource.state, resource.discards = "Connecting", len(arguments) > 2
+            case ("verify" | "invalidate" | "pause-sync" | "resume-sync" | "get-gi" as verb, which):
+                return self._of_volumes(verb, which)
             case ("primary" | "secondary" as role, name):
                 self._switch(disk, self.resources[name], role.capitalize())
             case ("resize", volume):
@@ -249,6 +290,49 @@ class SimulatedDrbd:
             case _:
                 raise CommandFailed(("drbdadm", *arguments), 1, "not known to the simulated drbdadm")
         self.network.settle()
+        return ""
+
+    def _disconnect(self, resource: Resource) -> None:
+        if resource.state == "Connected":
+            self.network._disconnected(resource)
+            peer = self.network.peer(self, resource)
+            if peer is not None and peer.state == "Connected":
+                self.network._disconnected(peer)
+                peer.state = "Connecting"
+        resource.state = "StandAlone"
+
+    def _of_volumes(self, verb: str, which: str) -> str:
+        name, _, number = which.partition("/")
+        resource = self.resources[name]
+        self.network.settle()
+        peer = self.network.peer(self, resource) if resource.state == "Connected" else None
+        for each, volume in resource.volumes.items():
+            if number in ("", str(each)):
+                told = self._of_volume(verb, resource, volume, peer.volumes.get(each) if peer else None)
+        self.network.settle()
+        return told
+
+    @staticmethod
+    def _of_volume(verb: str, resource: Resource, volume: Volume, there: Volume | None) -> str:
+        def failed(status: int, why: str) -> CommandFailed:
+            return CommandFailed(("drbdsetup-84", verb, str(volume.minor)), status, f"{volume.minor}: {why}")
+
+        if verb == "get-gi":
+            found = volume.metadata
+            past = [*reversed(found.history), "0" * 16, "0" * 16, "0" * 16]
+            bitmap, *history = past if found.base is not None else ["0" * 16, *past]
+            return ":".join([found.generation, bitmap, *history[:2], *"11100000"]) + "\n"
+        if verb in ("pause-sync", "resume-sync"):
+            volume.paused = verb == "pause-sync"
+        elif there is None:
+            raise failed(17, "State change failed: (-15) Need a connection to start verify or resync")
+        elif verb == "verify":
+            if not resource.verifies:
+                raise failed(17, "State change failed: (-14) Need a verify algorithm to start online verify")
+            volume.replication, there.replication, volume.looks = "VerifyS", "VerifyT", 2
+        else:
+            there.replication, volume.replication = "SyncSource", "SyncTarget"
+            volume.disk, volume.metadata.good, there.looks = "Inconsistent", False, 2
         return ""
 
     def _adjust(self, disk: Disk, name: str) -> None:
@@ -260,7 +344,9 @@ class SimulatedDrbd:
             self._attach(disk, resource, int(number), inside)
         ends = (_found(r"address ipv4 (\S+);", own), _found(r"address ipv4 (\S+);", next(iter(hosts.values()))))
         secret = _found(r"shared-secret (\S+);", text)
+        resource.verifies = "verify-alg " in text
         if (resource.local, resource.remote, resource.secret) != (*ends, secret) or resource.state == "StandAlone":
+            self._disconnect(resource)
             resource.local, resource.remote, resource.secret = *ends, secret
             resource.state = "Connecting"
 
@@ -372,7 +458,8 @@ class SimulatedDrbd:
                 disk, replication = (there.disk, volume.replication) if there else ("DUnknown", "Off")
                 yield (
                     f"peer-device {name} peer-node-id:0{named} volume:{number} replication:{replication} "
-                    f"peer-disk:{disk} resync-suspended:no"
+                    f"peer-disk:{disk} resync-suspended:{'user' if volume.paused else 'no'} "
+                    f"out-of-sync:{volume.out_of_sync >> 10}"
                 )
 
 

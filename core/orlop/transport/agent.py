@@ -8,6 +8,8 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    Operate,
+    Operated,
     PhysicalDevice,
     RemoveBacking,
     Report,
@@ -51,3 +53,7 @@ class Agent(Protocol):
         ...
 
     def remove_backing(self, message: RemoveBacking) -> BackingOutcome: ...
+
+    def operate(self, message: Operate) -> Operated:
+        """Returns when it is done or was refused."""
+        ...

@@ -14,6 +14,7 @@ import msgspec
 
 from orlop.errors import Fenced, OrlopError, TransportError, Unauthenticated
 from orlop.model.cluster import Value
+from orlop.model.decoding import decoded
 from orlop.transport.agent import Agent
 from orlop.transport.identity import Identity
 from orlop.transport.messages import (
@@ -22,13 +23,13 @@ from orlop.transport.messages import (
     Hello,
     MakeBacking,
     Opening,
+    Operate,
     Problem,
     RemoveBacking,
     Report,
     Secrets,
     Sync,
     Update,
-    decode,
     encode,
     printable,
 )
@@ -103,6 +104,7 @@ class Application:
             ("GET", PREFIX + "physical-storage"): lambda *_: self._agent.physical_storage(),
             ("POST", PREFIX + "make-backing"): self._make_backing,
             ("POST", PREFIX + "remove-backing"): self._remove_backing,
+            ("POST", PREFIX + "operate"): self._operate,
             ("GET", PREFIX + "info"): lambda *_: self._agent.info(),
         }
 
@@ -122,10 +124,10 @@ class Application:
         """Status, body and signature; a refusal of whoever proved nothing has no signature."""
         try:
             if request.method == "POST" and request.path == PREFIX + "hello":
-                hello = decode(request.body(LARGEST_GREETING), type=Hello)
+                hello = decoded(request.body(LARGEST_GREETING), Hello)
                 return 200, encode(self._sessions.greet(hello)), ""
             if request.method == "POST" and request.path == PREFIX + "session":
-                session = self._sessions.prove(decode(request.body(LARGEST_GREETING), type=Opening))
+                session = self._sessions.prove(decoded(request.body(LARGEST_GREETING), Opening))
                 return self._signed(request, session, 0, lambda: self._open(session))
             order = self._orders.get((request.method, request.path))
             if order is None:
@@ -176,12 +178,12 @@ class Application:
         return order(session, request, body)
 
     def _sync(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decode(body, type=Sync)
+        message = decoded(body, Sync)
         check_speaker(session, message.fence)
         return self._agent.sync(message)
 
     def _update(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decode(body, type=Update)
+        message = decoded(body, Update)
         check_speaker(session, message.fence)
         try:
             return self._agent.update(message)
@@ -191,19 +193,24 @@ class Application:
             raise NotSynced(error.message) from error
 
     def _secrets(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decode(body, type=Secrets)
+        message = decoded(body, Secrets)
         check_speaker(session, message.fence)
         return self._agent.secrets(message)
 
     def _make_backing(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decode(body, type=MakeBacking)
+        message = decoded(body, MakeBacking)
         check_speaker(session, message.fence)
         return self._agent.make_backing(message)
 
     def _remove_backing(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decode(body, type=RemoveBacking)
+        message = decoded(body, RemoveBacking)
         check_speaker(session, message.fence)
         return self._agent.remove_backing(message)
+
+    def _operate(self, session: Session, _: _Request, body: bytes) -> Value:
+        message = decoded(body, Operate)
+        check_speaker(session, message.fence)
+        return self._agent.operate(message)
 
     def _reports(self, _: Session, request: _Request, __: bytes) -> Report:
         after, wait = int(request.number("after")), min(request.number("wait"), LONGEST_WAIT)

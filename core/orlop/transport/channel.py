@@ -16,6 +16,7 @@ from urllib3.exceptions import SSLError as TlsError
 from orlop.errors import TransportError, Unauthenticated
 from orlop.model import NodeInfo
 from orlop.model import key as name_key
+from orlop.model.decoding import decoded
 from orlop.transport.identity import ClusterKey, TlsFiles
 from orlop.transport.messages import (
     PREFIX,
@@ -26,6 +27,8 @@ from orlop.transport.messages import (
     Hello,
     MakeBacking,
     Opening,
+    Operate,
+    Operated,
     PhysicalDevice,
     Problem,
     RemoveBacking,
@@ -34,7 +37,6 @@ from orlop.transport.messages import (
     Sync,
     Update,
     Welcome,
-    decode,
     encode,
     printable,
 )
@@ -57,6 +59,7 @@ log = logging.getLogger(__name__)
 SILENT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # the connection was closed in the middle of a handshake
 CONNECT_SECONDS = 3.0
 ORDER_SECONDS = 30.0
+OPERATE_SECONDS = 120.0  # what is in hand is finished first
 BACKING_SECONDS = 300.0  # large devices take their time to be signed and wiped
 GRACE_SECONDS = 5.0  # on top of what a long poll may wait
 LARGEST_ANSWER = 256 << 20
@@ -144,6 +147,9 @@ class Channel:
     def _backing(self, path: str, message: MakeBacking | RemoveBacking) -> BackingOutcome:
         answer = self._call(self._orders, "POST", path, encode(message), BACKING_SECONDS)
         return self._decode(answer, BackingOutcome)
+
+    def operate(self, message: Operate) -> Operated:
+        return self._decode(self._call(self._orders, "POST", "operate", encode(message), OPERATE_SECONDS), Operated)
 
     def close(self) -> None:
         """Forget the session and close the connections."""
@@ -248,7 +254,7 @@ class Channel:
     def _distrust(self, answer: _Answer) -> NoReturn:
         """An answer that nothing proves: it may stop the talk, but it is believed in nothing else."""
         try:
-            problem = decode(answer.body, type=Problem)
+            problem = decoded(answer.body, Problem)
         except (msgspec.DecodeError, UnicodeDecodeError):
             problem = Problem(kind="", message=f"status {answer.status} without a signature")
         message = f"{self.where} refused: {printable(problem.message)}"
@@ -268,7 +274,7 @@ class Channel:
 
     def _decode(self, body: bytes, kind: type[T]) -> T:
         try:
-            return decode(body, type=kind)
+            return decoded(body, kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as cause:
             raise TransportError(f"{self.where} sent an answer that cannot be understood: {cause}") from cause
 

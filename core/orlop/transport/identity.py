@@ -10,6 +10,7 @@ import msgspec
 
 from orlop.errors import TransportError
 from orlop.model.cluster import Value
+from orlop.model.decoding import decoded
 from orlop.transport import private_files
 
 KEY_BYTES = 32
@@ -109,7 +110,7 @@ def load(state_directory: Path) -> Identity | None:
     if not directory.is_dir():
         return None
     try:
-        stored = msgspec.json.decode(private_files.read(directory / "identity.json"), type=_Stored)
+        stored = decoded(private_files.read(directory / "identity.json"), _Stored)
         key = ClusterKey.from_hex(private_files.read(directory / "cluster.key").decode(errors="replace").strip())
     except (OSError, msgspec.DecodeError) as error:
         raise TransportError(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from orlop.model.cluster import Value
+from orlop.model.drbd import ReplicaOrder
 from orlop.model.node import (
     BackingObject,
     NewBacking,
@@ -115,13 +116,31 @@ class RemoveBacking(Value, frozen=True, kw_only=True):
     pool: WantedPool
 
 
-class BackingOutcome(Value, frozen=True, kw_only=True):
-    """What became of `MakeBacking` or `RemoveBacking`. An empty problem: there is nothing left to do."""
+class Operate(Value, frozen=True, kw_only=True):
+    """Do something once with the node's replica of a resource. Carried out before it is answered; can be repeated."""
+
+    fence: Fence
+    resource: str
+    order: ReplicaOrder
+
+
+class Outcome(Value, frozen=True, kw_only=True):
+    """What became of an order that is carried out at once. An empty problem: there is nothing left to do."""
 
     problem: str = ""  # one sentence
     step: str = ""  # the step that failed, printed
     left: tuple[str, ...] = ()  # steps that were left, printed
     code: int = 0  # of the error, as the API has them
+
+
+class BackingOutcome(Outcome, frozen=True, kw_only=True):
+    """Of `MakeBacking` or `RemoveBacking`."""
+
+
+class Operated(Outcome, frozen=True, kw_only=True):
+    """Of `Operate`."""
+
+    done: tuple[str, ...] = ()  # the steps that were carried out, printed; none: it was so already
 
 
 class Problem(Value, frozen=True, kw_only=True):
@@ -182,7 +201,6 @@ class JoinAnswer(Value, frozen=True, kw_only=True):
 
 
 encode = msgspec.json.encode
-decode = msgspec.json.decode
 
 
 def printable(text: str, longest: int = 500) -> str:

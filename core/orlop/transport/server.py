@@ -27,6 +27,13 @@ THREADS = WAITING + 4  # long polls take at most WAITING, so orders always find 
 LARGEST_HEADER = 16 << 10
 
 
+def cannot_listen(address: str, port: int, error: OSError) -> TransportError:
+    return TransportError(
+        f"cannot listen on {address} port {port}: {error}",
+        correction="Choose another port, or end the program that has it ('ss -ltnp' names it).",
+    )
+
+
 class _Tls(Adapter):
     """Leaves the handshake to the thread that serves the connection: a silent peer must not hold up the others."""
 
@@ -103,10 +110,7 @@ class Listener:
         try:
             ready.result()
         except OSError as error:
-            raise TransportError(
-                f"cannot listen on {self.address} port {self.port}: {error}",
-                correction="Choose another port, or end the program that has it ('ss -ltnp' names it).",
-            ) from error
+            raise cannot_listen(self.address, self.port, error) from error
         self.port = self._server.bind_addr[1]
 
     def stop(self) -> None:

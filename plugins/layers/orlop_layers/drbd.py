@@ -9,12 +9,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
+from msgspec.structs import replace
+
 from orlop.codes import Fail
 from orlop.errors import BadProperty, CannotRead, NodeError, Refused, WouldDestroy
-from orlop.model import Presence, WantedDrbd, WantedVolume
+from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, WriteFile, run
-from orlop_layers import drbd_config, drbd_metadata, drbd_sizes
+from orlop_layers import drbd_config, drbd_metadata, drbd_operations, drbd_sizes, drbd_split
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_seen import Device, Resource, backings, resources
@@ -44,6 +46,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     backings: Mapping[int, str] = {}  # by minor
     generations: Mapping[str, str | None] = {}  # of devices that are not open: the current one, None without metadata
     unreadable: Mapping[str, str] = {}
+    split: drbd_split.Generations = {}  # where a connection was given up
     noted: Mapping[str, str] = {}  # by resource: what was carried out last
     lent: frozenset[str] = frozenset()  # resources that were made primary only to grow
     prepared: bool = True  # DRBD's own tools know our files
@@ -86,6 +89,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                     _require_blank(at, drbd_metadata.signatures(probe, at.below))
             except NodeError as error:
                 unreadable[at.below] = str(error)
+        replicas = {at.volume.resource: at.volume.drbd.replica for at in standing if at.volume.drbd is not None}
         return cls(
             here=(probe.read("/proc/sys/kernel/hostname") or "").strip(),
             standing=standing,
@@ -93,6 +97,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             backings=open_on,
             generations=generations,
             unreadable=unreadable,
+            split=drbd_split.generations(probe, [(seen[name], replicas[name]) for name in replicas if name in seen]),
             noted=noted,
             lent=frozenset(name for name in names if probe.read(_lent(name)) is not None),
             prepared=probe.read(INCLUDE) == INCLUDED,
@@ -132,13 +137,27 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             found["backing"] = below
         if resource.suspended:
             found["suspended"] = "yes"
-        for peer, connection in zip(_drbd(volume).replica.peers, resource.connections, strict=False):
-            found[f"peer/{peer.node}/connection"] = connection.state
-            found[f"peer/{peer.node}/role"] = connection.role
+        for peer, connection in drbd_split.between(_drbd(volume).replica, resource).items():
+            found[f"peer/{peer}/connection"] = connection.state
+            found[f"peer/{peer}/role"] = connection.role
             if part := connection.volumes.get(volume.number):
-                found[f"peer/{peer.node}/replication"] = part.replication
-                found[f"peer/{peer.node}/disk"] = part.disk
+                found[f"peer/{peer}/replication"] = part.replication
+                found[f"peer/{peer}/disk"] = part.disk
+                found[f"peer/{peer}/out_of_sync"] = str(part.out_of_sync)
+                if part.paused:
+                    found[f"peer/{peer}/paused"] = "yes"
+            if told := self.split.get((resource.name, volume.number, peer)):
+                found[f"peer/{peer}/generations"] = told
+                found["written"] = str(device.written)
         return found
+
+    def operate(self, resource: str, order: ReplicaOrder) -> list[Step]:
+        """What an administrator has done once with the replica that is up here."""
+        seen = self.seen.get(resource)
+        replica = next((_drbd(at.volume).replica for at in self.standing if at.volume.resource == resource), None)
+        if seen is None or replica is None:
+            raise Refused(f"{resource} is not up here", correction="See 'orlop resource list'.")
+        return drbd_operations.steps(seen, replica, drbd_split.between(replica, seen), order)
 
     def _device(self, volume: WantedVolume) -> Device | None:
         """The volume in the kernel; None where it is not there, or something else is under its name."""
@@ -281,7 +300,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             if self._is_taken(volume, at.below) or at.below in self.unreadable:
                 continue
             if self._device(volume) is not None or _usable(self.generations.get(at.below)):
-                found.append(Member(number=volume.number, drbd=_drbd(volume), below=at.below))
+                found.append(Member(number=volume.number, drbd=_linked(volume), below=at.below))
         return sorted(found, key=lambda member: member.number)
 
     def _grow(self, volume: WantedVolume) -> list[Step]:
@@ -326,6 +345,13 @@ def _drbd(volume: WantedVolume) -> WantedDrbd:
     if volume.drbd is None:
         raise BadProperty(f"the controller gave {volume.name} no device number; it is older than this satellite")
     return volume.drbd
+
+
+def _linked(volume: WantedVolume) -> WantedDrbd:
+    """Without the peers that an administrator does not want to be connected."""
+    drbd = _drbd(volume)
+    peers = tuple(peer for peer in drbd.replica.peers if peer.connected)
+    return replace(drbd, replica=replace(drbd.replica, peers=peers))
 
 
 def _usable(generation: str | None) -> bool:

@@ -15,6 +15,8 @@ class PeerDevice(Value, frozen=True, kw_only=True):
 
     replication: str
     disk: str
+    out_of_sync: int = 0  # KiB that differ as far as is known here
+    paused: bool = False  # an administrator stopped the synchronization here
 
 
 class Connection(Value, frozen=True, kw_only=True):
@@ -27,6 +29,7 @@ class Device(Value, frozen=True, kw_only=True):
     minor: int
     disk: str
     size: int | None = None  # bytes
+    written: int = 0  # KiB since it was brought up
 
 
 class Resource(Value, frozen=True, kw_only=True):
@@ -90,6 +93,7 @@ def _device(fields: Fields) -> Device:
         minor=int(fields["minor"]),
         disk=fields.get("disk", "Unknown"),
         size=int(fields["size"]) * KIB if "size" in fields else None,
+        written=int(fields.get("written", 0)),
     )
 
 
@@ -97,6 +101,8 @@ def _peer_device(fields: Fields) -> PeerDevice:
     return PeerDevice(
         replication=fields.get("replication", "Off"),
         disk=fields.get("peer-disk", "DUnknown"),
+        out_of_sync=int(fields.get("out-of-sync", 0)),
+        paused="user" in fields.get("resync-suspended", "no").split(","),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from orlop.cli import options
+from orlop.cli import options, states
 from orlop.cli.grammar import Menu
 from orlop.cli.table import Column, Table, View
 
@@ -25,7 +25,7 @@ class Advice(NamedTuple):
 
 MENU = Menu("advise", help="Find resources that need attention, and say what would help.")
 _KINDS = (
-    *("single-replica", "pot-split-brain", "diskless-in-use"),
+    *("split-brain", "single-replica", "pot-split-brain", "diskless-in-use"),
     *("too-few-replicas", "too-many-replicas", "no-tiebreaker"),
 )
 _ADVICE = Table(
@@ -67,7 +67,7 @@ def _all_advice(session: Session, resources: tuple[str, ...] | None, node: str |
     groups = {group.name: group.select_filter.place_count for group in session.client.resource_groups()}
     definitions = session.client.resource_definitions(resources or ())
     rows = session.client.resources(resources or ())
-    found: list[Advice] = []
+    found = list(_split(session, rows))
     for each in definitions:
         replicas = [row for row in rows if row.name == each.name]
         if node is not None and all(row.node_name != node for row in replicas):
@@ -78,6 +78,16 @@ def _all_advice(session: Session, resources: tuple[str, ...] | None, node: str |
         else:
             found.append(Advice("single-replica", each.name, f"It is on {node} only.", "Place another replica first."))
     return found
+
+
+def _split(session: Session, rows: Sequence[Resource]) -> Iterator[Advice]:
+    """Asked for only where a connection was given up."""
+    names = sorted({row.name for row in rows if states.given_up(row)})
+    for each in session.client.split_brains(names) if names else ():
+        issue = f"{each.node_a} and {each.node_b} do not replicate any more: " + (
+            "a split brain." if each.certain else "the connection was given up."
+        )
+        yield Advice("split-brain", each.resource_name, issue, f"orlop resource split-brain {each.resource_name}")
 
 
 def _show(session: Session, found: list[Advice], kinds: tuple[str, ...] | None, view: View) -> None:

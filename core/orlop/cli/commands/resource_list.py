@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from orlop.cli import options, states, times
 from orlop.cli.commands.volume import show_volumes, volume_list_options
@@ -53,6 +54,8 @@ def add_to(menu: Menu) -> None:
     ) -> None:
         """List the resources on all nodes with layers, use, connections and state."""
         rows = session.client.resources(resources or (), nodes or (), props=props or ())
+        if not session.settings.machine_readable:
+            rows = _with_splits(session, rows)
         if faulty:
             rows = [row for row in rows if states.faulty(row)]
         name, node, *others = _RESOURCES.columns
@@ -82,6 +85,25 @@ def add_to(menu: Menu) -> None:
             if _concerned([row for row in rows if row.name == name], inuse, diskless_inuse, min_diskful)
         }
         session.show(_RESOURCES, [row for row in rows if row.name in chosen], view)
+
+
+def _with_splits(session: Session, rows: list[Resource]) -> list[Resource]:
+    """A connection that was given up for a split brain is shown as that."""
+    names = sorted({row.name for row in rows if states.given_up(row)})
+    found = session.client.split_brains(names) if names else []
+    pairs = {(each.resource_name, frozenset((each.node_a, each.node_b))) for each in found if each.certain}
+    return [_with_split(row, pairs) for row in rows] if pairs else rows
+
+
+def _with_split(row: Resource, pairs: set[tuple[str, frozenset[str]]]) -> Resource:
+    drbd = row.layer_object.drbd
+    if drbd is None:
+        return row
+    connections = {
+        peer: replace(each, message="SplitBrain") if (row.name, frozenset((row.node_name, peer))) in pairs else each
+        for peer, each in drbd.connections.items()
+    }
+    return replace(row, layer_object=replace(row.layer_object, drbd=replace(drbd, connections=connections)))
 
 
 def _concerned(replicas: list[Resource], inuse: bool, diskless_inuse: bool, min_diskful: int | None) -> bool:

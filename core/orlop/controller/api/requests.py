@@ -13,6 +13,7 @@ from orlop.controller.api.site import Site
 from orlop.controller.core import Core
 from orlop.errors import OrlopError
 from orlop.model import key
+from orlop.model.decoding import converted
 
 Item = TypeVar("Item")
 TRUE = frozenset({"true", "1", "yes"})
@@ -91,7 +92,7 @@ def parse(data: bytes, kind: Any) -> Any:
     """A body of the given type, whatever its Content-Type; absent, null and `{}` are the same."""
     try:
         raw = msgspec.json.decode(data) if data.strip() else None
-        return msgspec.convert({} if raw is None else _without_nulls(raw), kind, strict=False)
+        return converted({} if raw is None else _without_nulls(raw), kind, strict=False)
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeDecodeError) as error:
         raise BadRequest(str(error)) from None
 

@@ -14,6 +14,7 @@ from orlop.controller.api import (
     groups,
     monitoring,
     nodes,
+    operating,
     pools,
     remotes,
     resources,
@@ -40,6 +41,7 @@ SERVED = (
     monitoring.route,
     remotes.route,
     extensions.route,
+    operating.route,
 )
 
 

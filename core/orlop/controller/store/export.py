@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, MetaData, Table, insert, inspect, select
 
 from orlop.controller.store import database
 from orlop.controller.store.errors import NotEmpty, StoreError
+from orlop.model.decoding import decoded
 
 FORMAT = 1
 NOT_EXPORTED = frozenset({"alembic_version", "lease"})  # the revision is told apart; a lease is about this moment
@@ -74,7 +75,7 @@ def write_export(url: URL, path: Path) -> None:
 
 def read_export(path: Path) -> Export:
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Export)
+        found = decoded(path.read_bytes(), Export)
     except (OSError, msgspec.MsgspecError) as error:
         raise StoreError(f"{path} is not an export of the database: {error}") from error
     if found.orlop_database != FORMAT:

@@ -27,6 +27,7 @@ from orlop.controller.store.shapes import (
 )
 from orlop.errors import OrlopError
 from orlop.model import Controller, ResourceDefinition, key
+from orlop.model.decoding import converted
 
 
 class RowProblem(NamedTuple):
@@ -126,7 +127,7 @@ def _value(shape: Shape, identity: Identity, row: dict[str, Any]) -> Any:
         if row[name] not in (0, 1):
             raise ValueError(f"{name}: {row[name]!r} is neither 0 nor 1")
         row[name] = row[name] == 1
-    value = msgspec.convert({name: row[name] for name in shape.fields}, shape.kind)
+    value = converted({name: row[name] for name in shape.fields}, shape.kind)
     own = shape.key(value)
     if identity[-len(own) :] != own:
         raise ValueError(f"the key belongs to another name than {'/'.join(map(str, own))}")

@@ -82,6 +82,13 @@ from orlop.controller.wire.nodes import (
     SatelliteConfigLog,
     SatelliteConfigNet,
 )
+from orlop.controller.wire.operating import (
+    ReplicaOperation,
+    ResolveSplitBrain,
+    SplitBrain,
+    SplitBrainSide,
+    SplitBrainVolume,
+)
 from orlop.controller.wire.pools import (
     PhysicalStorage,
     PhysicalStorageCreate,
@@ -207,7 +214,12 @@ __all__ = [
     "QuerySizeInfoResponse",
     "QuerySizeInfoResponseSpaceInfo",
     "QuerySizeInfoSpawnResult",
+    "ReplicaOperation",
     "ReplicationState",
+    "ResolveSplitBrain",
+    "SplitBrain",
+    "SplitBrainSide",
+    "SplitBrainVolume",
     "Resource",
     "ResourceConnection",
     "ResourceConnectionModify",

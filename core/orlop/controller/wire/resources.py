@@ -82,6 +82,7 @@ class VolumeState(Body, frozen=True, kw_only=True):
 class ReplicationState(Body, frozen=True, kw_only=True):
     replication_state: str | None = None
     done_percentage: float | None = None
+    out_of_sync_kib: int | None = None  # beyond the common API; absent where nothing is known to differ
 
 
 class ToggleDiskRequest(Body, frozen=True, kw_only=True):

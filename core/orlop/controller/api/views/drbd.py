@@ -60,5 +60,6 @@ def replication_states(
     found = {}
     for peer in peers(definition, of):
         if state := said.get(f"peer/{peer.node}/replication"):
-            found[peer.node] = wire.ReplicationState(replication_state=state)
+            differs = int(said.get(f"peer/{peer.node}/out_of_sync", "0")) or None
+            found[peer.node] = wire.ReplicationState(replication_state=state, out_of_sync_kib=differs)
     return found
