@@ -22,6 +22,7 @@ from orlop.model import (
     Node,
     NodeInfo,
     Presence,
+    ReportedLevel,
     ReportedPool,
     ReportedResource,
     ReportedSnapshot,
@@ -31,6 +32,7 @@ from orlop.model import (
     StoragePoolDefinition,
     Support,
     WantedPool,
+    WantedVolume,
     key,
 )
 from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report
@@ -65,6 +67,8 @@ class Satellites:
         self.away: set[str] = set()
         self.idle: set[str] = set()  # connected, but they report nothing
         self.problems: dict[str, str] = {}  # name of a resource or pool -> why it fails everywhere
+        self.drbd: dict[str, str] = {}  # key of a node -> the version of DRBD that its kernel has
+        self.disks: dict[str, str] = {}  # key of a node -> state of its replicated disks, where they are not UpToDate
         self.devices: dict[str, tuple[PhysicalDevice, ...]] = {}
         self._number = 0
 
@@ -74,7 +78,10 @@ class Satellites:
         if key(node.name) in self.away:
             self.core.on_status(node.name, Status.OFFLINE, "connection refused")
             return
-        info = NodeInfo(name=node.name, uname=node.name, version="0.1.0", **INFO)
+        told = INFO
+        if version := self.drbd.get(key(node.name)):
+            told = {**INFO, "layers": (Support(name="STORAGE"), Support(name="DRBD", version=version))}
+        info = NodeInfo(name=node.name, uname=node.name, version="0.1.0", **told)
         self.core.on_report(node.name, Report(run="r", number=0, synced=True, info=info))
         self.core.on_status(node.name, Status.ONLINE)
 
@@ -136,6 +143,7 @@ class Satellites:
                 allocated=4096,
                 in_use=False,
                 problem=problem,
+                levels=self._levels(node, v),
             )
             for v in order.volumes
         )
@@ -158,6 +166,12 @@ class Satellites:
             problem=problem,
         )
         self.core.on_report(node, self._report(resources=(seen,)))
+
+    def _levels(self, node: str, volume: WantedVolume) -> tuple[ReportedLevel, ...]:
+        if volume.drbd is None or not volume.wanted:
+            return ()
+        disk = "Diskless" if volume.drbd.replica.diskless else self.disks.get(node, "UpToDate")
+        return (ReportedLevel(layer="DRBD", presence=Presence.READY, size=volume.levels[0].size, facts={"disk": disk}),)
 
     def _report(self, resources: tuple[ReportedResource, ...] = (), pools: tuple[ReportedPool, ...] = ()) -> Report:
         self._number += 1

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab import drbd9
 from tests.lab.backings import Backing
 from tests.lab.cluster import Cluster
 from tests.lab.lab import Lab
@@ -21,12 +22,16 @@ LENGTH = 20_000  # characters of a log that are shown
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marked before pytest selects: without `-m lab` none of these runs."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marked before pytest selects: without `-m lab` none of these runs. Without DRBD 9, none that needs it."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
             item.add_marker(pytest.mark.xdist_group(_group(item)))
+    left_out = [] if drbd9.MODULES else [item for item in items if item.path.name == drbd9.TESTS]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _group(item: pytest.Item) -> str:

@@ -10,11 +10,13 @@ from orlop.errors import CannotRead, CommandFailed, NodeError, Refused
 from orlop.model import MIB, Presence, WantedDrbd, WantedLevel, WantedPeer, WantedReplica, WantedVolume
 from orlop.plugin import RemoveFile, RequireUnused, Run, Standing, Step, WriteFile
 from orlop.testing import SimulatedHost
-from orlop.testing.drbd import SimulatedNetwork
+from orlop.testing.drbd_network import SimulatedNetwork
 from orlop_layers import drbd_config, drbd_metadata, drbd_options
 from orlop_layers.drbd import Drbd
 from orlop_layers.drbd_config import Member
+from orlop_layers.drbd_metadata import Place
 from orlop_layers.drbd_seen import Connection, Device, PeerDevice, Resource, backings, resources
+from orlop_layers.drbd_version import Version
 
 RECORDED = Path(__file__).parent.parent / "recorded"
 BELOW = "/dev/vg0/web_00000"
@@ -61,8 +63,10 @@ def commands(steps: list[Step]) -> list[str]:
 
 
 def text(*volumes: WantedVolume) -> str:
-    members = [Member(number=v.number, drbd=v.drbd, below=below(v)) for v in volumes if v.drbd is not None]
-    return drbd_config.text("web", "alpha", members)
+    members = [
+        Member(resource="web", number=v.number, drbd=v.drbd, below=below(v)) for v in volumes if v.drbd is not None
+    ]
+    return drbd_config.text("web", "alpha", members, Version(kernel=(8, 4, 11)))
 
 
 def carried_out(*volumes: WantedVolume) -> dict[str, str]:
@@ -471,10 +475,12 @@ def test_a_new_device_with_a_signature_is_left_as_it_is() -> None:
         look(host, wanted).bring_up(wanted, BELOW)
 
 
-def test_another_drbd_than_that_of_the_tools_is_refused_with_its_number() -> None:
+@pytest.mark.parametrize(("code", "number"), [("0x080307", "8.3.7"), ("0x090012", "9.0.18")])
+def test_a_drbd_that_is_too_old_is_refused_with_its_number(code: str, number: str) -> None:
     host = node()
-    host.installed["drbdadm"] = lambda disk, arguments: "DRBD_KERNEL_VERSION_CODE=0x090303\n"
-    assert Drbd.kernel_restrictions(host) == ("the kernel has DRBD 9.3.3; this version works with DRBD 8.4 only",)
+    host.installed["drbdadm"] = lambda disk, arguments: f"DRBD_KERNEL_VERSION_CODE={code}\n"
+    (reason,) = Drbd.kernel_restrictions(host)
+    assert reason == f"the kernel has DRBD {number}; this works with DRBD 8.4, and with DRBD 9 from 9.0.19 on"
     with pytest.raises(NodeError):
         look(host, volume())
 
@@ -506,6 +512,8 @@ def test_a_tool_that_cannot_read_proves_nothing() -> None:
 def test_a_first_generation_is_not_that_of_a_primary() -> None:
     """Its lowest bit says that the data is being changed."""
     uuids = [f"uuid-{number}" for number in range(32)]
-    made = [str(drbd_metadata.declare_first(1000, BELOW, uuid)).split()[-1].partition(":")[0] for uuid in uuids]
+    place = Place(minor=1000, device=BELOW)
+    told = [str(drbd_metadata.declare_first(place, uuid, "")[-1]).split()[-1] for uuid in uuids]
+    made = [each.partition(":")[0] for each in told]
     assert len(set(made)) == 32
     assert all(int(generation, 16) % 2 == 0 for generation in made)

@@ -9,6 +9,7 @@ from orlop.codes import Fail, Subject
 from orlop.controller import volume_keys, wire
 from orlop.controller.answers import Answers
 from orlop.controller.usecases import (
+    availability,
     definitions,
     encryption,
     net_interfaces,
@@ -421,9 +422,9 @@ def test_automatic_placement_makes_one_target(cluster):
     succeeded(spawning.spawn(cluster.core, "DfltRscGrp", body))
     (made,) = cluster.core.picture.definition("web").resources
     other = next(name for name in cluster.nodes if name != made.node)
-    succeeded(resources.make_available(cluster.core, "web", other, wire.ResourceMakeAvailable()))
+    succeeded(availability.make_available(cluster.core, "web", other, wire.ResourceMakeAvailable()))
     assert states(cluster, other) == ["live"]
-    succeeded(resources.unmake_available(cluster.core, "web", other))
+    succeeded(availability.unmake_available(cluster.core, "web", other))
     assert states(cluster, other) == []
 
 

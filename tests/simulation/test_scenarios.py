@@ -9,6 +9,7 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.reported import Status
 from orlop.controller.usecases import (
+    availability,
     definitions,
     groups,
     nodes,
@@ -112,7 +113,7 @@ def test_no_blank_copy_is_offered_as_the_data(cluster, spawn):
     spawn(count=1)
     node = next(n for n in cluster.nodes if not files(cluster, n))
     with pytest.raises(Refused, match="cannot be reached"):
-        resources.make_available(cluster.core, "web", node, wire.ResourceMakeAvailable())
+        availability.make_available(cluster.core, "web", node, wire.ResourceMakeAvailable())
     assert not files(cluster, node)
 
 

@@ -11,11 +11,22 @@ from uuid import uuid4
 
 import msgspec
 
-from orlop.controller import dependents, nvme, orders, snapshotting, split_brain, stacks, volume_keys
+from orlop.controller import (
+    dependents,
+    drbd_versions,
+    nvme,
+    orders,
+    snapshotting,
+    split_brain,
+    stacks,
+    volume_keys,
+    voting,
+)
 from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
 from orlop.controller.picture import Change, Draft, Picture
+from orlop.controller.placement import Cluster
 from orlop.controller.progress import advance, made
 from orlop.controller.replication import replicated
 from orlop.controller.reported import Reported, Status
@@ -113,6 +124,7 @@ class Core:
                 )
             draft = Draft(self.picture)
             yield draft
+            voting.touch(Cluster(draft, self.reported, self.drivers), draft)
             dependents.touch(self.drivers, self.picture, draft)
             changes = draft.changes
             if not changes:
@@ -275,13 +287,17 @@ class Core:
                 draft.put(pool)
 
     def _note_node(self, node: str, report: Report) -> None:
-        """What has to be known of a node while it is away: by which name NVMe targets let it in."""
+        """What has to be known of a node while it is away: by which name NVMe targets let it in, which DRBD it has."""
+
+        def noticed(found: Node) -> Node:
+            return drbd_versions.noticed(nvme.noticed(found, report.info), report.info)
+
         found = self.picture.node(node)
-        if self.suspended or found is None or nvme.noticed(found, report.info) is found:
+        if self.suspended or found is None or noticed(found) is found:
             return
         with self.change() as draft:
             if (current := draft.node(node)) is not None:
-                draft.put(nvme.noticed(current, report.info))
+                draft.put(noticed(current))
 
     def on_status(self, node: str, status: Status, problem: str = "") -> None:
         """A link saw its node come or go."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from orlop.controller import nvme, options, replicas, snapshotting, stacks, volume_keys
+from orlop.controller import diskless, nvme, options, replicas, snapshotting, stacks, volume_keys
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import Drivers
@@ -56,7 +56,7 @@ def wanted_resource(
     volumes: list[WantedVolume] = []
     for resource in definition.resources:
         if key(resource.node) == here:
-            volumes += [_volume(drivers, picture, definition, resource, v) for v in resource.volumes]
+            volumes += _volumes(drivers, picture, definition, resource)
     snapshots = [
         wanted
         for snapshot in definition.snapshots
@@ -108,10 +108,28 @@ def _levels(volume: WantedVolume) -> tuple[WantedLevel, ...]:
     return tuple(msgspec.structs.replace(level, options={}) for level in volume.levels)
 
 
+def _volumes(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, resource: Resource
+) -> list[WantedVolume]:
+    """While a disk is removed its volume is a tombstone beside the one without a disk, of the same device."""
+    found = []
+    for volume in resource.volumes:
+        to_remove = diskless.loses_disk(resource, volume)
+        found.append(_volume(drivers, picture, definition, resource, volume, to_remove))
+        if to_remove and not resource.deleting and "DELETE" not in volume.flags:
+            found.append(_volume(drivers, picture, definition, resource, diskless.without_disk(volume)))
+    return found
+
+
 def _volume(
-    drivers: Drivers, picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
+    drivers: Drivers,
+    picture: Picture,
+    definition: ResourceDefinition,
+    resource: Resource,
+    volume: Volume,
+    to_remove: bool = False,
 ) -> WantedVolume:
-    removing = resource.deleting or "DELETE" in volume.flags
+    removing = to_remove or resource.deleting or "DELETE" in volume.flags
     makes_one = volume.new and not volume.source and not resource.diskless
     return WantedVolume(
         resource=definition.name,

@@ -17,6 +17,7 @@ from orlop.model import (
     MasterKey,
     Node,
     NodeConnection,
+    Resource,
     ResourceDefinition,
     ResourceGroup,
     StoragePool,
@@ -209,6 +210,15 @@ class Draft(Picture):
         if after:
             count(usage, after, 1)
         self.usage = usage
+
+
+def with_resource(definition: ResourceDefinition, resource: Resource) -> ResourceDefinition:
+    """With a resource added, or put in place of the one on its node."""
+    at = key(resource.node)
+    if all(key(r.node) != at for r in definition.resources):
+        return msgspec.structs.replace(definition, resources=(*definition.resources, resource))
+    resources = tuple(resource if key(r.node) == at else r for r in definition.resources)
+    return msgspec.structs.replace(definition, resources=resources)
 
 
 TABLES: dict[type, str] = {

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from orlop.codes import Fail
 from orlop.controller.capacity import about, nearly_full, usable_free
+from orlop.controller.diskless import diskful, is_tiebreaker
 from orlop.controller.picture import Picture
 from orlop.controller.properties.effective import Objects
 from orlop.controller.reported import Reported, Status
@@ -96,7 +97,7 @@ def candidates(
     pools = {key(name) for name in rule.storage_pools}
     for (node_key, _), pool in cluster.picture.pools.items():
         node = cluster.picture.nodes.get(node_key)
-        if node is None or pool.provider == DISKLESS or _node_problem(cluster, node, rule, layers, existing):
+        if node is None or pool.provider == DISKLESS or node_problem(cluster, node, rule, layers, existing):
             continue
         why = None
         free = 0
@@ -129,7 +130,7 @@ def _space(cluster: Cluster, pool: StoragePool, size: int) -> tuple[int, str | N
     return free, None
 
 
-def _node_problem(
+def node_problem(
     cluster: Cluster, node: Node, rule: SelectFilter, layers: tuple[str, ...], existing: ResourceDefinition | None
 ) -> str | None:
     """Why nothing may be placed on a node at all."""
@@ -141,7 +142,7 @@ def _node_problem(
         return "not one of the wanted nodes"
     if _is_no_target(node.props):
         return "AutoplaceTarget is false"
-    if existing and any(key(r.node) == key(node.name) for r in existing.resources):
+    if existing and any(key(r.node) == key(node.name) and not is_tiebreaker(r) for r in existing.resources):
         return f"it already has {existing.name}"
     report = cluster.reported.nodes.get(key(node.name))
     if report is None or report.status is not Status.ONLINE:
@@ -185,7 +186,7 @@ def _fixed_values(node: Node, rule: SelectFilter) -> str | None:
 def _existing_nodes(picture: Picture, existing: ResourceDefinition | None) -> list[Node]:
     if existing is None:
         return []
-    found = [picture.node(r.node) for r in existing.resources if not r.deleting and not r.diskless]
+    found = [picture.node(r.node) for r in diskful(existing)]
     return [node for node in found if node is not None]
 
 
@@ -197,7 +198,7 @@ def _spread(candidates: list[Candidate], wanted: int, rule: SelectFilter, taken:
             return chosen
         for index in range(start, len(candidates) - (wanted - len(chosen)) + 1):
             nodes = [*taken, *(c.node for c in chosen), candidates[index].node]
-            if _fits(nodes, rule):
+            if fits(nodes, rule):
                 whole = extend([*chosen, candidates[index]], index + 1)
                 if whole is not None:
                     return whole
@@ -206,7 +207,8 @@ def _spread(candidates: list[Candidate], wanted: int, rule: SelectFilter, taken:
     return extend([], 0)
 
 
-def _fits(nodes: list[Node], rule: SelectFilter) -> bool:
+def fits(nodes: list[Node], rule: SelectFilter) -> bool:
+    """Whether a resource on these nodes is spread as the rule wants it."""
     for name in (text.partition("=")[0] for text in rule.replicas_on_same):
         if len({node.props.get(name) for node in nodes}) > 1:
             return False
@@ -237,7 +239,7 @@ def _explain(
         else "but not together with the spread rules"
     )
     for name, node in sorted(cluster.picture.nodes.items()):
-        problem = _node_problem(cluster, node, rule, (), existing)
+        problem = node_problem(cluster, node, rule, (), existing)
         if problem is None and name in best:
             problem = f"pool {best[name].pool.name} would do, {short}"
         if problem is None:

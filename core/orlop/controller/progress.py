@@ -12,7 +12,16 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from orlop.controller import growing, nvme, snapshotting, volume_keys
+from orlop.controller import (
+    diskless,
+    growing,
+    initial_sync,
+    migrating,
+    nvme,
+    snapshot_copies,
+    snapshotting,
+    volume_keys,
+)
 from orlop.model import (
     Operation,
     Presence,
@@ -39,6 +48,7 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
     changed = _initiators(changed, reports)
     changed = _volume_definitions(changed)
     changed = growing.advanced(changed, reports)
+    changed = migrating.advanced(changed, reports)
     changed = snapshotting.advanced(changed, reports)
     changed = _operations(changed, reports)
     changed = volume_keys.advanced(changed, reports)
@@ -83,6 +93,7 @@ def _resource(definition: ResourceDefinition, resource: Resource, report: Report
         return None
     if report is None:
         return resource
+    resource = diskless.advanced(resource, {v.uuid for v in report.volumes if v.presence is Presence.ABSENT})
     volumes = []
     for volume in resource.volumes:
         seen = reported_volume(report, volume.uuid)
@@ -103,7 +114,8 @@ def _resource(definition: ResourceDefinition, resource: Resource, report: Report
 def _made(volume: Volume, seen: ReportedVolume) -> Volume:
     """A volume stays `new` until it was seen complete once; a rollback or restore is over then, too."""
     if volume.new and not seen.problem and seen.presence is Presence.READY:
-        return replace(volume, new=False, source=None, source_name="", replaces=None)
+        equal = volume.equal and volume.source is None
+        return replace(volume, new=False, source=None, source_name="", replaces=None, equal=equal)
     return volume
 
 
@@ -205,13 +217,20 @@ def _replacing(definition: ResourceDefinition, operation: Operation) -> Resource
         for part in snapshot.nodes
         for v in part.volumes
     }
-    resources = tuple(
-        _followed(r, incarnations) if nvme.is_initiator(r) else _refilled(r, incarnations, sources)
-        for r in definition.resources
-    )
-    volumes = volume_keys.with_keys_of(snapshot, definition.volume_definitions)
+    resources = tuple(_replaced(r, incarnations, sources) for r in definition.resources)
+    volumes = initial_sync.forgotten(volume_keys.with_keys_of(snapshot, definition.volume_definitions))
+    filled = {v.uuid for r in resources for v in r.volumes if v.source is not None}
     changed = replace(definition, resources=resources, volume_definitions=volumes)
+    changed = snapshot_copies.decided(changed, snapshot, filled)
     return _with(changed, replace(operation, state="replacing"))
+
+
+def _replaced(
+    resource: Resource, incarnations: Mapping[str, str], sources: Mapping[tuple[str, int], tuple[str, str]]
+) -> Resource:
+    if nvme.is_initiator(resource):
+        return _followed(resource, incarnations)
+    return resource if diskless.is_diskless(resource) else _refilled(resource, incarnations, sources)
 
 
 def _refilled(
@@ -221,7 +240,7 @@ def _refilled(
     for volume in resource.volumes:
         source, name = sources[key(resource.node), volume.number]
         following = {"uuid": incarnations[volume.uuid], "new": True, "replaces": volume.uuid}
-        volumes.append(replace(volume, **following, source=source, source_name=name))
+        volumes.append(replace(volume, **following, source=source, source_name=name, equal=False))
     return replace(resource, volumes=tuple(volumes))
 
 

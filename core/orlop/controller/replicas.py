@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from orlop.controller import initial_sync, snapshot_copies
+from orlop.controller.diskless import is_client, is_diskless
 from orlop.controller.growing import DEVICE
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
-from orlop.controller.replication import LAYER, stack_of
+from orlop.controller.replication import DEFAULT_SLOTS, LAYER, stack_of
 from orlop.model import (
     Node,
     NodeConnection,
@@ -40,6 +42,9 @@ def wanted(picture: Picture, definition: ResourceDefinition, resource: Resource,
         first=of.first == volume.uuid,
         last=all(r.deleting for r in definition.resources) or "DELETE" in of.flags,
         grow=DEVICE in of.flags,
+        day0=of.day0,
+        equal=initial_sync.is_equal(of, volume),
+        origin=snapshot_copies.origin(of, volume),
         options=_options(("Disk",), _around_volume(picture, definition, resource, volume, of)),
     )
 
@@ -58,6 +63,9 @@ def replica(picture: Picture, definition: ResourceDefinition, resource: Resource
         node_id=resource.node_id,
         address=address(picture, definition, resource),
         port=_port(resource),
+        diskless=is_diskless(resource),
+        client=is_client(resource),
+        slots=resource.peer_slots or DEFAULT_SLOTS,
         peers=tuple(_peer(picture, definition, resource, r) for r in peers(definition, resource)),
         options=_options(("Resource", "Handlers"), _around(picture, definition, resource)),
     )
@@ -70,6 +78,8 @@ def _peer(picture: Picture, definition: ResourceDefinition, resource: Resource, 
         node_id=peer.node_id,
         address=address(picture, definition, peer),
         port=_port(peer),
+        diskless=is_diskless(peer),
+        client=is_client(peer),
         connected=is_connected(definition, resource.node, peer.node),
         options=_options(("Net", "PeerDevice"), _around_connection(picture, definition, resource, peer)),
     )

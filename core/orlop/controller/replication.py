@@ -11,16 +11,19 @@ from collections.abc import Container, Iterable, Mapping
 from msgspec.structs import replace
 
 from orlop.codes import Fail
+from orlop.controller import diskless, initial_sync
+from orlop.controller.diskless import completed, is_diskless
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition, VolumeDefinition, key
 
-LAYER = "DRBD"
+LAYER = diskless.LAYER
 MINORS, PORTS = "MinorNrAutoRange", "TcpPortAutoRange"
 BLOCKED_PORTS = "TcpPortsBlocked"
 PEER_SLOTS = "PeerSlotsNewResource"
 DEFAULTS: Mapping[str, str] = {MINORS: "1000-49999", PORTS: "7000-7999", PEER_SLOTS: "7"}
+DEFAULT_SLOTS = int(DEFAULTS[PEER_SLOTS])
 NODE_IDS = 32
 HIGHEST_MINOR = 1 << 20
 
@@ -55,6 +58,7 @@ def numbered(picture: Picture, definition: ResourceDefinition) -> ResourceDefini
     """The definition with numbers for everything in it that needs one and has none; raises `Refused`."""
     if not replicated(definition):
         return definition
+    definition = completed(definition)
     volumes = _with_minors(picture, definition)
     slots = peer_slots(picture, definition)
     resources: list[Resource] = []
@@ -62,7 +66,9 @@ def numbered(picture: Picture, definition: ResourceDefinition) -> ResourceDefini
         if resource.node_id is None and LAYER in stack_of(definition, resource):
             node_id = _node_id([*resources, *definition.resources])
             ports = (_port(picture, definition, resource.node),)
-            resource = replace(resource, node_id=node_id, ports=ports, peer_slots=slots)
+            resource = replace(resource, node_id=node_id, ports=ports)
+        if resource.node_id is not None and resource.peer_slots is None and not is_diskless(resource):
+            resource = replace(resource, peer_slots=slots)
         resources.append(resource)
     after = replace(definition, volume_definitions=volumes, resources=tuple(resources))
     _refuse_crowd(after)
@@ -186,7 +192,8 @@ def _with_first(definition: ResourceDefinition, of: VolumeDefinition) -> VolumeD
         for r in definition.resources
         for v in r.volumes
         if v.number == of.number and not r.deleting and "DELETE" not in v.flags and LAYER in stack_of(definition, r)
+        if not is_diskless(r)
     ]
     if not living or not all(v.new for v in living) or any(v.uuid == of.first for v in living):
         return of
-    return replace(of, first=living[0].uuid)
+    return replace(of, first=living[0].uuid, day0=initial_sync.day0(living[0]))

@@ -1,11 +1,12 @@
 """Carry out steps, in order. One `match`; the first failure stops and is raised."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
 
-from orlop.errors import Cancelled
+from orlop.errors import Cancelled, Refused
 from orlop.host.contract import UNWATCHED, Copying, Host
 from orlop.plugin import (
     SECRET,
@@ -13,6 +14,7 @@ from orlop.plugin import (
     CreateFile,
     LongCopy,
     RemoveFile,
+    RequireTold,
     RequireUnused,
     ResizeFile,
     Run,
@@ -66,10 +68,17 @@ def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None
             host.copy(step, copying)
         case CopyDevice():
             host.copy_device(step, copying)
-        case RequireUnused(device=device):
-            host.require_unused(device)
+        case RequireUnused() | RequireTold():
+            _require(step, host)
         case _:
             host.change_kernel(step)
+
+
+def _require(step: RequireUnused | RequireTold, host: Host) -> None:
+    if isinstance(step, RequireUnused):
+        host.require_unused(step.device)
+    elif not any(re.search(step.pattern, line) for line in host.run(step.argv).splitlines()):
+        raise Refused(step.otherwise, correction=step.correction)
 
 
 def _filled(step: WriteFile, secret: Secret) -> WriteFile:

@@ -132,6 +132,7 @@ class VolumeDefinition(Value, frozen=True, kw_only=True):
     size: int  # bytes the user asked for
     minor: int | None = None  # of the replicated device, the same on all nodes
     first: str = ""  # uuid of the volume whose data the other replicas got; drawn once, when the first ones are made
+    day0: str = ""  # DRBD's generation of what was never written since then, 16 hexadecimal digits; empty: none
     props: Properties = {}
     flags: frozenset[str] = frozenset()
     keys: tuple[VolumeKey, ...] = ()  # that replicas may still have; the last one is in force
@@ -148,6 +149,7 @@ class Volume(Value, frozen=True, kw_only=True):
     source: str | None = None  # uuid of the snapshot volume that a new incarnation is filled from
     source_name: str = ""  # backing name of that snapshot volume
     replaces: str | None = None  # uuid of the incarnation that a rollback puts this one in place of
+    equal: bool = False  # it was made so that it reads as zeros where nothing was written since day 0
     flags: frozenset[str] = frozenset()
     props: Properties = {}
 

@@ -217,6 +217,7 @@ class ReportedPool(Value, frozen=True, kw_only=True):
     problem: str = ""
     warning: str = ""  # why nothing new should be placed there
     extent: int = 0  # bytes the pool hands out at once; 0: not seen yet
+    zeros: bool = False  # what was never written in it reads as zeros
 
 
 class Support(Value, frozen=True, kw_only=True):
@@ -224,6 +225,7 @@ class Support(Value, frozen=True, kw_only=True):
 
     name: str
     reasons: tuple[str, ...] = ()
+    version: str = ""  # of what the kernel has for it, three numbers; empty: not told
 
     @property
     def usable(self) -> bool:

@@ -230,6 +230,16 @@ class SnapshotRoom(StorageDriver, Protocol):
 
 
 @runtime_checkable
+class ReadsZeros(Protocol):
+    """A kind of pool that can promise what a new volume reads as before it was written."""
+
+    def reads_zeros(self, pool: str) -> bool:
+        """Whether every volume of the pool reads as zeros where nothing was written, also after its blocks were given
+        back and handed out again. Replicas need no first copy then."""
+        ...
+
+
+@runtime_checkable
 class KeepsRemnants(Protocol):
     """A kind of pool where what was removed may have to stay, under another name, while something depends on it."""
 
@@ -281,6 +291,16 @@ class HoldsWrites(Protocol):
     @classmethod
     def resume(cls, flow: Flow) -> list[Step]:
         """Only given what is held for no other reason than `ASKED`."""
+        ...
+
+
+@runtime_checkable
+class HasVersion(Protocol):
+    """A layer that can do more or less on a node, by what its kernel has."""
+
+    @classmethod
+    def kernel_version(cls, probe: Probe) -> str:
+        """Three numbers, `9.2.13`. Asked only where `kernel_restrictions` has none."""
         ...
 
 

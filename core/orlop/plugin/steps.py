@@ -133,6 +133,21 @@ class RequireUnused(Value, frozen=True, kw_only=True):
         return f"make sure that nothing uses {self.device}"
 
 
+class RequireTold(Value, frozen=True, kw_only=True):
+    """Run a program that only looks, and stop here unless a line that it prints fits the regular expression.
+
+    For what was so when the steps were planned, and may have changed since. `otherwise` says what stopped it.
+    """
+
+    argv: tuple[str, ...]
+    pattern: str
+    otherwise: str
+    correction: str = ""
+
+    def __str__(self) -> str:
+        return f"make sure that '{shlex.join(self.argv)}' tells {self.pattern}"
+
+
 # Entries of the kernel's own file systems, configfs and sysfs: below /sys, and each right to be done twice.
 
 
@@ -206,6 +221,7 @@ Step = (
     | LongCopy
     | CopyDevice
     | RequireUnused
+    | RequireTold
     | KernelStep
 )
 

@@ -9,7 +9,7 @@ from orlop.errors import OrlopError
 from orlop.hooks import Hooks
 from orlop.host import Host
 from orlop.model import NodeInfo, Support
-from orlop.plugin import NeedsKernel, WriteFile
+from orlop.plugin import HasVersion, NeedsKernel, WriteFile
 from orlop.satellite import file_systems
 
 HOST_NQN = "/etc/nvme/hostnqn"  # of nvme-cli
@@ -55,7 +55,8 @@ def _support(driver: Any, host: Host) -> Support:
     name, reasons = driver.kind, host.restrictions(driver.programs)
     if not reasons and isinstance(driver, NeedsKernel):
         reasons = driver.kernel_restrictions(host)
-    return Support(name=name, reasons=reasons)
+    version = driver.kernel_version(host) if not reasons and isinstance(driver, HasVersion) else ""
+    return Support(name=name, reasons=reasons, version=version)
 
 
 def _programs(drivers: Drivers, host: Host) -> dict[str, str]:

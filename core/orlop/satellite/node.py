@@ -231,7 +231,18 @@ class Node:
         """A repeated order does not disturb the work on it; any other one replaces the task, which cancels it."""
         task = known if known is not None and known.wanted == wanted else Task(wanted)
         task.due, task.failures, task.looked = NOW, 0, False
+        if known is not None and task is not known and self._only_holds(known, wanted):
+            task.due, task.looked, task.stands = NEVER, True, True
+            self._holding.due = NOW
         self._tasks[key(wanted.name)] = task
+
+    def _only_holds(self, known: Task, wanted: WantedResource) -> bool:
+        """Whether an order asks for nothing new but to hold I/O back or to let go: for that nothing is looked at."""
+        if known.wanted.hold == wanted.hold:
+            return False
+        idle = known.due == NEVER and known.looked and known.course is None and key(wanted.name) not in self._busy
+        before = msgspec.structs.replace(known.wanted, revision=wanted.revision, hold=wanted.hold)
+        return idle and before == wanted and self._outbox.said(wanted.name) is not None
 
     # -- work -------------------------------------------------------------------------------------
 
@@ -279,10 +290,19 @@ class Node:
         with self.changed:
             orders = {name: task.wanted for name, task in self._tasks.items()}
             busy = set(self._busy)
-        news = self._holding.tend(orders, busy)
+        news, told = self._holding.tend(orders, busy), False
         with self.changed:
-            for name in news & self._tasks.keys():
-                self._tasks[name].due = NOW
+            for name, task in self._tasks.items():
+                if name not in news and not task.stands:
+                    continue
+                task.stands, told = False, True
+                said = self._outbox.said(name) if task.due == NEVER and name not in self._busy else None
+                if said is None:
+                    task.due = NOW
+                else:
+                    self._say(msgspec.structs.replace(said, revision=task.wanted.revision))
+            if told:
+                self.changed.notify_all()
 
     def carry_out(self, job: Job) -> None:
         task, course = job.task, job.course

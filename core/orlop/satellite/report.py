@@ -19,7 +19,7 @@ from orlop.model import (
     WantedSnapshot,
     WantedVolume,
 )
-from orlop.plugin import NEW_FILE
+from orlop.plugin import NEW_FILE, ReadsZeros
 from orlop.satellite.observe import BOTTOM, At, Observation, levels
 from orlop.satellite.plan import Key, key_of
 
@@ -167,6 +167,7 @@ def pool(wanted: WantedPool, seen: Observation, problem: str = "") -> ReportedPo
             marked=driver.pool_marked(wanted.name),
             warning=driver.pool_warning(wanted.name),
             extent=driver.extent(wanted.name),
+            zeros=isinstance(driver, ReadsZeros) and driver.reads_zeros(wanted.name),
         )
     except OrlopError as error:
         return ReportedPool(name=wanted.name, uuid=wanted.uuid, problem=problem or str(error))

@@ -23,7 +23,7 @@ from orlop.satellite.node import Node as Satellite
 from orlop.satellite.task import Job
 from orlop.satellite.trust import shared_secrets
 from orlop.testing.commits import MemoryStore
-from orlop.testing.drbd import SimulatedNetwork
+from orlop.testing.drbd_network import SimulatedNetwork
 from orlop.testing.faults import Crash
 from orlop.testing.host import SimulatedHost
 from orlop.testing.nvme import Fabric
@@ -311,9 +311,9 @@ class SimulatedCluster:
         reflink: bool = True,
         hooks: Hooks | None = None,
         drivers: Drivers | None = None,
-        drbd: bool = False,
+        drbd: bool | str = False,
     ) -> None:
-        """`drbd`: every node has DRBD 8.4."""
+        """`drbd`: every node has it, in the series "8.4" (as with True) or "9"."""
         self.random = random.Random(seed)
         self.clock = SimulatedClock()
         self.drivers = drivers or Drivers.installed()
@@ -329,7 +329,7 @@ class SimulatedCluster:
         self.nodes = {name: SimulatedNode(self, name, reflink) for name in names}
         for node in self.nodes.values():
             if drbd:
-                node.host.join(self.network)
+                node.host.join(self.network, "8.4" if drbd is True else drbd)
             node.start()
         self.start_controller()
 

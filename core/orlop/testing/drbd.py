@@ -6,16 +6,17 @@ Metadata outlives a power loss, what the kernel knows does not. Outputs are thos
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from orlop.errors import CommandFailed
 from orlop.testing.disk import BLOCK, Disk, SimulatedFile
+from orlop.testing.drbd_metadata import require
+from orlop.testing.drbd_network import SimulatedNetwork, capacity
 
 JUST_CREATED = "0000000000000004"
-LOG = 36 << 10  # bytes of metadata beside the bitmap
 DIRECTORY = "/var/lib/orlop/drbd"
 Program = Callable[[Disk, tuple[str, ...]], str]
 
@@ -26,6 +27,7 @@ class Metadata:
 
     generation: str = JUST_CREATED
     good: bool = False
+    device_uuid: str = "0" * 16
     history: list[str] = field(default_factory=list)
     base: dict[int, bytes] | None = None  # the data as the peer had it when it was last seen
     size: int = 0
@@ -53,8 +55,7 @@ class Volume:
 
     @property
     def capacity(self) -> int:
-        bitmap = -(-self.file.size // BLOCK // 8 // BLOCK) * BLOCK
-        return self.file.size - max(bitmap, BLOCK) - LOG
+        return capacity(self.file.size)
 
 
 @dataclass
@@ -71,33 +72,99 @@ class Resource:
     verifies: bool = False  # an algorithm is set
 
 
-class SimulatedNetwork:
-    """The nodes' DRBDs by name; `cut` are pairs of nodes that do not reach each other."""
+def _copy(source: SimulatedFile, target: SimulatedFile) -> None:
+    """Block by block: what is below may encrypt them."""
+    for at in set(target.blocks) - set(source.blocks):
+        del target.blocks[at]
+    for at, data in list(source.blocks.items()):
+        target.blocks[at] = data
+    target.signatures[:] = source.signatures
 
-    def __init__(self) -> None:
-        self.nodes: dict[str, SimulatedDrbd] = {}
-        self.cut: set[frozenset[str]] = set()
-        self.generations = itertools.count(0x1000000000000000, 2)
 
-    def peer(self, here: SimulatedDrbd, resource: Resource) -> Resource | None:
+def _different(one: Mapping[int, bytes], other: Mapping[int, bytes]) -> set[int]:
+    return {at for at in one.keys() | other.keys() if one.get(at) != other.get(at)}
+
+
+def _split(one: Metadata, other: Metadata) -> bool:
+    if JUST_CREATED in (one.generation, other.generation) or one.generation == other.generation:
+        return False
+    return one.generation not in other.history and other.generation not in one.history
+
+
+def _is_newer(one: Metadata, other: Metadata) -> bool:
+    return other.generation == JUST_CREATED or other.generation in one.history
+
+
+class SimulatedDrbd:
+    """One node. `metadata` is found by the file that the backing device shows."""
+
+    def __init__(self, name: str, network: SimulatedNetwork) -> None:
+        self.name, self.network = name, network
+        self.resources: dict[str, Resource] = {}
+        self._told: list[str] = []
+        self._metadata: dict[int, Metadata] = {}
+        network.nodes[name] = self
+
+    def programs(self) -> Mapping[str, Program]:
+        return {"drbdadm": self.drbdadm, "drbdsetup": self.drbdsetup, "drbdmeta": self.drbdmeta}
+
+    def changed(self, wait: float) -> bool:
+        """Whether `drbdsetup events2` would have told something since the last call; it is not waited for."""
+        self.network.settle()
+        before, self._told = self._told, list(self._events())
+        return before != self._told
+
+    def write(self, name: str, number: int, at: int, data: bytes) -> bool:
+        """As a user of the device; False while I/O is suspended here: whoever writes has to wait."""
+        resource = self.resources[name]
+        if resource.held:
+            return False
+        self.network.settle()
+        peer = self._peer(resource) if resource.state == "Connected" else None
+        for end in (resource, peer):
+            volume = end.volumes.get(number) if end else None
+            if volume is not None:
+                volume.file.blocks[at] = data
+                volume.written += 1
+        return True
+
+    def copied(self, source: SimulatedFile, target: SimulatedFile) -> None:
+        """Metadata is part of what a device holds, at its end."""
+        if source.inode in self._metadata and source.size == target.size:
+            self._metadata[target.inode] = deepcopy(self._metadata[source.inode])
+
+    def power_loss(self) -> None:
+        for resource in self.resources.values():
+            if resource.role == "Primary":
+                self._new_generation(resource)
+        self.resources.clear()
+
+    # -- what happens by itself -----------------------------------------------------------------------------------
+
+    def meet(self) -> None:
+        return
+
+    def judge(self) -> None:
+        return
+
+    def progress(self) -> None:
+        for resource in list(self.resources.values()):
+            self._connect(resource)
+
+    def _peer(self, resource: Resource) -> Resource | None:
         """The other end of a connection, if it waits for this one."""
-        for node in self.nodes.values():
-            other = node.resources.get(resource.name)
-            if node is here or other is None or frozenset((here.name, node.name)) in self.cut:
+        for node in self.network.nodes.values():
+            other = node.resources.get(resource.name) if isinstance(node, SimulatedDrbd) else None
+            if other is None or not self.network.reaches(self.name, node.name):
                 continue
             if (other.local, other.remote) == (resource.remote, resource.local) and other.secret == resource.secret:
                 return other
         return None
 
-    def settle(self) -> None:
-        for here in self.nodes.values():
-            for resource in list(here.resources.values()):
-                self._connect(here, resource)
-
-    def _connect(self, here: SimulatedDrbd, resource: Resource) -> None:
+    def _connect(self, resource: Resource) -> None:
         if resource.state == "StandAlone":
             return
-        peer = self.peer(here, resource)
+        peer = self._peer(resource)
         if peer is None or peer.state == "StandAlone":
             if resource.state == "Connected":
                 self._disconnected(resource)
@@ -111,15 +178,15 @@ class SimulatedNetwork:
         for volume in resource.volumes.values():
             volume.replication = "Off"
         if resource.role == "Primary":
-            self.new_generation(resource)
+            self._new_generation(resource)
 
-    def new_generation(self, resource: Resource) -> None:
+    def _new_generation(self, resource: Resource) -> None:
         for volume in resource.volumes.values():
             if volume.metadata.base is not None:
                 continue  # changes are noted since an earlier one already
             volume.metadata.base = dict(volume.file.blocks)
             volume.metadata.history.append(volume.metadata.generation)
-            volume.metadata.generation = f"{next(self.generations):016X}"
+            volume.metadata.generation = self.network.new_generation()
 
     def _handshake(self, one: Resource, other: Resource) -> None:
         pairs = [(v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
@@ -174,69 +241,6 @@ class SimulatedNetwork:
         target.metadata.good, target.disk = True, "UpToDate"
         source.replication = target.replication = "Established"
 
-
-def _copy(source: SimulatedFile, target: SimulatedFile) -> None:
-    """Block by block: what is below may encrypt them."""
-    for at in set(target.blocks) - set(source.blocks):
-        del target.blocks[at]
-    for at, data in list(source.blocks.items()):
-        target.blocks[at] = data
-    target.signatures[:] = source.signatures
-
-
-def _different(one: Mapping[int, bytes], other: Mapping[int, bytes]) -> set[int]:
-    return {at for at in one.keys() | other.keys() if one.get(at) != other.get(at)}
-
-
-def _split(one: Metadata, other: Metadata) -> bool:
-    if JUST_CREATED in (one.generation, other.generation) or one.generation == other.generation:
-        return False
-    return one.generation not in other.history and other.generation not in one.history
-
-
-def _is_newer(one: Metadata, other: Metadata) -> bool:
-    return other.generation == JUST_CREATED or other.generation in one.history
-
-
-class SimulatedDrbd:
-    """One node. `metadata` is found by the file that the backing device shows."""
-
-    def __init__(self, name: str, network: SimulatedNetwork) -> None:
-        self.name, self.network = name, network
-        self.resources: dict[str, Resource] = {}
-        self._told: list[str] = []
-        self._metadata: dict[int, Metadata] = {}
-        network.nodes[name] = self
-
-    def programs(self) -> Mapping[str, Program]:
-        return {"drbdadm": self.drbdadm, "drbdsetup": self.drbdsetup, "drbdmeta": self.drbdmeta}
-
-    def changed(self, wait: float) -> bool:
-        """Whether `drbdsetup events2` would have told something since the last call; it is not waited for."""
-        self.network.settle()
-        before, self._told = self._told, list(self._events())
-        return before != self._told
-
-    def write(self, name: str, number: int, at: int, data: bytes) -> bool:
-        """As a user of the device; False while I/O is suspended here: whoever writes has to wait."""
-        resource = self.resources[name]
-        if resource.held:
-            return False
-        self.network.settle()
-        peer = self.network.peer(self, resource) if resource.state == "Connected" else None
-        for end in (resource, peer):
-            volume = end.volumes.get(number) if end else None
-            if volume is not None:
-                volume.file.blocks[at] = data
-                volume.written += 1
-        return True
-
-    def power_loss(self) -> None:
-        for resource in self.resources.values():
-            if resource.role == "Primary":
-                self.network.new_generation(resource)
-        self.resources.clear()
-
     # -- drbdmeta -----------------------------------------------------------------------------------------------
 
     def drbdmeta(self, disk: Disk, arguments: tuple[str, ...]) -> str:
@@ -251,16 +255,13 @@ class SimulatedDrbd:
         if command == "create-md":
             self._metadata[file.inode] = Metadata(end=file.size)
             return "New drbd meta data block successfully created.\n"
-        if found is None:
-            said = "No valid meta data found" if command == "dump-md" else ""
-            raise CommandFailed(("drbdmeta", *arguments), 1, said)
-        if command == "check-resize":
-            found.end = file.size
-        if found.end != file.size:
-            said = 'Found meta data is "unclean", please apply-al first' if command == "dump-md" else ""
-            raise CommandFailed(("drbdmeta", *arguments), 1, said)
+        found = require(found, file.size, command, ("drbdmeta", *arguments))
         if command == "set-gi":
             found.generation, found.good = rest[0].partition(":")[0], True
+        if command == "write-dev-uuid":
+            found.device_uuid = rest[0]
+        if command == "read-dev-uuid":
+            return f"{found.device_uuid}\n"
         flag = int(found.good)
         return f"{found.generation}:{'0' * 16}:{'0' * 16}:{'0' * 16}:{flag}:{flag}:0:0:0:0:0\n"
 
@@ -294,10 +295,10 @@ class SimulatedDrbd:
 
     def _disconnect(self, resource: Resource) -> None:
         if resource.state == "Connected":
-            self.network._disconnected(resource)
-            peer = self.network.peer(self, resource)
+            self._disconnected(resource)
+            peer = self._peer(resource)
             if peer is not None and peer.state == "Connected":
-                self.network._disconnected(peer)
+                self._disconnected(peer)
                 peer.state = "Connecting"
         resource.state = "StandAlone"
 
@@ -305,7 +306,7 @@ class SimulatedDrbd:
         name, _, number = which.partition("/")
         resource = self.resources[name]
         self.network.settle()
-        peer = self.network.peer(self, resource) if resource.state == "Connected" else None
+        peer = self._peer(resource) if resource.state == "Connected" else None
         for each, volume in resource.volumes.items():
             if number in ("", str(each)):
                 told = self._of_volume(verb, resource, volume, peer.volumes.get(each) if peer else None)
@@ -376,13 +377,13 @@ class SimulatedDrbd:
             else:
                 disk.opened.pop(device, None)
         if role == "Primary" and resource.role != "Primary" and resource.state != "Connected":
-            self.network.new_generation(resource)
+            self._new_generation(resource)
         resource.role = role
 
     def _resize(self, which: str) -> None:
         name, _, number = which.partition("/")
         resource = self.resources[name]
-        peer = self.network.peer(self, resource) if resource.state == "Connected" else None
+        peer = self._peer(resource) if resource.state == "Connected" else None
         if "Primary" not in (resource.role, peer.role if peer else ""):
             raise CommandFailed(("drbdadm", "resize", which), 10, "Failure: (131) Need one Primary node to resize.")
         ends = [r.volumes[int(number)] for r in (resource, peer) if r is not None]
@@ -444,7 +445,7 @@ class SimulatedDrbd:
     def _events(self) -> Iterator[str]:
         for resource in self.resources.values():
             name = f"name:{resource.name}"
-            peer = self.network.peer(self, resource) if resource.state == "Connected" else None
+            peer = self._peer(resource) if resource.state == "Connected" else None
             role = peer.role if peer else "Unknown"
             held = ",".join(sorted(resource.held)) or "no"
             yield f"resource {name} role:{resource.role} suspended:{held} write-ordering:flush"

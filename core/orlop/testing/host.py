@@ -23,7 +23,9 @@ from orlop.plugin import (
 from orlop.testing import lvm_reports
 from orlop.testing import programs as simulated
 from orlop.testing.disk import BLOCK, HOLDER, Disk, SimulatedFile
-from orlop.testing.drbd import SimulatedDrbd, SimulatedNetwork
+from orlop.testing.drbd import SimulatedDrbd
+from orlop.testing.drbd9 import SimulatedDrbd9
+from orlop.testing.drbd_network import SimulatedNetwork
 from orlop.testing.faults import Faults
 from orlop.testing.lvm import SimulatedLvm
 from orlop.testing.nvme import Fabric, SimulatedNvme
@@ -61,13 +63,16 @@ class SimulatedHost:
         }
         self.reads_stdin = dict(simulated.WITH_STDIN)
         self.ran: list[tuple[str, ...]] = []
-        self.drbd: SimulatedDrbd | None = None
         self.detached: list[tuple[str, ...]] = []  # programs that outlive the satellite
+        self.drbd: SimulatedDrbd | SimulatedDrbd9 | None = None
         self._name, self._reflink, self._clock = name, reflink, clock
 
-    def join(self, network: SimulatedNetwork) -> None:
-        """This node has DRBD, and reaches the others of a network."""
-        self.drbd = SimulatedDrbd(self._name, network)
+    def join(self, network: SimulatedNetwork, drbd: str = "8.4") -> None:
+        """This node has DRBD, "8.4" or "9", and reaches the others of a network."""
+        if drbd not in ("8.4", "9"):
+            raise ValueError(f"there is no simulated DRBD {drbd}")
+        with_9 = drbd == "9"
+        self.drbd = SimulatedDrbd9(self._name, network, self.disk) if with_9 else SimulatedDrbd(self._name, network)
         self.installed |= self.drbd.programs()
         self.disk.make_folder("/etc/drbd.d")
 
@@ -220,6 +225,8 @@ class SimulatedHost:
             file.shared = file.allocated if self._reflink else 0
             self.disk.reserve(file.allocated - file.shared)
             self._allocate(file, max(step.size, source.size), step.sparse)
+            if self.drbd is not None:
+                self.drbd.copied(source, file)
             copying.progress(source.size, source.size)
             self._name_it(file, step.target, step.replaces)
             return ""

@@ -13,7 +13,10 @@ from orlop.testing.disk import HOLDER, Disk
 VERSION = "2.38.1"
 LOOKING = {"--list", "--json", "--version", "--no-act", "-n"}
 LOOKERS = {"blockdev", "lsblk", "dmsetup", "lvm", "getent", "xfs_repair", "fsck.ext4", "find", "udevadm"}
-DRBD_LOOKING = {"--version", "sh-nop", "events2", "show", "get-gi", "dump-md"}
+DRBD_LOOKING = {
+    *("--version", "sh-nop", "events2", "show", "status", "xml-help", "role", "cstate", "dstate"),
+    *("get-gi", "dump-md", "read-dev-uuid"),
+}
 Program = Callable[[Disk, tuple[str, ...]], str]
 ReadsStdin = Callable[[Disk, tuple[str, ...], bytes], str]
 

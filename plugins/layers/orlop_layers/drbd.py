@@ -5,30 +5,38 @@ says how things should be; beside it lies a note of what was carried out last, s
 again. A connection that DRBD gave up stays so: it would not help to try again, and might cost data.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
 from msgspec.structs import replace
 
-from orlop.codes import Fail
-from orlop.errors import BadProperty, CannotRead, NodeError, Refused, WouldDestroy
+from orlop.errors import CannotRead, NodeError, Refused
 from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedVolume
 from orlop.model.cluster import Value
-from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, WriteFile, run
-from orlop_layers import drbd_config, drbd_metadata, drbd_operations, drbd_sizes, drbd_split
+from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, run
+from orlop_layers import (
+    drbd_config,
+    drbd_copies,
+    drbd_facts,
+    drbd_files,
+    drbd_growing,
+    drbd_look,
+    drbd_metadata,
+    drbd_operations,
+    drbd_options,
+    drbd_ports,
+    drbd_sizes,
+    drbd_split,
+    drbd_version,
+)
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_flow import HoldsDrbd
+from orlop_layers.drbd_look import drbd_of
 from orlop_layers.drbd_seen import Device, Resource, backings, resources
-from orlop_layers.drbd_version import require_known
+from orlop_layers.drbd_version import Version
 
-DIRECTORY = "/var/lib/orlop/drbd"
-INCLUDE = "/etc/drbd.d/orlop.res"
-INCLUDED = f'include "{DIRECTORY}/*.res";\n'
 PEER_SLOTS = "PeerSlotsNewResource"
-UP_TO_DATE = "UpToDate"
 CLOSED = ("Diskless", "Failed", "Detaching")
-COMPARING = ("WFBitMapS", "WFBitMapT")
 
 
 class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
@@ -41,15 +49,18 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     options: ClassVar[frozenset[str]] = frozenset()  # DRBD's own are looked up for each connection by the controller
 
     here: str  # what `uname -n` prints
+    version: Version = Version(kernel=drbd_version.FIRST_8)
     standing: tuple[Standing, ...] = ()
     seen: Mapping[str, Resource] = {}
     backings: Mapping[int, str] = {}  # by minor
     generations: Mapping[str, str | None] = {}  # of devices that are not open: the current one, None without metadata
     unreadable: Mapping[str, str] = {}
     split: drbd_split.Generations = {}  # where a connection was given up
+    ports: Mapping[str, int] = {}  # by resource: where somebody else listens in its place
     noted: Mapping[str, str] = {}  # by resource: what was carried out last
     lent: frozenset[str] = frozenset()  # resources that were made primary only to grow
     prepared: bool = True  # DRBD's own tools know our files
+    known: Mapping[str, frozenset[str]] = {}  # options that DRBD 9's tools know, by group, of the groups that are used
 
     # -- controller half --------------------------------------------------------------------------
 
@@ -66,50 +77,50 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     @classmethod
     def kernel_restrictions(cls, probe: Probe) -> tuple[str, ...]:
         try:
-            require_known(probe)
+            drbd_version.known(probe)
         except NodeError as error:
             return (str(error),)
         return ()
 
     @classmethod
+    def kernel_version(cls, probe: Probe) -> str:
+        return str(drbd_version.known(probe))
+
+    @classmethod
     def observe(cls, probe: Probe, standing: tuple[Standing, ...], cluster: str) -> Self:
-        require_known(probe)
+        version = drbd_version.known(probe)
         seen = resources(probe.run(("drbdsetup", "events2", "--now", "--statistics")))
         open_on = backings(probe.run(("drbdsetup", "show"))) if seen else {}
         names = {at.volume.resource for at in standing}
-        noted = {name: probe.read(_note(name)) or "" for name in names}
-        generations: dict[str, str | None] = {}
-        unreadable: dict[str, str] = {}
-        for at in standing:
-            if at.below is None or not at.ready or at.volume.drbd is None or at.below in open_on.values():
-                continue
-            try:
-                generations[at.below] = drbd_metadata.current(probe, at.volume.drbd.minor, at.below)
-                if generations[at.below] is None and at.volume.new:
-                    _require_blank(at, drbd_metadata.signatures(probe, at.below))
-            except NodeError as error:
-                unreadable[at.below] = str(error)
+        below = drbd_look.below(probe, standing, open_on.values(), version)
         replicas = {at.volume.resource: at.volume.drbd.replica for at in standing if at.volume.drbd is not None}
+        up = [(seen[name], replica) for name, replica in replicas.items() if name in seen]
+        used = frozenset(name.partition("/")[0] for at in standing for name in drbd_options.given(at.volume.drbd))
         return cls(
             here=(probe.read("/proc/sys/kernel/hostname") or "").strip(),
+            version=version,
             standing=standing,
             seen=seen,
             backings=open_on,
-            generations=generations,
-            unreadable=unreadable,
-            split=drbd_split.generations(probe, [(seen[name], replicas[name]) for name in replicas if name in seen]),
-            noted=noted,
-            lent=frozenset(name for name in names if probe.read(_lent(name)) is not None),
-            prepared=probe.read(INCLUDE) == INCLUDED,
+            generations=below.generations,
+            unreadable=below.unreadable,
+            split=drbd_split.generations(probe, up),
+            ports=drbd_ports.taken(probe, up),
+            noted={name: probe.read(drbd_files.note_of(name)) or "" for name in names},
+            lent=frozenset(name for name in names if probe.read(drbd_files.lent_of(name)) is not None),
+            prepared=probe.read(drbd_files.INCLUDE) == drbd_files.INCLUDED,
+            known=drbd_options.described(probe, used) if version.nine else {},
         )
 
     def device(self, volume: WantedVolume, below: str | None) -> str | None:
-        return f"/dev/drbd{_drbd(volume).minor}"
+        return f"/dev/drbd{drbd_of(volume).minor}"
 
     def presence(self, volume: WantedVolume, below: str | None) -> Presence:
         device = self._device(volume)
         if self._is_taken(volume, below):
             return Presence.FOREIGN
+        if _is_diskless(volume) and volume.wanted:
+            return Presence.READY if device is not None and device.disk in CLOSED else Presence.HIDDEN
         if device is not None and device.disk not in CLOSED:
             return Presence.READY
         if not volume.wanted and device is None:
@@ -125,36 +136,24 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         return device.size if device is not None else None
 
     def facts(self, volume: WantedVolume, below: str | None) -> Mapping[str, str]:
-        resource, device = self.seen.get(volume.resource), self._device(volume)
+        resource, device, drbd = self.seen.get(volume.resource), self._device(volume), drbd_of(volume)
         if resource is None or device is None:
             return {}
-        found = {
-            "in_use": _yes_or_no(resource.role == "Primary"),
-            "role": resource.role,
-            "disk": device.disk,
-        }
+        found = drbd_facts.facts(resource, volume.number, device, drbd.replica, self.split)
         if below is not None:
             found["backing"] = below
-        if resource.suspended:
-            found["suspended"] = "yes"
-        for peer, connection in drbd_split.between(_drbd(volume).replica, resource).items():
-            found[f"peer/{peer}/connection"] = connection.state
-            found[f"peer/{peer}/role"] = connection.role
-            if part := connection.volumes.get(volume.number):
-                found[f"peer/{peer}/replication"] = part.replication
-                found[f"peer/{peer}/disk"] = part.disk
-                found[f"peer/{peer}/out_of_sync"] = str(part.out_of_sync)
-                if part.paused:
-                    found[f"peer/{peer}/paused"] = "yes"
-            if told := self.split.get((resource.name, volume.number, peer)):
-                found[f"peer/{peer}/generations"] = told
-                found["written"] = str(device.written)
+        if self._skips_disk(volume, below):
+            found["skip_disk"] = "yes"
+        if volume.resource in self.ports:
+            found["port_taken"] = str(self.ports[volume.resource])
+        if not self.version.nine and (ignored := drbd_options.ignored_8(drbd_options.given(drbd))):
+            found["ignored"] = ", ".join(ignored)
         return found
 
     def operate(self, resource: str, order: ReplicaOrder) -> list[Step]:
         """What an administrator has done once with the replica that is up here."""
         seen = self.seen.get(resource)
-        replica = next((_drbd(at.volume).replica for at in self.standing if at.volume.resource == resource), None)
+        replica = next((drbd_of(at.volume).replica for at in self.standing if at.volume.resource == resource), None)
         if seen is None or replica is None:
             raise Refused(f"{resource} is not up here", correction="See 'orlop resource list'.")
         return drbd_operations.steps(seen, replica, drbd_split.between(replica, seen), order)
@@ -163,11 +162,21 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         """The volume in the kernel; None where it is not there, or something else is under its name."""
         resource = self.seen.get(volume.resource)
         device = resource.devices.get(volume.number) if resource else None
-        return device if device is not None and device.minor == _drbd(volume).minor else None
+        if device is None or device.minor != drbd_of(volume).minor:
+            return None
+        if not volume.wanted and self._successor(volume) is not None:
+            below = next((at.below for at in self.standing if at.volume.uuid == volume.uuid), None)
+            return device if below is not None and self.backings.get(device.minor) == below else None
+        return device
+
+    def _successor(self, volume: WantedVolume) -> WantedVolume | None:
+        """Another incarnation of a volume that is to go, which keeps its device up: with no disk, or with a new one."""
+        others = (at.volume for at in self.standing if _stays_beside(at.volume, volume))
+        return next((other for other in others if other.number == volume.number), None)
 
     def _is_taken(self, volume: WantedVolume, below: str | None) -> bool:
         """Whether the name or the minor belongs to somebody else, or it stands on another device than ours."""
-        resource, minor = self.seen.get(volume.resource), _drbd(volume).minor
+        resource, minor = self.seen.get(volume.resource), drbd_of(volume).minor
         there = resource.devices.get(volume.number) if resource else None
         if there is not None and there.minor != minor:
             return True
@@ -176,50 +185,50 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         on = self.backings.get(minor)
         return on is not None and below is not None and on != below
 
+    def _skips_disk(self, volume: WantedVolume, below: str | None) -> bool:
+        """Whether DRBD goes on without a disk that cannot be read. What is new has nothing to go on with."""
+        if not self.version.nine or volume.new or below not in self.unreadable:
+            return False
+        return any(not peer.diskless for peer in drbd_of(volume).replica.peers)
+
     # -- down -------------------------------------------------------------------------------------
 
     def take_down(self, volume: WantedVolume, below: str | None) -> list[Step]:
         if volume.wanted and volume.active:
             return []
         steps: list[Step] = []
-        if not volume.wanted:
-            self._require_other_copy(volume, below)
-        device = self._device(volume)
+        device, resource = self._device(volume), self.seen.get(volume.resource)
+        guarded = not volume.wanted and not drbd_of(volume).last and self._may_hold_data(volume, below)
+        if guarded:
+            drbd_copies.require_other(resource, volume)
         others = [at.volume for at in self.standing if _stays_beside(at.volume, volume)]
-        if device is not None and not self._is_taken(volume, below):
-            if self.seen[volume.resource].role == "Primary":
+        if device is not None and resource is not None and not self._is_taken(volume, below):
+            successor = self._successor(volume)
+            if resource.role == "Primary" and successor is None:
                 steps.append(RequireUnused(device=f"/dev/drbd{device.minor}"))
-            steps += self._close(volume, device, alone=not others)
+            if guarded:
+                steps.append(drbd_copies.still_another(volume))
+            steps += self._close(volume, device, alone=not others, stays=successor is not None)
             if not volume.wanted:
-                steps.append(RemoveFile(path=drbd_metadata.place(device.minor)))
+                steps.append(RemoveFile(path=drbd_metadata.remembered(device.minor)))
         if not others and self.noted.get(volume.resource):
-            files = [_lent(volume.resource)] if volume.resource in self.lent else []
-            files += [_note(volume.resource), _file(volume.resource)]
+            files = [drbd_files.lent_of(volume.resource)] if volume.resource in self.lent else []
+            files += [drbd_files.note_of(volume.resource), drbd_files.file_of(volume.resource)]
             steps += [RemoveFile(path=path) for path in files]
         return steps
 
     @staticmethod
-    def _close(volume: WantedVolume, device: Device, alone: bool) -> list[Step]:
+    def _close(volume: WantedVolume, device: Device, alone: bool, stays: bool) -> list[Step]:
+        if stays:
+            return [run("drbdsetup", "detach", str(device.minor), "--diskless")]
         if alone:
             return [run("drbdsetup", "down", volume.resource)]
         detach = [] if device.disk == "Diskless" else [run("drbdsetup", "detach", str(device.minor))]
         return [*detach, run("drbdsetup", "del-minor", str(device.minor))]
 
-    def _require_other_copy(self, volume: WantedVolume, below: str | None) -> None:
-        """Judged by what this node sees itself, just before: a peer that is connected and has all of the data."""
-        if _drbd(volume).last or volume.new or not self._may_hold_data(volume, below):
-            return
-        resource = self.seen.get(volume.resource)
-        connections = resource.connections if resource else ()
-        parts = [c.volumes.get(volume.number) for c in connections if c.state == "Connected"]
-        if not any(part is not None and part.disk == UP_TO_DATE for part in parts):
-            raise Refused(
-                f"{volume.name} is kept: this node sees no other replica that is connected and up to date.",
-                correction="Bring another replica up and wait until it is synchronized, or delete the definition.",
-                code=Fail.INSUFFICIENT_REPLICA_COUNT,
-            )
-
     def _may_hold_data(self, volume: WantedVolume, below: str | None) -> bool:
+        if volume.new or _is_diskless(volume):
+            return False
         if self._device(volume) is not None:
             return True
         return below is not None and (below in self.unreadable or self.generations.get(below) is not None)
@@ -227,169 +236,136 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     # -- up ---------------------------------------------------------------------------------------
 
     def bring_up(self, volume: WantedVolume, below: str | None) -> list[Step]:
-        if below is None or not (volume.wanted and volume.active):
+        if not (volume.wanted and volume.active):
             return []
-        if problem := self.unreadable.get(below):
+        if _is_diskless(volume):
+            return self._adjust(volume)
+        if below is None:
+            return []
+        if (problem := self.unreadable.get(below)) and not self._skips_disk(volume, below):
             raise CannotRead(problem)
         match self.presence(volume, below):
             case Presence.ABSENT if below in self.generations:
                 return self._make(volume, below)
             case Presence.HIDDEN if self.generations.get(below) == drbd_metadata.DISPLACED:
-                return [_put_right(volume, below)]
+                return [self._put_right(volume, below)]
             case Presence.HIDDEN:
-                return [*self._first(volume, below), *self._adjust(volume)]
+                undeclared = self._declaration(volume, below) if self._is_undeclared(volume, below) else []
+                return [*undeclared, *self._adjust(volume)]
             case Presence.READY:
                 return self._give_back(volume) or self._adjust(volume) or self._grow(volume)
             case _:
                 return []
 
     def _make(self, volume: WantedVolume, below: str) -> list[Step]:
-        drbd = _drbd(volume)
-        made = drbd_metadata.create(drbd.minor, below)
-        return [made, *self._declare(volume, below)]
+        place = drbd_look.place_of(volume, below, self.version)
+        made = drbd_metadata.create(place, volume.uuid, drbd_of(volume).replica.slots)
+        return [*made, *self._declaration(volume, below)]
 
-    def _first(self, volume: WantedVolume, below: str) -> list[Step]:
-        """What was cut between making the metadata and saying who is first."""
-        untouched = self.generations.get(below) == drbd_metadata.JUST_CREATED
-        return self._declare(volume, below) if volume.new and untouched else []
+    def _is_undeclared(self, volume: WantedVolume, below: str | None) -> bool:
+        """Whether it was cut between making the metadata and saying what the data is."""
+        if below is None or not volume.new or self.generations.get(below) != drbd_metadata.JUST_CREATED:
+            return False
+        return bool(self._declaration(volume, below))
 
-    def _declare(self, volume: WantedVolume, below: str) -> list[Step]:
-        drbd = _drbd(volume)
-        return [drbd_metadata.declare_first(drbd.minor, below, volume.uuid)] if drbd.first else []
+    def _declaration(self, volume: WantedVolume, below: str) -> list[Step]:
+        drbd, place = drbd_of(volume), drbd_look.place_of(volume, below, self.version)
+        if drbd.origin:
+            return drbd_metadata.declare_first(place, drbd.origin, day0="")
+        if drbd.first:
+            return drbd_metadata.declare_first(place, volume.uuid, drbd.day0)
+        return drbd_metadata.declare_equal(place, drbd.day0) if drbd.equal and drbd.day0 and place.nine else []
+
+    def _put_right(self, volume: WantedVolume, below: str) -> Step:
+        """What a new volume seems to have elsewhere belonged to an earlier one with its minor."""
+        place = drbd_look.place_of(volume, below, self.version)
+        return RemoveFile(path=drbd_metadata.remembered(place.minor)) if volume.new else drbd_metadata.move(place)
 
     def _adjust(self, volume: WantedVolume) -> list[Step]:
         """The file of the resource, and the kernel after it. One volume takes these steps for all."""
         members = self._members(volume.resource)
         if not members or volume.number != members[0].number:
             return []
-        text = drbd_config.text(volume.resource, self.here, members)
-        note = hashlib.sha256(text.encode()).hexdigest()
-        standing = self.seen.get(volume.resource)
-        whole = standing is not None and all(
-            m.number in standing.devices and standing.devices[m.number].disk not in CLOSED for m in members
-        )
-        if whole and self.noted.get(volume.resource) == note:
+        text = drbd_config.text(volume.resource, self.here, members, self.version)
+        before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
+        if standing is not None and before.done == drbd_files.mark(text) and all(map(self._is_up, members)):
             return []
-        return self._written(volume, text, note, alone=not members[0].drbd.replica.peers)
+        if self.version.nine:
+            for member in members:
+                drbd_options.require_known(drbd_options.given(member.drbd), self.known)
+        replica = drbd_of(volume).replica
+        return drbd_files.carried_out(
+            drbd_files.Writing(
+                name=volume.resource,
+                text=text,
+                secret=f"drbd/{replica.definition}",
+                before=before,
+                nodes=frozenset(peer.node_id for peer in replica.peers),
+                prepared=self.prepared,
+                alone=not self.version.nine and not members[0].drbd.replica.peers,
+                skip_disk=any(member.skipped for member in members),
+                forgets=self.version.nine and any(member.below is not None for member in members),
+            )
+        )
 
-    def _written(self, volume: WantedVolume, text: str, note: str, alone: bool) -> list[Step]:
-        name, secret = volume.resource, f"drbd/{_drbd(volume).replica.definition}"
-        draft = _file(name).removesuffix(".res") + ".draft"
-        steps: list[Step] = []
-        if not self.prepared:
-            steps += [run("mkdir", "-p", DIRECTORY), WriteFile(path=INCLUDE, content=INCLUDED)]
-        steps += [
-            WriteFile(path=draft, content=text, secret=secret),
-            run("drbdadm", "-c", draft, "sh-nop"),
-            RemoveFile(path=_note(name)),
-            WriteFile(path=_file(name), content=text, secret=secret),
-            RemoveFile(path=draft),
-            run("drbdadm", "adjust", name),
-        ]
-        if alone:
-            steps.append(run("drbdadm", "disconnect", name))
-        return [*steps, WriteFile(path=_note(name), content=note)]
+    def _is_up(self, member: Member) -> bool:
+        resource = self.seen.get(member.resource)
+        device = resource.devices.get(member.number) if resource else None
+        return device is not None and (member.skipped or (device.disk in CLOSED) == (member.below is None))
 
     def _members(self, resource: str) -> list[Member]:
         """Volumes that can be up now, lowest number first."""
         found = []
         for at in self.standing:
             volume = at.volume
-            if volume.resource != resource or not (volume.wanted and volume.active) or at.below is None:
+            if volume.resource != resource or not (volume.wanted and volume.active):
                 continue
-            if self._is_taken(volume, at.below) or at.below in self.unreadable:
+            if self._is_taken(volume, at.below) or not self._can_be_up(volume, at.below):
                 continue
-            if self._device(volume) is not None or _usable(self.generations.get(at.below)):
-                found.append(Member(number=volume.number, drbd=_linked(volume), below=at.below))
+            found.append(
+                Member(
+                    resource=resource,
+                    number=volume.number,
+                    drbd=_linked(volume),
+                    below=at.below,
+                    skipped=self._skips_disk(volume, at.below),
+                )
+            )
         return sorted(found, key=lambda member: member.number)
 
+    def _can_be_up(self, volume: WantedVolume, below: str | None) -> bool:
+        """A device that still has the disk of an earlier incarnation is left as it is until that has gone."""
+        device = self._device(volume)
+        if _is_diskless(volume):
+            return device is None or device.disk in CLOSED
+        if below is None:
+            return False
+        if below in self.unreadable:
+            return self._skips_disk(volume, below)
+        if device is not None and device.disk not in CLOSED:
+            return True
+        generation = self.generations.get(below)
+        return generation not in (None, drbd_metadata.DISPLACED) and not self._is_undeclared(volume, below)
+
     def _grow(self, volume: WantedVolume) -> list[Step]:
-        """Takes place on one node, where it is in use or else on the one with the lowest id; the others follow."""
-        device, resource = self._device(volume), self.seen[volume.resource]
         wanted = next(level.size for level in volume.levels if level.layer == self.kind)
-        drbd = _drbd(volume)
-        if device is None or not drbd.grow or device.size is None or device.size >= wanted:
-            return []
-        parts = [connection.volumes.get(volume.number) for connection in resource.connections]
-        if any(part is not None and part.replication in COMPARING for part in parts):
-            return _met_again(volume.resource)
-        if drbd.replica.peers and not all(part is not None and part.replication == "Established" for part in parts):
-            return []  # refused by DRBD; the end of a synchronization is told
-        resize = run("drbdadm", "resize", f"{volume.resource}/{volume.number}")
-        if resource.role == "Primary":
-            return [resize]
-        lowest = all(drbd.replica.node_id < peer.node_id for peer in drbd.replica.peers)
-        if any(c.role == "Primary" for c in resource.connections) or not lowest:
-            return []
-        note = WriteFile(path=_lent(volume.resource), content="")
-        return [note, run("drbdadm", "primary", volume.resource), resize, *_returned(volume.resource)]
+        resource = self.seen[volume.resource]
+        return drbd_growing.grow(resource, volume.number, drbd_of(volume), wanted, self.version.nine)
 
     def _give_back(self, volume: WantedVolume) -> list[Step]:
-        """What was cut, or failed, while a resource was primary for no user. A loss of power has made it secondary."""
-        if volume.resource not in self.lent:
-            return []
-        if self.seen[volume.resource].role == "Primary":
-            return _returned(volume.resource)
-        return [RemoveFile(path=_lent(volume.resource))]
+        return drbd_growing.give_back(self.seen[volume.resource]) if volume.resource in self.lent else []
 
 
-def _require_blank(at: Standing, found: tuple[str, ...]) -> None:
-    if found:
-        raise WouldDestroy(
-            f"{at.below} of new volume {at.volume.name} already carries {', '.join(found)}; it is left as it is",
-            correction="Delete the volume and create it again.",
-        )
-
-
-def _drbd(volume: WantedVolume) -> WantedDrbd:
-    if volume.drbd is None:
-        raise BadProperty(f"the controller gave {volume.name} no device number; it is older than this satellite")
-    return volume.drbd
+def _is_diskless(volume: WantedVolume) -> bool:
+    return len(volume.levels) == 1
 
 
 def _linked(volume: WantedVolume) -> WantedDrbd:
     """Without the peers that an administrator does not want to be connected."""
-    drbd = _drbd(volume)
+    drbd = drbd_of(volume)
     peers = tuple(peer for peer in drbd.replica.peers if peer.connected)
     return replace(drbd, replica=replace(drbd.replica, peers=peers))
 
 
-def _usable(generation: str | None) -> bool:
-    return generation is not None and generation != drbd_metadata.DISPLACED
-
-
-def _put_right(volume: WantedVolume, below: str) -> Step:
-    """What a new volume seems to have elsewhere belonged to an earlier one with its minor."""
-    minor = _drbd(volume).minor
-    return RemoveFile(path=drbd_metadata.place(minor)) if volume.new else drbd_metadata.move(minor, below)
-
-
 def _stays_beside(other: WantedVolume, volume: WantedVolume) -> bool:
     return other.resource == volume.resource and other.uuid != volume.uuid and other.wanted and other.active
-
-
-def _yes_or_no(fact: bool) -> str:
-    return "yes" if fact else "no"
-
-
-def _file(resource: str) -> str:
-    return f"{DIRECTORY}/{resource}.res"
-
-
-def _met_again(resource: str) -> list[Step]:
-    """Nodes of DRBD 8.4 that meet while only what is below has grown may take the larger size on one side only. Then
-    their bitmaps do not fit, and both wait for each other for good; when they meet once more, both have that size.
-    """
-    return [run("drbdadm", "disconnect", resource), run("drbdadm", "adjust", resource)]
-
-
-def _returned(resource: str) -> list[Step]:
-    return [run("drbdadm", "secondary", resource), RemoveFile(path=_lent(resource))]
-
-
-def _lent(resource: str) -> str:
-    return f"{DIRECTORY}/{resource}.lent"
-
-
-def _note(resource: str) -> str:
-    return f"{DIRECTORY}/{resource}.done"

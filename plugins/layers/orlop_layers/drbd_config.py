@@ -1,84 +1,138 @@
-"""The configuration file of one resource, in the words of DRBD 8.4.
+"""The configuration file of one resource, in the words of the DRBD that the node has.
 
-It has two nodes and no words for what is between them: what holds for the connection stands with the resource.
+8.4 has two nodes and no words for what is between them: what holds for the connection stands with the resource. 9 has
+a section for every connection of this node; the peers' connections among themselves are not its business.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 
 from orlop.errors import Refused
-from orlop.model import WantedDrbd
+from orlop.model import WantedDrbd, WantedPeer, WantedReplica
 from orlop.model.cluster import Value
 from orlop.plugin import SECRET
-from orlop_layers.drbd_options import KNOWN, MOVED
+from orlop_layers.drbd_options import known_8, section_8
+from orlop_layers.drbd_version import Version
 
 NOT_USED = "/dev/drbd/this/is/not/used"  # the backing of a peer, which is nobody's concern here
 NOBODY = 'on "orlop-nobody"'  # without a peer, DRBD 8.4 does not take a resource; one of this name is never connected
 PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")
 ALGORITHM = "sha256"
+Lines = list[str]
 
 
 class Member(Value, frozen=True, kw_only=True):
     """A volume that is part of the resource on this node now."""
 
+    resource: str
     number: int
     drbd: WantedDrbd
-    below: str
+    below: str | None  # None: without a disk
+    skipped: bool = False  # its disk cannot be read
 
 
-def text(name: str, here: str, members: Iterable[Member]) -> str:
+def text(name: str, here: str, members: Iterable[Member], version: Version) -> str:
     """`here` is what `uname -n` prints. The shared secret is filled in when it is written."""
-    lines = _resource(here, sorted(members, key=lambda member: member.number))
+    ordered = sorted(members, key=lambda member: member.number)
+    lines = _resource_9(here, ordered, version) if version.nine else _resource_8(here, ordered)
     return "\n".join([f"resource {_quoted(name)} {{", *(f"    {line}" for line in lines), "}", ""])
 
 
-def _resource(here: str, members: list[Member]) -> list[str]:
+def peers(replica: WantedReplica) -> list[WantedPeer]:
+    """Those that it is connected to: two nodes without disks have nothing to tell each other."""
+    return [peer for peer in replica.peers if not (replica.diskless and peer.diskless)]
+
+
+# -- 9 ------------------------------------------------------------------------------------------------------------
+
+
+def _resource_9(here: str, members: list[Member], version: Version) -> Lines:
+    replica = members[0].drbd.replica
+    lines = _sections({"options": _only("Resource/", replica.options), "handlers": _only("Handlers/", replica.options)})
+    lines += _sections({"net": {"cram-hmac-alg": ALGORITHM, "shared-secret": SECRET}})
+    without_vote = version.without_vote and replica.client
+    own = [line for m in members for line in _volume_9(m, m.below, without_vote)]
+    lines += _block(f"on {_quoted(here)}", [f"node-id {replica.node_id};", *own])
+    for peer in peers(replica):
+        backing = None if peer.diskless else NOT_USED
+        theirs = [line for m in members for line in _volume_9(m, backing, version.without_vote and peer.client)]
+        lines += _block(f"on {_quoted(peer.node)}", [f"node-id {peer.node_id};", *theirs])
+    for peer in peers(replica):
+        lines += _block("connection", _connection(here, replica, peer))
+    return lines
+
+
+def _volume_9(member: Member, backing: str | None, without_vote: bool) -> Lines:
+    inside = [f"device minor {member.drbd.minor};"]
+    if backing is None:
+        inside += ["disk none;", *(["tiebreaker no;"] if without_vote else [])]
+    else:
+        inside += [f"disk {_quoted(backing)};", "meta-disk internal;"]
+    return _block(f"volume {member.number}", [*inside, *_sections({"disk": _only("Disk/", member.drbd.options)})])
+
+
+def _connection(here: str, replica: WantedReplica, peer: WantedPeer) -> Lines:
+    def ends(own: str, theirs: str) -> Lines:
+        return [
+            f"host {_quoted(here)} address {_address(own, replica.port)};",
+            f"host {_quoted(peer.node)} address {_address(theirs, peer.port)};",
+        ]
+
+    lines: Lines = []
+    for path in peer.paths:
+        lines += _block("path", ends(path.here, path.there))
+    between = {"net": _only("Net/", peer.options), "disk": _only("PeerDevice/", peer.options)}
+    return [*(lines or ends(replica.address, peer.address)), *_sections(between)]
+
+
+# -- 8.4 ----------------------------------------------------------------------------------------------------------
+
+
+def _resource_8(here: str, members: list[Member]) -> Lines:
     replica = members[0].drbd.replica
     between = {name: value for peer in replica.peers[:1] for name, value in peer.options.items()}
     given = {**replica.options, **between}
     lines = _sections({section: _known(section, given) for section in ("options", "handlers", "net", "disk")})
-    own = [f"address {_address(replica.address, replica.port)};", *_volumes(members, lambda m: m.below)]
+    own = [f"address {_address(replica.address, replica.port)};", *_volumes_8(members, lambda m: m.below or "none")]
     lines += _block(f"on {_quoted(here)}", own)
     for peer in replica.peers[:1]:
-        theirs = [f"address {_address(peer.address, peer.port)};", *_volumes(members, lambda _: NOT_USED)]
+        theirs = [f"address {_address(peer.address, peer.port)};", *_volumes_8(members, lambda _: NOT_USED)]
         lines += _block(f"on {_quoted(peer.node)}", theirs)
     if not replica.peers:
-        lines += _block(NOBODY, ["address ipv4 127.0.0.1:9;", *_volumes(members, lambda _: NOT_USED)])
+        lines += _block(NOBODY, ["address ipv4 127.0.0.1:9;", *_volumes_8(members, lambda _: NOT_USED)])
     return lines
 
 
 def _known(section: str, given: Mapping[str, str]) -> Mapping[str, str]:
-    """What is set between peers, 8.4 has among the options of disks; what only DRBD 9 knows is left out."""
-    usual = {"Resource": "options", "Handlers": "handlers", "Net": "net", "PeerDevice": "disk"}
-    found = {
-        name.partition("/")[2]: value
-        for name, value in given.items()
-        if MOVED.get(name, usual[name.partition("/")[0]]) == section
+    """What is set between peers, 8.4 has among the options of disks; what only DRBD 9 knows is left out, and told."""
+    known = {
+        name.partition("/")[2]: value for name, value in given.items() if section_8(name) == section and known_8(name)
     }
-    known = {name: value for name, value in found.items() if name in KNOWN[section]}
     return {"cram-hmac-alg": ALGORITHM, **known, "shared-secret": SECRET} if section == "net" else known
 
 
-def _volumes(members: list[Member], backing: Callable[[Member], str]) -> list[str]:
+def _volumes_8(members: list[Member], backing: Callable[[Member], str]) -> Lines:
     lines = []
     for member in members:
-        options = _only("Disk/", member.drbd.options)
-        known = {name: value for name, value in options.items() if name in KNOWN["disk"]}
+        known = {name: value for name, value in member.drbd.options.items() if known_8(name)}
         inside = [
             f"device minor {member.drbd.minor};",
             f"disk {_quoted(backing(member))};",
             "meta-disk internal;",
-            *_sections({"disk": known}),
+            *_sections({"disk": _only("Disk/", known)}),
         ]
         lines += _block(f"volume {member.number}", inside)
     return lines
+
+
+# -- words --------------------------------------------------------------------------------------------------------
 
 
 def _only(prefix: str, given: Mapping[str, str]) -> Mapping[str, str]:
     return {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
 
 
-def _sections(found: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _sections(found: Mapping[str, Mapping[str, str]]) -> Lines:
     lines = []
     for section, options in found.items():
         if options:
@@ -86,7 +140,7 @@ def _sections(found: Mapping[str, Mapping[str, str]]) -> list[str]:
     return lines
 
 
-def _block(head: str, inside: Iterable[str]) -> list[str]:
+def _block(head: str, inside: Iterable[str]) -> Lines:
     return [f"{head} {{", *(f"    {line}" for line in inside), "}"]
 
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from orlop.errors import CannotRead
 from orlop.model import KIB
 from orlop.model.cluster import Value
@@ -15,6 +17,7 @@ class PeerDevice(Value, frozen=True, kw_only=True):
 
     replication: str
     disk: str
+    done: str = ""  # per cent of a synchronization that is going on
     out_of_sync: int = 0  # KiB that differ as far as is known here
     paused: bool = False  # an administrator stopped the synchronization here
 
@@ -22,6 +25,8 @@ class PeerDevice(Value, frozen=True, kw_only=True):
 class Connection(Value, frozen=True, kw_only=True):
     state: str
     role: str
+    name: str = ""  # of the peer's node; 8.4 does not know it
+    node_id: int = 0  # of the peer; 8.4 does not know it and has one peer at most
     volumes: Mapping[int, PeerDevice] = {}
 
 
@@ -29,6 +34,8 @@ class Device(Value, frozen=True, kw_only=True):
     minor: int
     disk: str
     size: int | None = None  # bytes
+    quorum: str = ""  # yes or no; 8.4 has none
+    client: str = ""  # yes or no: whether it is meant to have no disk
     written: int = 0  # KiB since it was brought up
 
 
@@ -36,6 +43,8 @@ class Resource(Value, frozen=True, kw_only=True):
     name: str
     role: str
     suspended: bool
+    may_promote: str = ""  # yes or no; 8.4 does not tell
+    promotion_score: str = ""
     devices: Mapping[int, Device] = {}  # by number of the volume
     connections: tuple[Connection, ...] = ()
 
@@ -53,8 +62,7 @@ def resources(events: str) -> dict[str, Resource]:
         name, peer = fields.get("name", ""), fields.get("peer-node-id", "")
         match kind:
             case "resource":
-                suspended = fields.get("suspended", "no") != "no"
-                found[name] = Resource(name=name, role=fields.get("role", "Unknown"), suspended=suspended)
+                found[name] = _resource(name, fields)
             case "device":
                 devices.setdefault(name, {})[int(fields["volume"])] = _device(fields)
             case "connection":
@@ -62,15 +70,15 @@ def resources(events: str) -> dict[str, Resource]:
             case "peer-device":
                 volumes.setdefault((name, peer), {})[int(fields["volume"])] = _peer_device(fields)
     return {
-        name: Resource(
-            name=name,
-            role=resource.role,
-            suspended=resource.suspended,
+        name: replace(
+            resource,
             devices=devices.get(name, {}),
             connections=tuple(
                 Connection(
                     state=fields.get("connection", "Unknown"),
                     role=fields.get("role", "Unknown"),
+                    name=fields.get("conn-name", ""),
+                    node_id=int(peer or 0),
                     volumes=volumes.get((name, peer), {}),
                 )
                 for peer, fields in connections.get(name, {}).items()
@@ -88,10 +96,22 @@ def _parsed(line: str) -> tuple[str, Fields]:
     return words[1], {name: value for name, _, value in pairs}
 
 
+def _resource(name: str, fields: Fields) -> Resource:
+    return Resource(
+        name=name,
+        role=fields.get("role", "Unknown"),
+        suspended=fields.get("suspended", "no") != "no",
+        may_promote=fields.get("may_promote", ""),
+        promotion_score=fields.get("promotion_score", ""),
+    )
+
+
 def _device(fields: Fields) -> Device:
     return Device(
         minor=int(fields["minor"]),
         disk=fields.get("disk", "Unknown"),
+        quorum=fields.get("quorum", ""),
+        client=fields.get("client", ""),
         size=int(fields["size"]) * KIB if "size" in fields else None,
         written=int(fields.get("written", 0)),
     )
@@ -101,6 +121,7 @@ def _peer_device(fields: Fields) -> PeerDevice:
     return PeerDevice(
         replication=fields.get("replication", "Off"),
         disk=fields.get("peer-disk", "DUnknown"),
+        done=fields.get("done", ""),
         out_of_sync=int(fields.get("out-of-sync", 0)),
         paused="user" in fields.get("resync-suspended", "no").split(","),
     )

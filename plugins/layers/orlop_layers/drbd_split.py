@@ -10,12 +10,16 @@ from orlop_layers.drbd_seen import Connection, Resource
 
 GENERATIONS = re.compile(r"^([0-9A-F]{16}(?::[0-9A-F]{16})*)", re.MULTILINE | re.IGNORECASE)
 ALONE = "StandAlone"
+NAMELESS = ("", "peer")  # what 8.4 calls its connection
 Generations = Mapping[tuple[str, int, str], str]  # by resource, volume and node of the peer
 
 
 def between(replica: WantedReplica, resource: Resource) -> Mapping[str, Connection]:
-    """The connections of a resource, by node of the peer."""
-    return {peer.node: connection for peer, connection in zip(replica.peers, resource.connections, strict=False)}
+    """The connections of a resource, by node of the peer. DRBD 8.4 has one, and does not know whose it is."""
+    if all(connection.name in NAMELESS for connection in resource.connections):
+        return {peer.node: connection for peer, connection in zip(replica.peers, resource.connections, strict=False)}
+    found = {connection.node_id: connection for connection in resource.connections}
+    return {peer.node: found[peer.node_id] for peer in replica.peers if peer.node_id in found}
 
 
 def linked(replica: WantedReplica) -> Iterator[str]:

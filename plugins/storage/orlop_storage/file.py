@@ -323,6 +323,10 @@ class FileThin(File, frozen=True, kw_only=True):
     kind: ClassVar[str] = "FILE_THIN"
     thin: ClassVar[bool] = True
 
+    def reads_zeros(self, pool: str) -> bool:
+        """What is not in a sparse file reads as zeros."""
+        return True
+
 
 def _formatted(seen: FileFacts) -> dict[str, str]:
     kind = seen.attributes.get(FORMATTED)

@@ -94,6 +94,10 @@ class LvmThin(ThinVolumes, GroupBacking, frozen=True, kw_only=True):
     def check_pool(cls, props: Mapping[str, str]) -> Mapping[str, str]:
         return canonical(props, thin=True)
 
+    def reads_zeros(self, pool: str) -> bool:
+        """Not where the thin pool hands out blocks with what others left in them."""
+        return self.places[pool].pool.zeroes
+
     def capacity(self, pool: str) -> Capacity:
         """What is free is told by the data and by what the metadata can still describe."""
         self._group(pool)

@@ -52,7 +52,7 @@ class LogicalVolume(Value, frozen=True, kw_only=True):
     check_needed: bool = False
     invalid: bool = False  # a snapshot that ran over
     chunk: int = 0
-    zeroes: bool = True  # whether a thin pool hands out zeroed blocks
+    zeroes: bool = False  # whether a thin pool hands out zeroed blocks
 
     @property
     def is_thin_pool(self) -> bool:
@@ -168,7 +168,7 @@ def _volume(row: Mapping[str, str], segment: Mapping[str, str]) -> LogicalVolume
         check_needed=row["lv_check_needed"] not in ("", "unknown"),
         invalid=row["lv_snapshot_invalid"] not in ("", "unknown"),
         chunk=int(segment.get("chunk_size") or 0),
-        zeroes=segment.get("zero") != "",
+        zeroes=segment.get("zero") == "zero",
     )
 
 

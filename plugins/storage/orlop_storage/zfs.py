@@ -53,6 +53,10 @@ class Zfs(Value, frozen=True, kw_only=True):
     cluster: str
     parents: Mapping[str, Parent]  # by name of the pool
 
+    def reads_zeros(self, pool: str) -> bool:
+        """A block that a volume does not have reads as zeros, with a reservation and without."""
+        return True
+
     @classmethod
     def check_pool(cls, props: Mapping[str, str]) -> Mapping[str, str]:
         path = next((props[name] for name in (DATASET, *OLD_SPELLINGS) if props.get(name)), "").rstrip("/")

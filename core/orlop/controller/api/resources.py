@@ -13,7 +13,7 @@ from orlop.controller.api.routes import PAGED, Routes
 from orlop.controller.api.views import definitions as definition_view
 from orlop.controller.api.views import resources as view
 from orlop.controller.api.views.fragments import Piece, join, keys_of
-from orlop.controller.usecases import lookup, resources
+from orlop.controller.usecases import availability, lookup, resources
 from orlop.errors import NotFound
 from orlop.model import ResourceDefinition, key
 
@@ -109,12 +109,12 @@ def deactivate(call: Call, resource: str, node: str) -> Answers:
 
 @route("POST", f"{ONE}/make-available", body=wire.ResourceMakeAvailable)
 def make_available(call: Call, resource: str, node: str) -> Answers:
-    return resources.make_available(call.core, resource, node, call.body)
+    return availability.make_available(call.core, resource, node, call.body)
 
 
 @route("POST", f"{ONE}/unmake-available")
 def unmake_available(call: Call, resource: str, node: str) -> Answers:
-    return resources.unmake_available(call.core, resource, node)
+    return availability.unmake_available(call.core, resource, node)
 
 
 @route("GET", VOLUMES, answer=tuple[wire.Volume, ...], query=PAGED, about=Subject.VLM)

@@ -12,6 +12,7 @@ from orlop.controller.picture import Change, Key, key_of
 from orlop.controller.store import tables
 from orlop.model import key, names
 
+BOTTOMS = ("STORAGE", "NVME", "DRBD")  # the latter two without storage of their own
 Identity = tuple[Any, ...]
 Row = dict[str, Any]
 
@@ -107,8 +108,8 @@ def _net_interface(value: model.NetInterface) -> None:
 
 def _volume(value: model.Volume) -> None:
     names.volume_number(value.number)
-    if not value.levels or value.levels[-1].layer not in ("STORAGE", "NVME"):  # the latter without storage of its own
-        raise ValueError("the stack ends neither in STORAGE nor in NVME")
+    if not value.levels or value.levels[-1].layer not in BOTTOMS:
+        raise ValueError(f"the stack ends in none of {', '.join(BOTTOMS)}")
 
 
 def _sized(value: model.VolumeDefinition | model.SnapshotVolumeDefinition) -> None:

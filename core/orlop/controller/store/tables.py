@@ -44,6 +44,7 @@ def text() -> TypeEngine[str]:
 
 NODE, WORD, UUID = 255, 48, 64  # longest name of a node, of anything else, and of an identity
 SEALED = 2048  # a sealed key in hexadecimal
+GENERATION = 16  # hexadecimal digits of DRBD's identifiers
 BACKING_NAME = 128  # `<resource>_<nr>.<snapshot>`
 
 
@@ -208,6 +209,7 @@ volume_definition = _table(
     _big("size"),
     Column("minor", Integer),
     Column("first", binary(UUID), nullable=False),
+    Column("day0", binary(GENERATION), nullable=False),
     _json("props"),
     _json("flags"),
     _parent("resource_definition", "definition_key"),
@@ -253,6 +255,7 @@ volume = _table(
     Column("source", binary(UUID)),
     Column("source_name", binary(BACKING_NAME), nullable=False),
     Column("replaces", binary(UUID)),
+    _flag("equal"),
     _json("flags"),
     _json("props"),
     _parent("resource", "definition_key", "node_key"),

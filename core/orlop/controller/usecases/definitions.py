@@ -9,7 +9,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import nvme, replication, stacks, wire
+from orlop.controller import nvme, replication, stacks, voting, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.growing import BELOW
@@ -48,7 +48,7 @@ def create(core: Core, request: wire.ResourceDefinitionCreate) -> Answers:
             external_name=body.external_name,
             group=group.name,
             layers=stacks.checked_stack(core.drivers, asked or stacks.default_stack(core.drivers, core.reported)),
-            props=checked(core.drivers, Kind.RESOURCE_DEFINITION, body.props),
+            props=voting.marked({}, checked(core.drivers, Kind.RESOURCE_DEFINITION, body.props)),
             peer_slots=request.drbd_peer_slots,
         )
         answers.success(
@@ -129,6 +129,7 @@ def modify(core: Core, name: str, request: wire.ResourceDefinitionModify) -> Ans
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
         props = changed(core.drivers, answers, Kind.RESOURCE_DEFINITION, definition.props, request)
+        props = voting.marked(definition.props, props)
         definition = replace(definition, props=props)
         if request.resource_group:
             definition = replace(definition, group=lookup.group(draft, request.resource_group).name)

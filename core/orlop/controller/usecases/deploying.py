@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 from orlop.codes import Fail
-from orlop.controller import nvme, options, replication, stacks
+from orlop.controller import diskless, drbd_versions, initial_sync, nvme, options, replication, stacks
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Effective, Kind, Source, effective
@@ -73,6 +73,33 @@ def initiator(
     return Resource(node=node.name, uuid=core.new_uuid(), flags=flags | nvme.FLAGS, props=props, created=made)
 
 
+def without_disk(
+    core: Core, definition: ResourceDefinition, node: Node, props: Mapping[str, str], flags: frozenset[str]
+) -> Resource:
+    """A new replica that reads and writes over the network; `complete` gives it its volumes."""
+    made = core.clock.milliseconds()
+    return Resource(node=node.name, uuid=core.new_uuid(), flags=flags | diskless.FLAGS, props=props, created=made)
+
+
+def with_disk(
+    core: Core,
+    picture: Picture,
+    definition: ResourceDefinition,
+    resource: Resource,
+    props: Mapping[str, str],
+    pool: StoragePool | None = None,
+) -> Resource:
+    """A replica without a disk as one that gets one; what it is numbered by stays. Raises where its pool is missing."""
+    flags = resource.flags - diskless.FLAGS - {diskless.TIE_BREAKER, diskless.CLIENT} | {diskless.ADDING}
+    after = replace(resource, flags=flags, props={**resource.props, **props}, volumes=())
+    volumes = tuple(
+        new_volume(core, picture, definition, after, v, pool)
+        for v in definition.volume_definitions
+        if "DELETE" not in v.flags
+    )
+    return replace(after, volumes=volumes)
+
+
 def check_node(core: Core, definition: ResourceDefinition, node: Node, layers: tuple[str, ...]) -> None:
     """Raises unless the node may carry a resource of the definition."""
     if not node.has_satellite:
@@ -122,6 +149,11 @@ def new_volume(
     return Volume(number=of.number, uuid=core.new_uuid(), pool=pool.name, levels=wanted)
 
 
+def volumes_of(made: Iterable[Resource]) -> list[Volume]:
+    """The volumes that have storage of their own."""
+    return [v for r in made if not diskless.is_diskless(r) for v in r.volumes]
+
+
 def complete(
     core: Core, picture: Picture, definition: ResourceDefinition, made: Collection[Volume]
 ) -> ResourceDefinition:
@@ -157,9 +189,12 @@ def complete(
         need[at, key(volume.pool)] = need.get((at, key(volume.pool)), 0) + volume.levels[-1].size
     room.refuse_full(core, picture, need)
     volumes = tuple(_noting(v, coarsest.get(v.number, 0)) for v in definition.volume_definitions)
-    after = replication.numbered(picture, replace(definition, resources=resources, volume_definitions=volumes))
-    if replication.replicated(after):
-        replicating.refuse_impossible(picture, after)
+    after = replace(definition, resources=resources, volume_definitions=volumes)
+    if not replication.replicated(after):
+        return after
+    after = replication.numbered(picture, initial_sync.decided(picture, core.reported, after, fresh))
+    drbd_versions.refuse_impossible(picture, after)
+    replicating.refuse_file_system(picture, after)
     return after
 
 
@@ -232,11 +267,9 @@ def _configured_pool(
 
 
 def _peer_pool(picture: Picture, definition: ResourceDefinition, node: str, number: int) -> str | None:
-    for peer in definition.resources:
-        for volume in peer.volumes:
-            if volume.number == number and not peer.deleting and picture.pool(node, volume.pool):
-                return volume.pool
-    return None
+    peers = [r for r in definition.resources if not r.deleting and not r.diskless]
+    pools = [v.pool for r in peers for v in r.volumes if v.number == number]
+    return next((pool for pool in pools if picture.pool(node, pool)), None)
 
 
 def deploy_volume(core: Core, picture: Picture, definition: ResourceDefinition, number: int) -> ResourceDefinition:
@@ -244,7 +277,7 @@ def deploy_volume(core: Core, picture: Picture, definition: ResourceDefinition, 
     of = next(v for v in definition.volume_definitions if v.number == number)
     resources, made = [], []
     for existing in definition.resources:
-        if not existing.deleting and not existing.diskless:
+        if not existing.deleting and not existing.diskless and not diskless.is_diskless(existing):
             made.append(new_volume(core, picture, definition, existing, of))
             existing = replace(existing, volumes=(*existing.volumes, made[-1]))
         resources.append(existing)
@@ -263,7 +296,11 @@ def grown(
     need: dict[tuple[str, str], int] = {}
 
     def larger(resource: Resource, volume: Volume) -> Volume:
-        if volume.number != number or resource not in growing:
+        if volume.number != number:
+            return volume
+        if diskless.is_diskless(resource) and len(volume.levels) == 1:
+            return replace(volume, levels=(replace(volume.levels[0], size=max(size, volume.levels[0].size)),))
+        if resource not in growing:
             return volume
         layers = tuple(level.layer for level in volume.levels)
         wanted = stacks.levels(core.drivers, layers, size, unit, replication.sizing(picture, definition, of))
@@ -277,4 +314,5 @@ def grown(
     room.refuse_full(core, picture, need)
     after = replace(_noting(of, unit), size=size)
     volumes = tuple(after if v.number == number else v for v in definition.volume_definitions)
-    return replace(definition, resources=resources, volume_definitions=volumes), growing
+    later = [r for r in definition.resources if not r.deleting and diskless.is_diskless(r) and r not in growing]
+    return replace(definition, resources=resources, volume_definitions=volumes), [*growing, *later]

@@ -45,7 +45,14 @@ def refuse_unfit(definition: ResourceDefinition, flags: Iterable[str], drbd_clie
 
 
 def refuse_automatic(definition: ResourceDefinition, asked: SelectFilter) -> None:
-    """Raises where initiators are to be placed automatically: it is the user who knows where a volume is used."""
+    """Raises where resources without storage are to be placed: it is the user who knows where a volume is used."""
+    if (asked.diskless_type or "").upper() == "DRBD_DISKLESS":
+        raise Refused(
+            f"Resources of '{definition.name}' without a disk are not placed automatically.",
+            correction=f"Name their nodes: orlop resource create NODE {definition.name} --drbd-diskless. For all nodes "
+            "that are left there is --diskless-on-remaining.",
+            code=Fail.INVLD_REQUEST,
+        )
     if (asked.diskless_type or "").upper() == "NVME_INITIATOR":
         raise Refused(
             f"NVMe initiators of '{definition.name}' are not placed automatically.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orlop.codes import Fail
 from orlop.controller import replication
 from orlop.controller.core import Core
+from orlop.controller.diskless import diskful, is_diskless, is_tiebreaker
 from orlop.controller.growing import UP_TO_DATE, facts
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
@@ -12,23 +13,10 @@ from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition
 
 FILE_SYSTEM = "FileSystem/Type"
-MOST = 2  # replicas of a resource
 
 
-def refuse_impossible(picture: Picture, definition: ResourceDefinition) -> None:
-    """Raises for more replicas than DRBD 8.4 can have, and for what is asked of them that cannot be done yet."""
-    nodes = [r.node for r in definition.resources if r.node_id is not None]
-    if len(nodes) > MOST:
-        raise Refused(
-            f"'{definition.name}' cannot have {len(nodes)} replicas: DRBD 8.4 knows two.",
-            details=f"They would be on {', '.join(sorted(nodes))}.",
-            correction="Delete a replica first; it counts until every node has let go of it.",
-            code=Fail.STLT_DOES_NOT_SUPPORT_LAYER,
-        )
-    _refuse_file_system(picture, definition)
-
-
-def _refuse_file_system(picture: Picture, definition: ResourceDefinition) -> None:
+def refuse_file_system(picture: Picture, definition: ResourceDefinition) -> None:
+    """Raises where volumes are to get a file system by themselves: that is not done for replicated ones yet."""
     group = picture.group(definition.group)
     around = {
         Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
@@ -45,14 +33,6 @@ def _refuse_file_system(picture: Picture, definition: ResourceDefinition) -> Non
             )
 
 
-def refuse_diskless(definition: ResourceDefinition, node: str) -> None:
-    raise Refused(
-        f"'{definition.name}' cannot be diskless on node '{node}': DRBD 8.4 has no diskless clients.",
-        correction="Create it with a storage pool.",
-        code=Fail.STLT_DOES_NOT_SUPPORT_LAYER,
-    )
-
-
 def refuse_not_yet(definition: ResourceDefinition, what: str) -> None:
     """Raises where something is asked that this version does for unreplicated resources only."""
     if replication.replicated(definition):
@@ -66,13 +46,19 @@ def refuse_not_yet(definition: ResourceDefinition, what: str) -> None:
 
 def require_other_copy(core: Core, definition: ResourceDefinition, leaving: Resource) -> None:
     """Raises unless another replica is known to have all of the data, or there is no other one at all."""
-    others = [r for r in definition.resources if r is not leaving and not r.deleting]
-    if not others or not replication.replicated(definition) or leaving.node_id is None:
-        return
+    others = [r for r in definition.resources if r is not leaving and not r.deleting and not is_tiebreaker(r)]
+    if others and replication.replicated(definition) and leaving.node_id is not None and not is_diskless(leaving):
+        require_copy_elsewhere(core, definition, leaving)
+
+
+def require_copy_elsewhere(core: Core, definition: ResourceDefinition, leaving: Resource) -> None:
+    """Raises unless another replica is known to have all of the data."""
+    others = [r for r in definition.resources if r is not leaving and not r.deleting and not is_diskless(r)]
     if not any(is_up_to_date(core, definition, other) for other in others):
+        names = ", ".join(r.node for r in others)
         raise Refused(
             f"Resource '{definition.name}' on node '{leaving.node}' may hold the only good copy of the data.",
-            cause=f"No other replica is known to be up to date: {', '.join(r.node for r in others)}.",
+            cause=f"No other replica is known to be up to date: {names}." if others else "No other one has a disk.",
             correction="Wait until another one is synchronized, or delete the whole definition.",
             code=Fail.INSUFFICIENT_REPLICA_COUNT,
         )
@@ -82,7 +68,7 @@ def require_up_to_date(core: Core, definition: ResourceDefinition) -> None:
     """Raises unless every replica is known to have all of the data."""
     if not replication.replicated(definition):
         return
-    behind = [r.node for r in definition.resources if not r.deleting and not is_up_to_date(core, definition, r)]
+    behind = [r.node for r in diskful(definition) if not is_up_to_date(core, definition, r)]
     if behind:
         raise Refused(
             f"A replicated volume grows only while all replicas are up to date; not known to be: {', '.join(behind)}.",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import nvme, stacks, wire
+from orlop.controller import drbd_versions, nvme, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.picture import Draft
+from orlop.controller.diskless import CLIENT, TIE_BREAKER, is_tiebreaker
+from orlop.controller.picture import Draft, with_resource
 from orlop.controller.properties import Kind
 from orlop.controller.usecases import (
     all_or_nothing,
@@ -21,11 +24,12 @@ from orlop.controller.usecases import (
     lookup,
     replicating,
     spawning,
+    votes,
     waiting,
 )
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
-from orlop.model import Resource, ResourceConnection, ResourceDefinition, SelectFilter, key
+from orlop.model import Resource, ResourceConnection, ResourceDefinition, key
 
 replace = msgspec.structs.replace
 DISKLESS_FLAGS = frozenset({"DISKLESS", "DRBD_DISKLESS", "NVME_INITIATOR", "EBS_INITIATOR"})
@@ -41,11 +45,12 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
         guards.no_operation(definition)
+        before = definition
         for request in sorted(requests, key=_is_diskless):  # what initiators connect to comes first
             resource = _new(core, draft, definition, request)
             made.append(resource)
-            definition = replace(definition, resources=(*definition.resources, resource))
-        definition = deploying.complete(core, draft, definition, [v for r in made for v in r.volumes])
+            definition = with_resource(definition, resource)
+        definition = deploying.complete(core, draft, definition, deploying.volumes_of(made))
         definition = nvme.completed(definition)
         draft.put(definition)
     for resource in made:
@@ -55,6 +60,7 @@ def create(core: Core, name: str, requests: tuple[wire.ResourceCreate, ...]) -> 
             details=f"UUID is: {resource.uuid}",
             Node=resource.node,
         )
+    votes.explain(core, answers, before)
     initiators.await_target(core, definition.name, made)
     all_or_nothing.deployed(core, answers, definition, made)
     initiators.explain(core, answers, definition.name, made)
@@ -74,15 +80,36 @@ def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire
     flags = frozenset(flag.upper() for flag in body.flags)
     layers = stacks.checked_stack(core.drivers, request.layer_list) if request.layer_list else ()
     stack = layers or definition.layers
-    deploying.check_node(core, definition, node, stack)
     props = checked(core.drivers, Kind.RESOURCE, body.props)
+    present = next((r for r in definition.resources if key(r.node) == key(node.name)), None)
+    if present is not None and is_tiebreaker(present):
+        return _taken_over(core, draft, definition, present, request, props)
+    deploying.check_node(core, definition, node, stack)
     initiators.refuse_other_stack(definition, layers)
     if _is_diskless(request):
         if stacks.replicates(core.drivers, stack):
-            replicating.refuse_diskless(definition, node.name)
+            drbd_versions.refuse_diskless(draft, definition, node.name)
+            kind = {CLIENT} if request.drbd_client else set()
+            return deploying.without_disk(core, definition, node, props, flags & {"INACTIVE"} | kind)
         initiators.refuse_unfit(definition, flags & DISKLESS_FLAGS, bool(request.drbd_client))
         return deploying.initiator(core, definition, node, props, flags & {"INACTIVE"})
     return deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
+
+
+def _taken_over(
+    core: Core,
+    draft: Draft,
+    definition: ResourceDefinition,
+    tiebreaker: Resource,
+    request: wire.ResourceCreate,
+    props: Mapping[str, str],
+) -> Resource:
+    """A tiebreaker is there already: it becomes what the user asked for."""
+    if not _is_diskless(request):
+        return deploying.with_disk(core, draft, definition, tiebreaker, props)
+    kind = {CLIENT} if request.drbd_client else set()
+    flags = tiebreaker.flags - {TIE_BREAKER} | kind
+    return replace(tiebreaker, flags=flags, props={**tiebreaker.props, **props})
 
 
 def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> Answers:
@@ -91,16 +118,9 @@ def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> An
         definition = lookup.definition(draft, name)
         resource = lookup.resource(definition, node)
         props = changed(core.drivers, answers, Kind.RESOURCE, resource.props, request)
-        draft.put(_with(definition, replace(resource, props=props)))
+        draft.put(with_resource(definition, replace(resource, props=props)))
     answers.success(f"Resource '{definition.name}' on node '{resource.node}' modified.", codes.MODIFIED)
     return answers
-
-
-def _with(definition: ResourceDefinition, resource: Resource) -> ResourceDefinition:
-    return replace(
-        definition,
-        resources=tuple(resource if key(r.node) == key(resource.node) else r for r in definition.resources),
-    )
 
 
 def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> Answers:
@@ -118,10 +138,18 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
         guards.unused(core, definition, [resource], "Deleting")
         nvme.refuse_left_alone(definition, resource, "Deleting")
         replicating.require_other_copy(core, definition, resource)
-        others = [r for r in definition.resources if r is not resource and not r.deleting and not resource.diskless]
-        draft.put(_with(definition, replace(resource, flags=resource.flags | {"DELETE"})))
+        stays = votes.staying(core, draft, definition, resource, keep_tiebreaker)
+        if stays is None:
+            after = with_resource(definition, replace(resource, flags=resource.flags | {"DELETE"}))
+            draft.put(votes.without_another(after, resource, keep_tiebreaker))
+        elif stays is not resource:
+            draft.put(with_resource(definition, stays))
     core.settle([key(name)])
+    if stays is not None:
+        return votes.explain_staying(core, answers, definition, resource)
     answers.success(f"Resource '{definition.name}' on node '{resource.node}' marked for deletion.", codes.DELETED)
+    votes.explain(core, answers, definition)
+    others = [r for r in definition.resources if r is not resource and not r.deleting and not resource.diskless]
     if others and not stacks.replicates(core.drivers, definition.layers):
         answers.info(
             f"What was written on '{resource.node}' goes with it: the copies of '{definition.name}' on "
@@ -203,82 +231,12 @@ def _switch(core: Core, name: str, node: str, active: bool) -> Answers:
         if not active:
             guards.unused(core, definition, [resource], "Deactivating")
         flags = resource.flags - {"INACTIVE"} if active else resource.flags | {"INACTIVE"}
-        draft.put(_with(definition, replace(resource, flags=flags)))
+        draft.put(with_resource(definition, replace(resource, flags=flags)))
     answers.success(f"Resource '{definition.name}' on node '{resource.node}' {word}.", codes.MODIFIED)
     waiting.settled(
         core, answers, definition.name, [resource.node], f"{word} '{definition.name}'", f"it will be {word}"
     )
     return answers
-
-
-def make_available(core: Core, name: str, node: str, request: wire.ResourceMakeAvailable) -> Answers:
-    """Give me this volume here. Does nothing when it is here; never makes a blank copy beside existing data."""
-    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
-    found = lookup.definition(core.picture, name)
-    target = lookup.node(core.picture, node)
-    guards.not_deleting(found)
-    present = next((r for r in found.resources if key(r.node) == key(node)), None)
-    if present is not None and present.deleting:
-        raise Refused(
-            f"Resource '{found.name}' on node '{target.name}' is being deleted and cannot be brought back.",
-            correction="Wait until it is gone.",
-            code=Fail.INVLD_RSC_STATE,
-        )
-    if present is not None and "INACTIVE" in present.flags:
-        return activate(core, name, node)
-    if present is not None:
-        answers.info(f"Resource '{found.name}' is available on node '{target.name}' already.", Info.RSC_ALREADY_EXISTS)
-        return answers
-    if nvme.on_top(found.layers) and nvme.target(found) is not None and not request.diskful:
-        wanted = wire.Resource(node_name=target.name, flags=("NVME_INITIATOR",))
-        return create(core, name, (wire.ResourceCreate(resource=wanted),))
-    others = [r.node for r in found.resources if not r.deleting]
-    if others and not stacks.replicates(core.drivers, found.layers):
-        raise Refused(
-            f"The data of '{found.name}' is on {', '.join(others)} and cannot be reached from '{target.name}'.",
-            cause=f"Its layer stack is {', '.join(found.layers)}: a new resource would be a blank, unrelated copy.",
-            correction=f"Use it on {others[0]}, or create an unrelated copy with 'orlop resource create'.",
-            code=Fail.INVLD_LAYER_STACK,
-        )
-    if deploying.has_configured_pool(core.picture, found, target):
-        body = wire.ResourceCreate(resource=wire.Resource(node_name=target.name), layer_list=tuple(request.layer_list))
-        return create(core, name, (body,))
-    here = SelectFilter(
-        node_names=(target.name,), additional_place_count=1, layers=tuple(layer.upper() for layer in request.layer_list)
-    )
-    definition, made = spawning.autoplace(core, answers, found.name, here)
-    all_or_nothing.deployed(core, answers, definition, made)
-    return answers
-
-
-def unmake_available(core: Core, name: str, node: str) -> Answers:
-    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
-    definition = lookup.definition(core.picture, name)
-    lookup.node(core.picture, node)
-    if any(nvme.is_initiator(r) and key(r.node) == key(node) for r in definition.resources):
-        return delete(core, name, node)
-    answers.info(f"Nothing to undo: resource '{definition.name}' has no diskless resource on node '{node}'.", Info.NOOP)
-    return answers
-
-
-def toggle_disk(core: Core, name: str, node: str, request: wire.ToggleDiskRequest) -> Answers:
-    """Only for stacks in which a resource can be diskless; data is never given up for a word."""
-    answers = Answers(codes.MODIFY, Subject.RSC, RscDfn=name, Node=node)
-    definition = lookup.definition(core.picture, name)
-    resource = lookup.resource(definition, node)
-    operation = (request.operation or "INTO_DRBD_DISKFUL").upper()
-    if operation == "INTO_DRBD_DISKFUL" and not resource.diskless and not request.migrate_from:
-        answers.warning(
-            f"Resource '{definition.name}' on node '{resource.node}' has its disk already.", Warn.RSC_ALREADY_HAS_DISK
-        )
-        return answers
-    replicating.refuse_not_yet(definition, "Adding or removing the disk of a resource")
-    raise Refused(
-        f"'{definition.name}' cannot change its disk: the layer stack is {', '.join(definition.layers)}.",
-        cause="Without a replicating layer every replica is a last copy; none is removed or moved by a toggle.",
-        correction="Use a snapshot and 'orlop snapshot resource restore', or copy the data.",
-        code=Fail.INVLD_LAYER_STACK,
-    )
 
 
 # -- volumes and connections ----------------------------------------------------------------------------------
@@ -295,7 +253,7 @@ def modify_volume(core: Core, name: str, node: str, number: int, request: wire.V
             raise Refused(f"Resource '{name}' on node '{node}' has no volume {number}.", code=Fail.NOT_FOUND_VLM)
         after = replace(volume, props=changed(core.drivers, answers, Kind.VOLUME, volume.props, request))
         volumes = tuple(after if v.number == number else v for v in resource.volumes)
-        draft.put(_with(definition, replace(resource, volumes=volumes)))
+        draft.put(with_resource(definition, replace(resource, volumes=volumes)))
     answers.success(f"Volume {number} of '{definition.name}' on node '{resource.node}' modified.", codes.MODIFIED)
     return answers
 

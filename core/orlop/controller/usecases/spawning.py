@@ -6,24 +6,38 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import nvme, replication, stacks, wire
+from orlop.controller import drbd_versions, nvme, replication, stacks, voting, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.picture import Draft, Picture
+from orlop.controller.diskless import CLIENT, is_diskless
+from orlop.controller.picture import Draft, Picture, with_resource
 from orlop.controller.placement import Candidate, Cluster, place
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import all_or_nothing, definitions, deploying, filters, guards, initiators, lookup, room
+from orlop.controller.usecases import (
+    all_or_nothing,
+    definitions,
+    deploying,
+    filters,
+    guards,
+    initiators,
+    lookup,
+    room,
+    votes,
+)
 from orlop.controller.usecases.property_changes import checked
 from orlop.errors import OrlopError, Refused
 from orlop.model import (
+    Node,
     Resource,
     ResourceDefinition,
     ResourceGroup,
     SelectFilter,
+    StoragePool,
     key,
 )
 
 replace = msgspec.structs.replace
+SKIP_DISK = "DrbdOptions/SkipDisk"
 TRIES = 5  # placement is computed outside the lock; a choice that was overtaken is made again
 
 
@@ -36,7 +50,8 @@ def wanted_count(rule: SelectFilter, definition: ResourceDefinition | None) -> i
     existing = [
         r
         for r in (definition.resources if definition else ())
-        if not r.diskless and not r.flags & {"DELETE", "EVICTED", "EVACUATE"}
+        if not r.diskless and not is_diskless(r) and not r.flags & {"DELETE", "EVICTED", "EVACUATE"}
+        if SKIP_DISK not in r.props
     ]
     return rule.place_count - len(existing)
 
@@ -66,21 +81,24 @@ def autoplace(
         rule = filters.merged(asked, lookup.group(picture, definition.group).select_filter)
         count = wanted_count(rule, definition)
         initiators.refuse_automatic(definition, asked)
-        if count <= 0:
+        if count <= 0 and not (rule.diskless_on_remaining and replication.replicated(definition)):
             _explain_nothing(answers, definition, rule, count)
             return definition, []
         nvme.refuse_second_target(definition, count)
-        chosen = choose(core, picture, rule, definition, count)
+        chosen = choose(core, picture, rule, definition, count) if count > 0 else []
         with core.change() as draft:
             current = lookup.definition(draft, name)
             guards.not_deleting(current)
             guards.no_operation(current)
             if current is not definition and current.resources != definition.resources:
                 continue
-            deployed, made = _deploy(core, draft, current, chosen)
+            deployed, made = _deploy(core, draft, current, chosen, rule)
             if deployed is None:
                 continue
             draft.put(deployed)
+        if not made:
+            answers.warning(f"Every node has a resource of '{name}' already.", Warn.RSC_ALREADY_DEPLOYED)
+        votes.explain(core, answers, definition)
         for resource in made:
             pools = ", ".join(sorted({v.pool for v in resource.volumes}))
             answers.success(
@@ -136,34 +154,55 @@ def choose(
 
 
 def _deploy(
-    core: Core, draft: Draft, definition: ResourceDefinition, chosen: list[Candidate]
+    core: Core, draft: Draft, definition: ResourceDefinition, chosen: list[Candidate], rule: SelectFilter
 ) -> tuple[ResourceDefinition | None, list[Resource]]:
     """Resources on the chosen pools; None when a pool vanished or filled up since it was chosen."""
     made: list[Resource] = []
+    deployed = definition
     for candidate in chosen:
         pool = draft.pool(candidate.pool.node, candidate.pool.name)
         node = draft.node(candidate.node.name)
         if pool is not candidate.pool or node is None or node.flags != candidate.node.flags:
             return None, []
-        resource = Resource(
-            node=node.name,
-            uuid=core.new_uuid(),
-            props={deploying.POOL: pool.name},
-            created=core.clock.milliseconds(),
-        )
-        volumes = tuple(
-            deploying.new_volume(core, draft, definition, resource, v, pool)
-            for v in definition.volume_definitions
-            if "DELETE" not in v.flags
-        )
-        made.append(deploying.allotted(draft, definition, replace(resource, volumes=volumes)))
-    deployed = replace(definition, resources=(*definition.resources, *made))
+        made.append(_placed(core, draft, definition, node, pool))
+        deployed = with_resource(deployed, made[-1])
+    if rule.diskless_on_remaining and replication.replicated(definition):
+        clients = _clients(core, draft, deployed)
+        made += clients
+        deployed = replace(deployed, resources=(*deployed.resources, *clients))
     try:
-        return deploying.complete(core, draft, deployed, [v for r in made for v in r.volumes]), made
+        return deploying.complete(core, draft, deployed, deploying.volumes_of(made)), made
     except Refused as error:
         if error.code == Fail.NOT_ENOUGH_FREE_SPACE:
             return None, []
         raise
+
+
+def _placed(core: Core, draft: Draft, definition: ResourceDefinition, node: Node, pool: StoragePool) -> Resource:
+    """A new resource, or the tiebreaker that is there already with a disk."""
+    props = {deploying.POOL: pool.name}
+    present = next((r for r in definition.resources if key(r.node) == key(node.name)), None)
+    if present is not None:
+        return deploying.with_disk(core, draft, definition, present, props, pool)
+    resource = Resource(node=node.name, uuid=core.new_uuid(), props=props, created=core.clock.milliseconds())
+    volumes = tuple(
+        deploying.new_volume(core, draft, definition, resource, v, pool)
+        for v in definition.volume_definitions
+        if "DELETE" not in v.flags
+    )
+    return deploying.allotted(draft, definition, replace(resource, volumes=volumes))
+
+
+def _clients(core: Core, draft: Draft, definition: ResourceDefinition) -> list[Resource]:
+    """Resources without disk and vote for all nodes that have none; raises where a node's DRBD cannot have one."""
+    taken = {key(r.node) for r in definition.resources}
+    found = []
+    for at, node in sorted(draft.nodes.items()):
+        if at in taken or not node.has_satellite or node.flags & {"DELETE", "EVICTED", "EVACUATE"}:
+            continue
+        drbd_versions.refuse_diskless(draft, definition, node.name)
+        found.append(deploying.without_disk(core, definition, node, {}, frozenset({CLIENT})))
+    return found
 
 
 # -- resource groups ------------------------------------------------------------------------------------------
@@ -184,7 +223,7 @@ def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answ
             if draft.group(group_name) is not group:
                 continue
             definitions.refuse_taken(core, draft, definition.name)
-            deployed, made = _deploy(core, draft, definition, chosen)
+            deployed, made = _deploy(core, draft, definition, chosen, rule)
             if deployed is None:
                 continue
             deployed = replication.numbered(draft, deployed)
@@ -213,6 +252,7 @@ def _spawn_entries(
     if not made:
         answers.info(f"No resource of '{definition.name}' was placed on any node.", Info.NO_RSC_SPAWNED)
         return
+    votes.explain(core, answers, replace(definition, resources=()))
     all_or_nothing.deployed(core, answers, definition, made, spawned=True)
 
 
@@ -236,7 +276,7 @@ def _spawned(
         external_name=request.resource_definition_external_name,
         group=group.name,
         layers=stacks.checked_stack(core.drivers, rule.layers or stacks.default_stack(core.drivers, core.reported)),
-        props=checked(core.drivers, Kind.RESOURCE_DEFINITION, request.resource_definition_props),
+        props=voting.marked({}, checked(core.drivers, Kind.RESOURCE_DEFINITION, request.resource_definition_props)),
         peer_slots=request.peer_slots or group.peer_slots,
     )
     groups = sorted(group.volume_groups, key=lambda g: g.number)

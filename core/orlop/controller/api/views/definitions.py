@@ -6,6 +6,7 @@ from itertools import combinations
 
 from orlop import model
 from orlop.controller import wire
+from orlop.controller.diskless import is_diskless
 from orlop.controller.growing import UP_TO_DATE, facts
 from orlop.controller.picture import Picture
 from orlop.controller.progress import reported_volume
@@ -86,6 +87,6 @@ def synced(reported: Reported, of: model.ResourceDefinition) -> bool:
             seen = reported_volume(report, volume.uuid)
             if seen is None or seen.presence is not Presence.READY or seen.problem:
                 return False
-            if facts(report, volume).get("disk", UP_TO_DATE) != UP_TO_DATE:
+            if not is_diskless(resource) and facts(report, volume).get("disk", UP_TO_DATE) != UP_TO_DATE:
                 return False
     return True

@@ -11,6 +11,7 @@ from orlop import model
 from orlop.controller import wire
 from orlop.controller.api.views import drbd
 from orlop.controller.api.views.states import disk_state
+from orlop.controller.diskless import LAYER
 from orlop.model import KIB, Presence, ReportedLevel, ReportedVolume
 
 DATA = ""  # suffix of the path that holds the data
@@ -131,6 +132,8 @@ def tree(
 ) -> wire.ResourceLayer | None:
     """The root is the topmost layer; a layer the wire has no payload for bears only its name."""
     layers = resource.layers or definition.layers
+    if resource.diskless and LAYER in layers:  # there is nothing in between
+        layers = (LAYER, "STORAGE")
     below: tuple[wire.ResourceLayer, ...] = ()
     for layer in reversed(layers):
         data = tuple(VOLUME[layer](seen) for v in volumes for at, seen in v if at == layer) if layer in VOLUME else ()

@@ -12,6 +12,7 @@ from orlop.controller.api.views import drbd, layers
 from orlop.controller.api.views.effective import Surroundings, properties, surroundings
 from orlop.controller.api.views.entries import problem
 from orlop.controller.api.views.states import DISKLESS, in_use, not_seen
+from orlop.controller.diskless import CLIENT
 from orlop.controller.picture import Picture
 from orlop.controller.progress import reported_volume
 from orlop.model import KIB, ReportedResource, key
@@ -49,7 +50,7 @@ def resource(of: Replica) -> wire.Resource:
         name=of.definition.name,
         node_name=of.resource.node,
         props=of.resource.props,
-        flags=tuple(sorted(of.resource.flags)),
+        flags=_flags(of.resource),
         layer_object=_tree(of, _levels(of)),
         state=_state(of),
         uuid=of.resource.uuid,
@@ -65,7 +66,7 @@ def with_volumes(of: Replica) -> wire.ResourceWithVolumes:
         node_name=of.resource.node,
         props=of.resource.props,
         effective_props=properties(of.definition, of.resource, of.around),
-        flags=tuple(sorted(of.resource.flags)),
+        flags=_flags(of.resource),
         layer_object=_tree(of, levels),
         state=_state(of),
         uuid=of.resource.uuid,
@@ -73,6 +74,11 @@ def with_volumes(of: Replica) -> wire.ResourceWithVolumes:
         volumes=tuple(_volumes(of, levels)),
         shared_name=shared,
     )
+
+
+def _flags(resource: model.Resource) -> tuple[str, ...]:
+    """Those that clients know; that one has no vote is told with the layer."""
+    return tuple(sorted(resource.flags - {CLIENT}))
 
 
 def volumes(of: Replica) -> list[wire.Volume]:

@@ -1,0 +1,204 @@
+"""Quorum and tiebreakers of replicated resources, as they follow from the replicas. Pure, and safe to repeat.
+
+`semantics.md` section 9. Whoever changes what is wanted has this done in the same transaction, for every definition
+that the change concerns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from uuid import NAMESPACE_OID, uuid5
+
+from msgspec.structs import replace
+
+from orlop.controller import drbd_versions
+from orlop.controller.diskless import CLIENT, FLAGS, TIE_BREAKER, diskful, is_diskless, is_tiebreaker
+from orlop.controller.picture import Draft, Picture
+from orlop.controller.placement import Cluster, fits, node_problem
+from orlop.controller.properties import Kind, Source, effective
+from orlop.controller.replication import LAYER, numbered, replicated
+from orlop.errors import Refused
+from orlop.model import Controller, Node, Resource, ResourceDefinition, ResourceGroup, SelectFilter, key
+
+QUORUM = "DrbdOptions/Resource/quorum"
+SET_BY = "Internal/Drbd/QuorumSetBy"
+USER = "user"
+AUTO_ADD = "DrbdOptions/auto-add-quorum-tiebreaker"
+MAJORITY, OFF = "majority", "off"
+Props = Mapping[str, str]
+
+
+def touch(cluster: Cluster, draft: Draft) -> None:
+    """Completes the definitions that the changes of a draft concern."""
+    for definition in _concerned(draft):
+        after = completed(cluster._replace(picture=draft), definition)
+        if after is not definition:
+            draft.put(after)
+
+
+def _concerned(draft: Draft) -> list[ResourceDefinition]:
+    names: set[str] = set()
+    for change in draft.changes:
+        before, after = change.before, change.after
+        match after:
+            case ResourceDefinition():
+                names.add(key(after.name))
+            case Node() if isinstance(before, Node) and _differ(before.props, after.props, drbd_versions.VERSION):
+                names.update(key(d.name) for d in draft.definitions_on(after.name))
+            case ResourceGroup() if isinstance(before, ResourceGroup) and _differ(before.props, after.props):
+                names.update(name for name, d in draft.definitions.items() if key(d.group) == key(after.name))
+            case Controller() if isinstance(before, Controller) and _differ(before.props, after.props):
+                names.update(draft.definitions)
+    found = (draft.definitions.get(name) for name in sorted(names))
+    return [d for d in found if d is not None and replicated(d) and not d.deleting]
+
+
+def _differ(one: Props, other: Props, *names: str) -> bool:
+    return any(one.get(name) != other.get(name) for name in names or (QUORUM, AUTO_ADD))
+
+
+def completed(cluster: Cluster, definition: ResourceDefinition) -> ResourceDefinition:
+    """The definition with the tiebreaker and the quorum it is to have; the same object when it has them."""
+    if not replicated(definition) or definition.deleting or not all_modern(cluster.picture, definition):
+        return definition
+    after = _with_tiebreaker(cluster, definition)
+    props = _with_quorum(cluster.picture, after)
+    return after if props == after.props else replace(after, props=props)
+
+
+def all_modern(picture: Picture, definition: ResourceDefinition) -> bool:
+    """Whether votes are counted at all on the nodes that have the resource."""
+    nodes = [r.node for r in definition.resources if r.node_id is not None]
+    return bool(nodes) and drbd_versions.all_at_least(picture, nodes, drbd_versions.TIEBREAKERS)
+
+
+# -- the tiebreaker ---------------------------------------------------------------------------------------------------
+
+
+def needs_tiebreaker(picture: Picture, definition: ResourceDefinition) -> bool:
+    """An even number of votes, and nobody without a disk who has one."""
+    count = len(diskful(definition))
+    others = [r for r in definition.resources if _votes(r) and TIE_BREAKER not in r.flags]
+    return count >= 2 and count % 2 == 0 and not others and is_wanted(picture, definition)
+
+
+def is_wanted(picture: Picture, definition: ResourceDefinition) -> bool:
+    """Whether tiebreakers are added by themselves, and quorum is not switched off by somebody."""
+    around = _around(picture, definition)
+    auto = effective(AUTO_ADD, around)
+    return (
+        auto is not None
+        and auto.value.lower() == "true"
+        and _chosen_quorum(picture, definition) != OFF
+        and all_modern(picture, definition)
+    )
+
+
+def _votes(resource: Resource) -> bool:
+    return is_diskless(resource) and CLIENT not in resource.flags and not resource.deleting
+
+
+def _with_tiebreaker(cluster: Cluster, definition: ResourceDefinition) -> ResourceDefinition:
+    present = [r for r in definition.resources if is_tiebreaker(r)]
+    needed = needs_tiebreaker(cluster.picture, definition)
+    if needed and not present:
+        return _added(cluster, definition)
+    superfluous = [r for r in present[1 if needed else 0 :] if not _in_use(cluster, definition, r)]
+    if not superfluous:
+        return definition
+    gone = {r.uuid for r in superfluous}
+    resources = (replace(r, flags=r.flags | {"DELETE"}) if r.uuid in gone else r for r in definition.resources)
+    return replace(definition, resources=tuple(resources))
+
+
+def _in_use(cluster: Cluster, definition: ResourceDefinition, resource: Resource) -> bool:
+    """Nobody asked for its removal: what may be in use stays."""
+    report = cluster.reported.resource(resource.node, definition.name)
+    return report is None or any(v.in_use is not False for v in report.volumes)
+
+
+def _added(cluster: Cluster, definition: ResourceDefinition) -> ResourceDefinition:
+    """The same object where no node will do; whoever asked is told."""
+    node = _chosen_node(cluster, definition)
+    if node is None:
+        return definition
+    made = Resource(node=node.name, uuid=_uuid(definition, node), flags=FLAGS | {TIE_BREAKER})
+    try:
+        return numbered(cluster.picture, replace(definition, resources=(*definition.resources, made)))
+    except Refused:  # no port is left there, or no slot for another peer
+        return definition
+
+
+def _uuid(definition: ResourceDefinition, node: Node) -> str:
+    return str(uuid5(NAMESPACE_OID, f"tiebreaker of {definition.uuid} on {node.uuid} since {definition.revision}"))
+
+
+def _chosen_node(cluster: Cluster, definition: ResourceDefinition) -> Node | None:
+    """One that the group's rules of spreading allow, if there is any; the one with the fewest resources."""
+    taken = {key(r.node) for r in definition.resources}
+    found = [
+        node
+        for at, node in cluster.picture.nodes.items()
+        if at not in taken
+        and node_problem(cluster, node, SelectFilter(), (LAYER,), None) is None
+        and drbd_versions.all_at_least(cluster.picture, [at], drbd_versions.TIEBREAKERS)
+    ]
+    if not found:
+        return None
+    group = cluster.picture.group(definition.group)
+    rule = group.select_filter if group else SelectFilter()
+    others = [node for r in diskful(definition) if (node := cluster.picture.node(r.node)) is not None]
+    load = Counter(key(r.node) for d in cluster.picture.definitions.values() for r in d.resources)
+    spread = replace(rule, x_replicas_on_different={name: 1 for name in rule.x_replicas_on_different})
+    return min(found, key=lambda node: (not fits([*others, node], spread), load[key(node.name)], key(node.name)))
+
+
+# -- quorum -----------------------------------------------------------------------------------------------------------
+
+
+def marked(before: Props, after: Props) -> Props:
+    """Properties of a definition after a request: what the user sets, or takes back, is noted."""
+    if before.get(QUORUM) == after.get(QUORUM):
+        return after
+    kept = {name: value for name, value in after.items() if name != SET_BY}
+    return {**kept, SET_BY: USER} if QUORUM in after else kept
+
+
+def _with_quorum(picture: Picture, definition: ResourceDefinition) -> Props:
+    if definition.props.get(SET_BY) == USER:
+        return definition.props
+    others = {name: value for name, value in definition.props.items() if name != QUORUM}
+    if _chosen_quorum(picture, definition) is not None:
+        return others  # whatever was computed would hide it
+    return {**others, QUORUM: _computed(definition)}
+
+
+def _computed(definition: ResourceDefinition) -> str:
+    """Two with a disk cannot outvote each other; with somebody to break ties, or with three, a majority can be."""
+    count = len(diskful(definition))
+    return MAJORITY if count >= 3 or (count == 2 and any(map(_votes, definition.resources))) else OFF
+
+
+def _chosen_quorum(picture: Picture, definition: ResourceDefinition) -> str | None:
+    """What a user said about quorum, on whichever object."""
+    if definition.props.get(SET_BY) == USER:
+        return definition.props.get(QUORUM)
+    group = picture.group(definition.group)
+    nodes = [picture.node(r.node) for r in definition.resources]
+    around: list[Props] = [
+        *(r.props for r in definition.resources),
+        group.props if group else {},
+        *(node.props for node in nodes if node is not None),
+        picture.controller.props,
+    ]
+    return next((props[QUORUM] for props in around if QUORUM in props), None)
+
+
+def _around(picture: Picture, definition: ResourceDefinition) -> dict[Kind, Source]:
+    group = picture.group(definition.group)
+    return {
+        Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
+        Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
+        Kind.CONTROLLER: Source("", picture.controller.props),
+    }

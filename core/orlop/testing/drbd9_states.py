@@ -1,0 +1,255 @@
+"""Roles, disk states and quorum of simulated DRBD 9: what follows from who reaches whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orlop.errors import NodeError
+from orlop.testing.drbd9_generations import same
+from orlop.testing.drbd9_model import DISKS, SYNC, Connection, Device, PeerDevice, Resource
+from orlop.testing.drbd9_quorum import Votes, has_quorum
+
+TWO_PRIMARIES = (-1, "Multiple primaries not allowed by config")
+NO_DATA = (-2, "Need access to UpToDate data")
+NO_QUORUM = (-25, "No quorum")
+
+
+class StateRefused(NodeError):
+    """`number` as DRBD counts its reasons."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"State change failed: ({number}) {reason}")
+        self.number, self.reason = number, reason
+
+
+def judge(resource: Resource, new_generation: Callable[[], str]) -> None:
+    """What one node concludes, now that it knows who is there."""
+    for device in resource.devices.values():
+        _outdate(resource, device)
+        device.quorum = _quorum(resource, device)
+        _trust(resource, device)
+    for device in resource.devices.values():
+        if resource.role == "Primary" and device.due and not resource.lost_quorum and accessible(resource, device):
+            begin_generation(resource, device, new_generation())
+            device.due = False
+    resource.members = frozenset(other.node_id for other in resource.reached())
+
+
+# -- disks ----------------------------------------------------------------------------------------------------------
+
+
+def _outdate(resource: Resource, device: Device) -> None:
+    """Somebody writes who is reached by way of others only: these data are left behind."""
+    if resource.role == "Primary" or device.disk not in ("UpToDate", "Consistent"):
+        return
+    directly = {other.node_id: part for _, part, other, _ in resource.far(device.number)}
+    for other in resource.reached():
+        if other is resource or other.role != "Primary" or other.lost_quorum:
+            continue
+        apart = directly.get(other.node_id, PeerDevice()).replication == "Off"
+        if apart or _is_behind(device, other.devices.get(device.number)):
+            device.become("Outdated")
+
+
+def _is_behind(device: Device, there: Device | None) -> bool:
+    """A user without a disk knows which generation of the data it works with."""
+    if there is None or there.metadata is not None or not there.exposed or device.metadata is None:
+        return False
+    return same(device.metadata.generations.current) != same(there.exposed)
+
+
+def _trust(resource: Resource, device: Device) -> None:
+    """After a start: nobody who is missing can have gone on without this node, or one that knows better agrees."""
+    if device.disk != "Consistent" or device.metadata is None:
+        return
+    known = [there for _, part, _, there in resource.far(device.number) if part.replication == "Established"]
+    agreed = any(there.disk == "UpToDate" and there.metadata is not None and _equal(device, there) for there in known)
+    if agreed or device.quorum:
+        device.become("UpToDate")
+
+
+def _equal(one: Device, other: Device) -> bool:
+    assert one.metadata is not None
+    assert other.metadata is not None
+    return same(one.metadata.generations.current) == same(other.metadata.generations.current)
+
+
+# -- quorum ---------------------------------------------------------------------------------------------------------
+
+
+def _quorum(resource: Resource, device: Device) -> bool:
+    votes = count(resource, device)
+    redundancy = resource.option("quorum-minimum-redundancy")
+    return has_quorum(votes, resource.option("quorum"), redundancy, device.quorum)
+
+
+def count(resource: Resource, device: Device) -> Votes:
+    """The nodes as this one sees them."""
+    votes = Votes()
+    if device.has_data:
+        _add_reached(votes, device.disk)
+    elif device.intended_diskless and not device.client:
+        votes.diskless += 1
+    elif not device.intended_diskless:
+        votes.unknown += 1
+    for connection in resource.connections.values():
+        part = connection.volumes.get(device.number)
+        if part is not None:
+            _count_peer(votes, resource, device, connection, part)
+    for node_id, slot in device.metadata.slots.items() if device.metadata else ():
+        if node_id not in resource.connections and node_id != resource.node_id:
+            _add_missing(votes, slot.outdated, _is_left(resource, device, node_id))
+    return votes
+
+
+def _count_peer(votes: Votes, resource: Resource, device: Device, connection: Connection, part: PeerDevice) -> None:
+    if not part.bitmap and not part.tiebreaker:
+        return
+    there = connection.other.devices.get(device.number) if connection.other else None
+    if there is None or part.replication == "Off":
+        if part.bitmap:
+            slot = device.metadata.slots.get(connection.node_id) if device.metadata else None
+            _add_missing(votes, bool(slot and slot.outdated), _is_left(resource, device, connection.node_id))
+        elif device.metadata is None or connection.node_id in device.metadata.seen:
+            votes.missing_diskless += 1
+    elif there.disk == "Diskless" and not part.bitmap:
+        votes.diskless += 1
+    else:
+        _add_reached(votes, there.disk)
+        votes.reached_quorum += not device.has_data and there.disk == "UpToDate" and there.quorum
+
+
+def _is_left(resource: Resource, device: Device, node_id: int) -> bool:
+    """Whether that node was missing already when this one had quorum, and so had none itself."""
+    return device.quorum and bool(resource.members) and node_id not in resource.members
+
+
+def _add_reached(votes: Votes, disk: str) -> None:
+    if disk == "UpToDate":
+        votes.up_to_date += 1
+    else:
+        votes.present += 1
+
+
+def _add_missing(votes: Votes, outdated: bool, left: bool) -> None:
+    if outdated:
+        votes.outdated += 1
+    elif left:
+        votes.without_quorum += 1
+    else:
+        votes.unknown += 1
+
+
+# -- roles ----------------------------------------------------------------------------------------------------------
+
+
+def accessible(resource: Resource, device: Device) -> bool:
+    """Whether good data is reached."""
+    return device.disk == "UpToDate" or bool(_good_peers(resource, device))
+
+
+def _good_peers(resource: Resource, device: Device) -> list[Device]:
+    return [
+        there
+        for _, part, _, there in resource.far(device.number)
+        if part.replication != "Off" and there.disk == "UpToDate"
+    ]
+
+
+def score(resource: Resource) -> int:
+    """Higher is better; only nodes that may be promoted count."""
+    found = []
+    for device in resource.devices.values():
+        if not accessible(resource, device):
+            return 0
+        found.append((10000 if device.disk == "UpToDate" else 1) + 100 + len(_good_peers(resource, device)))
+    return min(found, default=0)
+
+
+def why_not(resource: Resource) -> StateRefused | None:
+    """What stands in the way of the role primary."""
+    both = all(c.options.get("allow-two-primaries") == "yes" for c in resource.connections.values() if c.other)
+    if not both and any(other.role == "Primary" for other in resource.reached() if other is not resource):
+        return StateRefused(*TWO_PRIMARIES)
+    if not all(accessible(resource, device) for device in resource.devices.values()):
+        return StateRefused(*NO_DATA)
+    return StateRefused(*NO_QUORUM) if resource.lost_quorum else None
+
+
+def may_open(resource: Resource) -> bool:
+    """Whether a user who comes makes it primary."""
+    return resource.option("auto-promote") == "yes" and why_not(resource) is None
+
+
+def promote(resource: Resource, automatic: bool = False) -> None:
+    """Alone, or without some of the others, it begins a new generation of the data."""
+    if resource.role == "Primary":
+        resource.automatic = resource.automatic and automatic
+        return
+    if (refusal := why_not(resource)) is not None:
+        raise refusal
+    resource.role, resource.automatic = "Primary", automatic
+    for device in resource.devices.values():
+        device.due = lacks_peers(resource, device)
+        device.exposed = "" if device.metadata else _shown(resource, device)
+
+
+def force(resource: Resource, new_generation: Callable[[], str]) -> None:
+    """The administrator answers for it that these data are the right ones."""
+    for device in resource.devices.values():
+        if device.metadata is None or DISKS.index(device.disk) < DISKS.index("Inconsistent"):
+            if not accessible(resource, device):
+                raise StateRefused(*NO_DATA)
+            continue
+        if device.disk != "UpToDate":
+            device.become("UpToDate")
+            begin_generation(resource, device, new_generation())
+        device.quorum = True
+    promote(resource)
+
+
+def demote(resource: Resource) -> None:
+    resource.role, resource.automatic = "Secondary", False
+    for device in resource.devices.values():
+        device.due, device.exposed = False, ""
+
+
+def _shown(resource: Resource, device: Device) -> str:
+    found = [there.metadata.generations.current for there in _good_peers(resource, device) if there.metadata]
+    return found[0] if found else ""
+
+
+# -- generations ----------------------------------------------------------------------------------------------------
+
+
+def lacks_peers(resource: Resource, device: Device) -> bool:
+    """Whether a node that should have the data does not get what is written now."""
+    reached = {other.node_id for _, part, other, there in resource.far(device.number) if follows(part, there)}
+    expected = {c.node_id for c in resource.connections.values() if _expects_disk(c, device.number)}
+    return bool((expected | set(device.metadata.slots if device.metadata else ())) - reached - {resource.node_id})
+
+
+def _expects_disk(connection: Connection, number: int) -> bool:
+    return number in connection.volumes and connection.volumes[number].bitmap
+
+
+def follows(part: PeerDevice, there: Device) -> bool:
+    """Whether a peer gets what is written."""
+    return there.has_data and part.replication != "Off" and (there.disk == "UpToDate" or part.replication in SYNC)
+
+
+def begin_generation(resource: Resource, device: Device, new: str) -> None:
+    """On every node that is reached and up to date; the others are left with the one before."""
+    with_it = {other.node_id: there for _, part, other, there in resource.far(device.number) if _is_new(part, there)}
+    if device.metadata is not None and device.disk == "UpToDate":
+        with_it[resource.node_id] = device
+    for node_id, member in with_it.items():
+        assert member.metadata is not None
+        behind = set(member.metadata.slots) - set(with_it) - {node_id}
+        member.metadata.generations.advance(new, behind)
+    if device.metadata is None:
+        device.exposed = new
+
+
+def _is_new(part: PeerDevice, there: Device) -> bool:
+    return there.metadata is not None and there.disk == "UpToDate" and part.replication != "Off"

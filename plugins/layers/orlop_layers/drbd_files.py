@@ -1,0 +1,82 @@
+"""What lies on a node for one resource: its configuration, and a note of what was carried out last."""
+
+import hashlib
+
+from orlop.model.cluster import Value
+from orlop.plugin import RemoveFile, Step, WriteFile, run
+
+DIRECTORY = "/var/lib/orlop/drbd"
+INCLUDE = "/etc/drbd.d/orlop.res"
+INCLUDED = f'include "{DIRECTORY}/*.res";\n'
+
+
+class Note(Value, frozen=True, kw_only=True):
+    """`done` stands for the file that was carried out, empty while that is going on; `nodes` are ids of peers that the
+    metadata may have a place for.
+    """
+
+    done: str = ""
+    nodes: frozenset[int] = frozenset()
+
+    @property
+    def text(self) -> str:
+        return f"{self.done}\n{' '.join(map(str, sorted(self.nodes)))}\n"
+
+
+def noted(text: str) -> Note:
+    done, _, nodes = text.partition("\n")
+    return Note(done=done.strip(), nodes=frozenset(map(int, nodes.split())))
+
+
+def mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Writing(Value, frozen=True, kw_only=True):
+    """The file of a resource that is to be carried out."""
+
+    name: str
+    text: str
+    secret: str
+    before: Note
+    nodes: frozenset[int]
+    prepared: bool = True  # DRBD's own tools know our files
+    alone: bool = False  # 8.4: the file names a peer, and there is none
+    skip_disk: bool = False
+    forgets: bool = False  # the metadata has places for peers, which those that left give free
+
+
+def carried_out(writing: Writing) -> list[Step]:
+    """It is tried before it takes the place of the last one; what is cut is done again, for the note says so."""
+    name = writing.name
+    draft = file_of(name).removesuffix(".res") + ".draft"
+    steps: list[Step] = []
+    if not writing.prepared:
+        steps += [run("mkdir", "-p", DIRECTORY), WriteFile(path=INCLUDE, content=INCLUDED)]
+    steps += [
+        WriteFile(path=draft, content=writing.text, secret=writing.secret),
+        run("drbdadm", "-c", draft, "sh-nop"),
+        WriteFile(path=note_of(name), content=Note(nodes=writing.before.nodes | writing.nodes).text),
+        WriteFile(path=file_of(name), content=writing.text, secret=writing.secret),
+        RemoveFile(path=draft),
+        run("drbdadm", "adjust", *(["--skip-disk"] if writing.skip_disk else []), name),
+    ]
+    if writing.alone:
+        steps.append(run("drbdadm", "disconnect", name))
+    if writing.forgets:
+        gone = sorted(writing.before.nodes - writing.nodes)
+        steps += [run("drbdsetup", "forget-peer", name, str(node)) for node in gone]
+    return [*steps, WriteFile(path=note_of(name), content=Note(done=mark(writing.text), nodes=writing.nodes).text)]
+
+
+def file_of(resource: str) -> str:
+    return f"{DIRECTORY}/{resource}.res"
+
+
+def note_of(resource: str) -> str:
+    return f"{DIRECTORY}/{resource}.done"
+
+
+def lent_of(resource: str) -> str:
+    """There while a resource is primary only to grow."""
+    return f"{DIRECTORY}/{resource}.lent"

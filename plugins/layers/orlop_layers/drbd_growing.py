@@ -1,0 +1,55 @@
+"""Growing takes place on one node, where it is in use or else on the one with the lowest id; the others follow.
+
+DRBD 8.4 grows only where it is primary: a resource that nobody uses is made so for that moment.
+"""
+
+from orlop.model import WantedDrbd
+from orlop.plugin import RemoveFile, Step, WriteFile, run
+from orlop_layers.drbd_files import lent_of
+from orlop_layers.drbd_seen import Resource
+from orlop_layers.drbd_split import between
+
+COMPARING = ("WFBitMapS", "WFBitMapT")
+
+
+def grow(resource: Resource, number: int, drbd: WantedDrbd, wanted: int, nine: bool) -> list[Step]:
+    device = resource.devices.get(number)
+    if device is None or not drbd.grow or device.size is None or device.size >= wanted or drbd.replica.diskless:
+        return []
+    connections = between(drbd.replica, resource)
+    diskful = [peer for peer in drbd.replica.peers if not peer.diskless]
+    parts = [connections[peer.node].volumes.get(number) for peer in diskful if peer.node in connections]
+    if any(part is not None and part.replication in COMPARING for part in parts):
+        return [] if nine else _met_again(resource.name)
+    established = [part for part in parts if part is not None and part.replication == "Established"]
+    if len(established) < len(diskful):
+        return []  # refused by DRBD; the end of a synchronization is told
+    resize = run("drbdadm", "resize", f"{resource.name}/{number}")
+    if resource.role == "Primary":
+        return [resize]
+    if any(peer.node in connections and connections[peer.node].role == "Primary" for peer in diskful):
+        return []
+    if not all(drbd.replica.node_id < peer.node_id for peer in diskful):
+        return []
+    if nine:
+        return [resize]
+    note = WriteFile(path=lent_of(resource.name), content="")
+    return [note, run("drbdadm", "primary", resource.name), resize, *_returned(resource.name)]
+
+
+def give_back(resource: Resource) -> list[Step]:
+    """What was cut, or failed, while a resource was primary for no user. A loss of power has made it secondary."""
+    if resource.role == "Primary":
+        return _returned(resource.name)
+    return [RemoveFile(path=lent_of(resource.name))]
+
+
+def _met_again(resource: str) -> list[Step]:
+    """Nodes of DRBD 8.4 that meet while only what is below has grown may take the larger size on one side only. Then
+    their bitmaps do not fit, and both wait for each other for good; when they meet once more, both have that size.
+    """
+    return [run("drbdadm", "disconnect", resource), run("drbdadm", "adjust", resource)]
+
+
+def _returned(resource: str) -> list[Step]:
+    return [run("drbdadm", "secondary", resource), RemoveFile(path=lent_of(resource))]

@@ -1,0 +1,69 @@
+"""What is on the devices below DRBD that the kernel does not have open."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from orlop.errors import BadProperty, NodeError, WouldDestroy
+from orlop.model import WantedDrbd, WantedVolume
+from orlop.plugin import Probe, Standing
+from orlop_layers import drbd_metadata
+from orlop_layers.drbd_metadata import Place
+from orlop_layers.drbd_version import Version
+
+
+class Below(NamedTuple):
+    """By device: the current generation, None without metadata; or why it cannot be told."""
+
+    generations: dict[str, str | None]
+    unreadable: dict[str, str]
+
+
+def below(probe: Probe, standing: tuple[Standing, ...], in_kernel: Collection[str], version: Version) -> Below:
+    found = Below({}, {})
+    for at in standing:
+        if at.below is None or not at.ready or at.volume.drbd is None or at.below in in_kernel:
+            continue
+        try:
+            found.generations[at.below] = _generation(probe, at, place_of(at.volume, at.below, version))
+        except NodeError as error:
+            found.unreadable[at.below] = str(error)
+    return found
+
+
+def _generation(probe: Probe, at: Standing, place: Place) -> str | None:
+    """Metadata under a new volume that is not its own is taken for none."""
+    found = drbd_metadata.current(probe, place)
+    if not at.volume.new:
+        return found
+    if found is not None and found != drbd_metadata.DISPLACED and drbd_metadata.is_stale(probe, place, at.volume.uuid):
+        found = None
+    if found is None:
+        _require_blank(at, place, drbd_metadata.signatures(probe, place.device))
+    return found
+
+
+def _require_blank(at: Standing, place: Place, signatures: tuple[str, ...]) -> None:
+    """A volume that is filled from a snapshot holds what the snapshot did."""
+    own = {drbd_metadata.OWN_SIGNATURE} if place.nine else set()
+    if (strange := [each for each in signatures if each not in own]) and at.volume.source is None:
+        raise WouldDestroy(
+            f"{at.below} of new volume {at.volume.name} already carries {', '.join(strange)}; it is left as it is",
+            correction="Delete the volume and create it again.",
+        )
+
+
+def drbd_of(volume: WantedVolume) -> WantedDrbd:
+    if volume.drbd is None:
+        raise BadProperty(f"the controller gave {volume.name} no device number; it is older than this satellite")
+    return volume.drbd
+
+
+def place_of(volume: WantedVolume, device: str, version: Version) -> Place:
+    drbd = drbd_of(volume)
+    return Place(
+        minor=drbd.minor,
+        device=device,
+        node_id=drbd.replica.node_id,
+        nine=version.nine,
+        marked=version.nine or volume.source is not None,
+    )
