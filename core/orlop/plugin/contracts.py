@@ -270,7 +270,7 @@ class NeedsKernel(Protocol):
 class Flow(Value, frozen=True, kw_only=True):
     """What goes through one resource of a node right now."""
 
-    device: str = ""  # by which the layer's programs know it; empty: it is not up here
+    devices: tuple[str, ...] = ()  # by which the layer's programs know its volumes; empty: it is not up here
     held: frozenset[str] = frozenset()  # why I/O is held back; `ASKED` is what `hold` does and `resume` undoes
     under_way: bool = False  # something has not yet reached every replica that is connected
     trace: str = ""  # another text whenever data came or went, or a replica did

@@ -58,10 +58,11 @@ def read(host: Host, directory: str, resource: str) -> Note | None:
 def let_go(host: Host, layer: HoldsWrites, directory: str, note: Note, act: Callable[[list[Step]], None]) -> bool:
     """Whether nothing of what was noted is held back by us any more. Raises what a program says."""
     flow = layer.flow(host, note.resource)
-    if flow.device and ASKED in flow.held:
-        if others := flow.held - {ASKED}:
-            log.warning("I/O of %s is held back for other reasons, too: %s", note.resource, ", ".join(sorted(others)))
-            return False
+    others = flow.held - {ASKED}
+    if others and ASKED in flow.held:
+        log.warning("I/O of %s is held back for other reasons, too: %s", note.resource, ", ".join(sorted(others)))
+        return False
+    if flow.devices and not others:  # also where it was cut in the middle
         act(layer.resume(flow))
     act([RemoveFile(path=path(directory, note.resource))])
     return True
@@ -232,7 +233,7 @@ def guard(directory: str, resource: str, hold: str) -> tuple[str, ...]:
 
 
 def _unfit(resource: str, flow: Flow) -> str:
-    if not flow.device:
+    if not flow.devices:
         return f"{resource} is not up here"
     if flow.held:
         words = ", ".join(sorted("somebody asked for it" if reason == ASKED else reason for reason in flow.held))
@@ -241,7 +242,7 @@ def _unfit(resource: str, flow: Flow) -> str:
 
 
 def _interrupted(flow: Flow) -> str:
-    if not flow.device:
+    if not flow.devices:
         return "it went down"
     if flow.held != {ASKED}:
         return f"it is held back for other reasons: {', '.join(sorted(flow.held))}" if flow.held else "somebody let go"

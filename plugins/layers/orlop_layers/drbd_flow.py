@@ -30,11 +30,12 @@ class HoldsDrbd:
 
     @classmethod
     def hold(cls, flow: Flow) -> list[Step]:
-        return [run("drbdsetup", "suspend-io", flow.device)]
+        return [run("drbdsetup", "suspend-io", flow.devices[0])]
 
     @classmethod
     def resume(cls, flow: Flow) -> list[Step]:
-        return [run("drbdsetup", "resume-io", flow.device)]
+        """Each volume: one that lost its peer meanwhile begins a new generation by that."""
+        return [run("drbdsetup", "resume-io", device) for device in flow.devices]
 
 
 def _flow(events: str, resource: str) -> Flow:
@@ -59,5 +60,5 @@ def _flow(events: str, resource: str) -> Flow:
         if kind in TRACED:
             at = (fields.get("peer-node-id", ""), fields.get("volume", ""))
             traces.append(f"{kind} {at}: {[fields.get(name, '') for name in TRACED[kind]]}")
-    device = str(min(minors)) if minors else ""
-    return Flow(device=device, held=held, under_way=under_way, trace="\n".join(sorted(traces)))
+    devices = tuple(map(str, sorted(minors)))
+    return Flow(devices=devices, held=held, under_way=under_way, trace="\n".join(sorted(traces)))
