@@ -13,6 +13,13 @@ class WantedPath(Value, frozen=True, kw_only=True):
     there: str
 
 
+class WantedProxy(Value, frozen=True, kw_only=True):
+    """The TCP ports at which the DRBD Proxies of two nodes meet."""
+
+    here: int
+    there: int
+
+
 class WantedPeer(Value, frozen=True, kw_only=True):
     """Another replica of the same resource, and the connection to it."""
 
@@ -24,6 +31,7 @@ class WantedPeer(Value, frozen=True, kw_only=True):
     client: bool = False  # diskless without a vote
     connected: bool = True  # False: an administrator wants the two not to be connected
     paths: tuple[WantedPath, ...] = ()
+    proxy: WantedProxy | None = None  # the connection runs through DRBD Proxy
     options: Mapping[str, str] = {}  # by `Net/<name>` or `PeerDevice/<name>`
 
 
@@ -39,7 +47,7 @@ class WantedReplica(Value, frozen=True, kw_only=True):
     skip_disk: bool = False  # go on without the disk, which failed, until an administrator takes that back
     slots: int = 7  # peers the metadata has room for
     peers: tuple[WantedPeer, ...] = ()
-    options: Mapping[str, str] = {}  # by `Resource/<name>` or `Handlers/<name>`
+    options: Mapping[str, str] = {}  # by `Resource/<name>`, `Handlers/<name>` or `Proxy.../<name>`
 
 
 class WantedDrbd(Value, frozen=True, kw_only=True):
