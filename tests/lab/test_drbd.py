@@ -234,6 +234,7 @@ def test_a_disconnection_outlives_a_restart_and_the_only_good_copy_is_kept(web: 
     web.deploy(one, two)
     web.wait_synchronized(one, two)
     web.client.make_primary(web.name, one.name)
+    web.cluster.wait("it is known to be in use", lambda: web.on(one).state.in_use)
     told = web.cluster.orlop(f"resource disconnect {one.name} {web.name}")
     assert "in use on node" in told
     web.write(one, 2)

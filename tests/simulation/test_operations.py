@@ -272,6 +272,25 @@ def test_a_victim_in_use_keeps_its_data(cluster):
     assert read(cluster, TWO, at=BLOCK) == SECOND
 
 
+def test_the_node_itself_gives_up_nothing_while_it_is_primary(cluster):
+    split(cluster)
+    once(cluster, "primary", TWO)
+    outcome = cluster.core.operate(TWO, "web", ReplicaOrder(verb=ReplicaVerb.DISCARD, peer=ONE))
+    assert "nothing of its data is given up" in outcome.problem
+    cluster.settle()
+    assert read(cluster, TWO, at=BLOCK) == SECOND
+
+
+def test_a_survivor_that_is_not_whole_costs_the_victim_nothing(cluster):
+    split(cluster)
+    kernel(cluster, ONE).resources["web"].volumes[0].disk = "Inconsistent"
+    cluster.settle()
+    with pytest.raises(Refused, match="not known to be up to date") as refusal:
+        split_brains.resolve(cluster.core, "web", wire.ResolveSplitBrain(victim=TWO))
+    assert refusal.value.code is Fail.NOT_ALL_UPTODATE
+    assert read(cluster, TWO, at=BLOCK) == SECOND
+
+
 def test_the_survivor_may_be_in_use(cluster):
     split(cluster)
     once(cluster, "primary", ONE)

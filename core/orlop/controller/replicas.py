@@ -60,6 +60,7 @@ def _replica(picture: Picture, definition: ResourceDefinition, resource: Resourc
     assert resource.node_id is not None
     return WantedReplica(
         definition=definition.uuid,
+        incarnation=resource.uuid,
         node_id=resource.node_id,
         address=address(picture, definition, resource),
         port=_port(resource),
@@ -79,6 +80,7 @@ def _peer(picture: Picture, definition: ResourceDefinition, resource: Resource, 
     assert peer.node_id is not None
     return WantedPeer(
         node=peer.node,
+        incarnation=peer.uuid,
         node_id=peer.node_id,
         address=address(picture, definition, peer),
         port=_port(peer),

@@ -29,6 +29,7 @@ class WantedPeer(Value, frozen=True, kw_only=True):
     port: int
     diskless: bool = False
     client: bool = False  # diskless without a vote
+    incarnation: str = ""  # uuid of the peer's replica
     connected: bool = True  # False: an administrator wants the two not to be connected
     paths: tuple[WantedPath, ...] = ()
     proxy: WantedProxy | None = None  # the connection runs through DRBD Proxy
@@ -45,6 +46,7 @@ class WantedReplica(Value, frozen=True, kw_only=True):
     diskless: bool = False  # a volume of it has the one level DRBD
     client: bool = False  # diskless without a vote
     skip_disk: bool = False  # go on without the disk, which failed, until an administrator takes that back
+    incarnation: str = ""  # uuid; another one where a replica was made again on the same node
     slots: int = 7  # peers the metadata has room for
     peers: tuple[WantedPeer, ...] = ()
     options: Mapping[str, str] = {}  # by `Resource/<name>`, `Handlers/<name>` or `Proxy.../<name>`

@@ -30,9 +30,18 @@ def judge(resource: Resource, new_generation: Callable[[], str]) -> None:
         device.quorum = _quorum(resource, device)
         _trust(resource, device)
     for device in resource.devices.values():
-        if resource.role == "Primary" and device.due and not resource.lost_quorum and accessible(resource, device):
+        own = {resource.node_id} if device.metadata is None else set()
+        device.due &= lacking(resource, device) | own
+        if device.due and _may_begin(resource, device):
             begin_generation(resource, device, new_generation())
-            device.due = False
+            device.due.clear()
+
+
+def _may_begin(resource: Resource, device: Device) -> bool:
+    """Not before those that came back are known to be good, so that they follow."""
+    if resource.role != "Primary" or resource.lost_quorum or not accessible(resource, device):
+        return False
+    return all(there.disk != "Consistent" for _, _, _, there in resource.far(device.number))
 
 
 # -- disks ----------------------------------------------------------------------------------------------------------
@@ -181,7 +190,7 @@ def promote(resource: Resource, automatic: bool = False) -> None:
         raise refusal
     resource.role, resource.automatic = "Primary", automatic
     for device in resource.devices.values():
-        device.due = lacks_peers(resource, device)
+        device.due = lacking(resource, device)
         device.exposed = "" if device.metadata else _shown(resource, device)
 
 
@@ -202,7 +211,8 @@ def force(resource: Resource, new_generation: Callable[[], str]) -> None:
 def demote(resource: Resource) -> None:
     resource.role, resource.automatic = "Secondary", False
     for device in resource.devices.values():
-        device.due, device.exposed = False, ""
+        device.due.clear()
+        device.exposed = ""
 
 
 def _shown(resource: Resource, device: Device) -> str:
@@ -213,11 +223,12 @@ def _shown(resource: Resource, device: Device) -> str:
 # -- generations ----------------------------------------------------------------------------------------------------
 
 
-def lacks_peers(resource: Resource, device: Device) -> bool:
-    """Whether a node that should have the data does not get what is written now."""
+def lacking(resource: Resource, device: Device) -> set[int]:
+    """Nodes that should have the data and do not get what is written now."""
     reached = {other.node_id for _, part, other, there in resource.far(device.number) if follows(part, there)}
     expected = {c.node_id for c in resource.connections.values() if _expects_disk(c, device.number)}
-    return bool((expected | set(device.metadata.slots if device.metadata else ())) - reached - {resource.node_id})
+    known = set(device.metadata.slots) if device.metadata else set()
+    return (expected | known) - reached - {resource.node_id}
 
 
 def _expects_disk(connection: Connection, number: int) -> bool:
@@ -226,7 +237,7 @@ def _expects_disk(connection: Connection, number: int) -> bool:
 
 def follows(part: PeerDevice, there: Device) -> bool:
     """Whether a peer gets what is written."""
-    return there.has_data and part.replication != "Off" and (there.disk == "UpToDate" or part.replication in SYNC)
+    return there.has_data and part.replication != "Off" and (there.disk in GOOD or part.replication in SYNC)
 
 
 def begin_generation(resource: Resource, device: Device, new: str) -> None:
