@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from orlop.controller import initial_sync, paths, snapshot_copies
+from orlop.controller import drbd_proxy, initial_sync, paths, snapshot_copies
 from orlop.controller.diskless import is_client, is_diskless
 from orlop.controller.growing import DEVICE
 from orlop.controller.picture import Picture
@@ -70,7 +70,10 @@ def replica(picture: Picture, definition: ResourceDefinition, resource: Resource
         skip_disk=_skips_disk(picture, definition, resource),
         slots=resource.peer_slots or DEFAULT_SLOTS,
         peers=tuple(_peer(picture, definition, resource, r) for r in peers(definition, resource)),
-        options=_options(("Resource", "Handlers"), around(picture, definition, resource)),
+        options={
+            **_options(("Resource", "Handlers"), around(picture, definition, resource)),
+            **drbd_proxy.options(definition),
+        },
     )
 
 
@@ -85,6 +88,7 @@ def _peer(picture: Picture, definition: ResourceDefinition, resource: Resource, 
         diskless=is_diskless(peer),
         client=is_client(peer),
         paths=paths.between(picture, definition, resource.node, peer.node),
+        proxy=drbd_proxy.between(definition, resource.node, peer.node),
         connected=is_connected(definition, resource.node, peer.node),
         options=_options(("Net", "PeerDevice"), _around_connection(picture, definition, resource, peer)),
     )
