@@ -246,3 +246,35 @@ def test_a_tiebreaker_becomes_available(api: FlaskClient, web: None) -> None:
 def test_with_a_disk_where_that_is_asked(api: FlaskClient, web: None) -> None:
     assert available(api, "charlie", diskful=True).status_code == 200
     assert flags(api)["charlie"] == []
+
+
+# -- votes and numbers ------------------------------------------------------------------------------------------------
+
+
+def test_a_vote_is_given_and_taken(api: FlaskClient, web: None) -> None:
+    create(api, "delta", "DRBD_DISKLESS")
+    for body, client in (({"drbd_client": True}, True), ({"drbd_tiebreaker": True}, False)):
+        assert api.put(f"{WEB}/resources/delta", json=body).status_code == 200
+        found = shown(api)["delta"]["layer_object"]["drbd"]["flags"]
+        assert ("CLIENT" in found) == client
+    assert Fail.INVLD_RSC_STATE in numbers(api.put(f"{WEB}/resources/alpha", json={"drbd_client": True}))
+
+
+def test_numbers_can_be_chosen(api: FlaskClient, web: None) -> None:
+    assert create(api, "delta", drbd_node_id=9, drbd_tcp_ports=[7700]).status_code == 201
+    found = shown(api)["delta"]["layer_object"]["drbd"]
+    assert (found["node_id"], found["tcp_ports"]) == (9, [7700])
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"drbd_node_id": 0}, Fail.INVLD_NODE_ID),
+        ({"drbd_node_id": 32}, Fail.INVLD_NODE_ID),
+        ({"drbd_tcp_ports": [70000]}, Fail.INVLD_RSC_PORT),
+        ({"drbd_tcp_ports": [7700, 7701]}, Fail.INVLD_RSC_PORT),
+    ],
+)
+def test_numbers_that_cannot_be_used_are_refused(api: FlaskClient, web: None, asked: Any, code: Fail) -> None:
+    assert code in numbers(create(api, "delta", **asked))
+    assert "delta" not in flags(api)

@@ -152,19 +152,6 @@ def test_a_disk_comes_and_goes_again(cluster):
     assert replicas(cluster)[node].flags == {"DISKLESS", "DRBD_DISKLESS"}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the simulated DRBD ends the connections of a primary that attaches a blank disk"
-)
-def test_a_disk_comes_to_a_device_that_is_in_use(cluster):
-    spawn(cluster)
-    (node,) = with_state(cluster, "Diskless")
-    write(cluster, node)
-    cluster.nodes[node].host.disk.use(device(cluster), "mount")
-    cluster.settle()
-    toggle(cluster, node, "DISKFUL", storage_pool="pool1")
-    assert disks(cluster)[node] == "UpToDate"
-
-
 def test_the_data_moves_to_another_node(cluster):
     spawn(cluster)
     source = with_state(cluster, "UpToDate")[0]
@@ -250,3 +237,87 @@ def test_what_drbd_a_node_has_is_kept(cluster):
     cluster.nodes["alpha"].stop()
     cluster.start_controller()
     assert cluster.core.picture.node("alpha").props["Satellite/Drbd/Version"].startswith("9.")
+
+
+# -- the first copy ---------------------------------------------------------------------------------------------------
+
+
+MARK = b"never written through DRBD".ljust(BLOCK, b".")
+
+
+def below(cluster, node):
+    """The content of what DRBD stands on."""
+    (device,) = kernel(cluster, node).devices.values()
+    return cluster.nodes[node].host.disk.content(device.backing).blocks
+
+
+def a_later_replica(cluster):
+    """Of two, after one block was written; another one was put where only a full copy finds it."""
+    spawn(cluster)
+    first, _ = with_state(cluster, "UpToDate")
+    write(cluster, first)
+    for node in with_state(cluster, "UpToDate"):
+        below(cluster, node)[8 * BLOCK] = MARK
+    later = next(node for node in NODES if node not in replicas(cluster))
+    create(cluster, later)
+    assert disks(cluster)[later] == "UpToDate"
+    return below(cluster, later)
+
+
+def test_a_later_replica_on_a_pool_that_reads_as_zeros_gets_what_was_written(cluster):
+    found = a_later_replica(cluster)
+    assert found[0] == TOKEN
+    assert 8 * BLOCK not in found
+
+
+@pytest.mark.parametrize("why", ["a pool that promises nothing", "it is to be copied"])
+def test_elsewhere_it_gets_everything(why):
+    cluster = started(provider="FILE" if why == "a pool that promises nothing" else "FILE_THIN")
+    if why == "it is to be copied":
+        with cluster.core.change() as draft:
+            controller = draft.controller
+            draft.put(replace(controller, props={**controller.props, "DrbdOptions/ForceInitialSync": "true"}))
+    found = a_later_replica(cluster)
+    assert found[0] == TOKEN
+    assert found[8 * BLOCK] == MARK
+
+
+def test_a_disk_that_comes_to_a_device_that_was_up_gets_everything(cluster):
+    spawn(cluster)
+    source = with_state(cluster, "UpToDate")[0]
+    (node,) = with_state(cluster, "Diskless")
+    write(cluster, source)
+    for other in with_state(cluster, "UpToDate"):
+        below(cluster, other)[8 * BLOCK] = MARK
+    toggle(cluster, node, "DISKFUL", storage_pool="pool1")
+    assert below(cluster, node)[8 * BLOCK] == MARK
+
+
+# -- failures on the way ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_toggle_survives_whatever_is_killed(seed):
+    """Satellites and the controller die again and again while disks come and go; then everything is as it was asked."""
+    cluster = started(seed=seed)
+    spawn(cluster)
+    kept = with_state(cluster, "UpToDate")
+    (node,) = with_state(cluster, "Diskless")
+    write(cluster, kept[0])
+    for into, disk in (("DISKFUL", "UpToDate"), ("DISKLESS", "Diskless")):
+        pool = {"storage_pool": "pool1"} if into == "DISKFUL" else {}
+        body = wire.ToggleDiskRequest(operation=f"INTO_DRBD_{into}", **pool)
+        cluster.nodes[node].stop()
+        cluster.run(5)
+        toggling.toggle_disk(cluster.core, "web", node, body)
+        for _ in range(6):
+            cluster.nodes[node].start()
+            cluster.run(cluster.random.random() * 3)
+            cluster.nodes[node].stop()
+            if cluster.random.random() < 0.5:
+                cluster.start_controller()
+        cluster.heal()
+        cluster.settle(120)
+        assert disks(cluster)[node] == disk
+        assert [disks(cluster)[name] for name in kept] == ["UpToDate"] * 2
+    assert below(cluster, kept[1])[0] == TOKEN

@@ -529,3 +529,20 @@ def test_more_peers_than_slots_are_refused():
         nodes.create(name, slots=1)
     with pytest.raises(NodeError, match="Not enough free bitmap slots"):
         nodes.up("A")
+
+
+def test_a_user_without_a_disk_gets_one_and_all_of_the_data_meanwhile():
+    nodes = Nodes("ABT", diskless="T", options="quorum majority;").started()
+    nodes.primary("T")
+    nodes.write("T", "before", 3)
+    nodes.hosts["T"].disk.content(BACKING).blocks.clear()
+    nodes.create("T")
+    nodes.diskless.clear()
+    for name in "ABT":
+        nodes.configure(name)
+        nodes.admin(name, "adjust", "r0")
+    nodes.write("T", "meanwhile", 4)
+    nodes.settle()
+    assert set(nodes.disks().values()) == {"UpToDate"}
+    assert [nodes.stored("T", block) for block in (3, 4)] == ["before", "meanwhile"]
+    assert nodes.role("T") == "Primary"

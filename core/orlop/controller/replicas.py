@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from orlop.controller import initial_sync, snapshot_copies
+from orlop.controller import initial_sync, paths, snapshot_copies
 from orlop.controller.diskless import is_client, is_diskless
 from orlop.controller.growing import DEVICE
 from orlop.controller.picture import Picture
@@ -84,6 +84,7 @@ def _peer(picture: Picture, definition: ResourceDefinition, resource: Resource, 
         port=_port(peer),
         diskless=is_diskless(peer),
         client=is_client(peer),
+        paths=paths.between(picture, definition, resource.node, peer.node),
         connected=is_connected(definition, resource.node, peer.node),
         options=_options(("Net", "PeerDevice"), _around_connection(picture, definition, resource, peer)),
     )

@@ -26,8 +26,8 @@ from orlop.testing.drbd9_model import Device, Metadata, Resource
 from orlop.testing.drbd_network import SimulatedNetwork
 
 VERSION = (
-    "DRBDADM_BUILDTAG=simulated\nDRBDADM_API_VERSION=2\nDRBD_KERNEL_VERSION_CODE=0x090303\n"
-    "DRBD_KERNEL_VERSION=9.3.3\nDRBDADM_VERSION_CODE=0x091600\nDRBDADM_VERSION=9.22.0\n"
+    "DRBDADM_BUILDTAG=simulated\nDRBDADM_API_VERSION=2\nDRBD_KERNEL_VERSION_CODE=0x09020d\n"
+    "DRBD_KERNEL_VERSION=9.2.13\nDRBDADM_VERSION_CODE=0x091600\nDRBDADM_VERSION=9.22.0\n"
 )
 Program = Callable[[Disk, tuple[str, ...]], str]
 

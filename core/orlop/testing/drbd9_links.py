@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from orlop.testing.drbd9_generations import Strategy, Verdict, compare
 from orlop.testing.drbd9_model import Connection, Device, Resource
 from orlop.testing.drbd9_split import resolve
-from orlop.testing.drbd9_states import lacks_peers
+from orlop.testing.drbd9_states import GOOD
 from orlop.testing.drbd9_sync import End, ends, synchronize
-
-GOOD = ("UpToDate", "Consistent")
 
 
 def meet(resource: Resource, others: Iterable[Resource]) -> None:
@@ -51,7 +49,7 @@ def lose(resource: Resource, connection: Connection, orderly: bool = False) -> N
         there = other.devices.get(number) if other else None
         had_data = part.bitmap and there is not None and there.metadata is not None
         if resource.role == "Primary" and had_data:
-            device.due = device.due or lacks_peers(resource, device)
+            device.due.add(connection.node_id)
 
 
 def leave(resource: Resource, connection: Connection) -> None:
@@ -171,14 +169,14 @@ def _by_bitmaps(one: End, other: End) -> Strategy:
     return Strategy.SOURCE if primary[0] or (first and not primary[1]) else Strategy.TARGET
 
 
-def _must_part(one: End, other: End, verdict: Verdict) -> bool:
+def _must_part(one: End, other: End, verdict: Verdict, joining: bool = False) -> bool:
     if verdict.strategy in (Strategy.SPLIT_BRAIN, Strategy.SPLIT_BRAIN_UNRELATED, Strategy.UNRELATED):
         return True
     if verdict.strategy is Strategy.NO_SYNC:
         return False
     source, target = (one, other) if verdict.strategy.is_source else (other, one)
     behind = source.device.disk == "Inconsistent" and target.device.disk != "Inconsistent"
-    return behind or target.resource.role == "Primary"
+    return behind or (target.resource.role == "Primary" and not (joining and target is one))
 
 
 def follow(one: End, other: End, verdict: Verdict) -> None:
@@ -219,17 +217,18 @@ def _stays_behind(end: End) -> bool:
     return any(writer.node_id not in direct for writer in writers)
 
 
-def compare_again(resource: Resource, number: int) -> None:
-    """A disk has come: what it has is compared with what the nodes have that are connected already."""
-    for connection in list(resource.connections.values()):
+def compare_again(resource: Resource, number: int) -> bool:
+    """A disk has come: what it has is compared with what the nodes have that are connected already. A primary that had
+    none goes on with the data of its peers meanwhile. False, and nothing is done, where they do not belong together."""
+    plans = []
+    for connection in resource.connections.values():
         both = ends(resource, connection, number)
-        if both is None or connection.other is None:
-            continue
-        back = resource.back(connection)
-        plan = (*both, _verdict(connection, back, *both))
-        if _must_part(*plan):
-            leave(resource, connection)
-            continue
-        both[0].part.replication = both[1].part.replication = "Established"
-        _agree_on_size(both[0].device, both[1].device)
-        follow(*plan)
+        if both is not None:
+            plans.append((*both, _verdict(connection, resource.back(connection), *both)))
+    if any(_must_part(*plan, joining=True) for plan in plans):
+        return False
+    for one, other, verdict in plans:
+        one.part.replication = other.part.replication = "Established"
+        _agree_on_size(one.device, other.device)
+        follow(one, other, verdict)
+    return True

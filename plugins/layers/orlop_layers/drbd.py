@@ -15,6 +15,7 @@ from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedReplica, Wante
 from orlop.model.cluster import Value
 from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, run
 from orlop_layers import (
+    drbd_attaching,
     drbd_config,
     drbd_copies,
     drbd_facts,
@@ -32,11 +33,10 @@ from orlop_layers import (
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_look import drbd_of
-from orlop_layers.drbd_seen import Device, Resource, backings, resources
+from orlop_layers.drbd_seen import CLOSED, Device, Resource, backings, resources
 from orlop_layers.drbd_version import Version
 
 PEER_SLOTS = "PeerSlotsNewResource"
-CLOSED = ("Diskless", "Failed", "Detaching")
 
 
 class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
@@ -142,7 +142,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         found = drbd_facts.facts(resource, volume.number, device, drbd.replica, self.split)
         if below is not None:
             found["backing"] = below
-        if self._skips_disk(volume, below):
+        if below in self.unreadable and self._skips_disk(volume, below):
             found["skip_disk"] = "yes"
         if volume.resource in self.ports:
             found["port_taken"] = str(self.ports[volume.resource])
@@ -186,10 +186,11 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         return on is not None and below is not None and on != below
 
     def _skips_disk(self, volume: WantedVolume, below: str | None) -> bool:
-        """Whether DRBD goes on without a disk that cannot be read. What is new has nothing to go on with."""
-        if not self.version.nine or volume.new or below not in self.unreadable:
+        """Whether DRBD goes on without a disk that failed. What is new has nothing to go on with."""
+        replica = drbd_of(volume).replica
+        if not self.version.nine or volume.new or not (replica.skip_disk or below in self.unreadable):
             return False
-        return any(not peer.diskless for peer in drbd_of(volume).replica.peers)
+        return any(not peer.diskless for peer in replica.peers)
 
     # -- down -------------------------------------------------------------------------------------
 
@@ -289,7 +290,8 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         text = drbd_config.text(volume.resource, self.here, members, self.version)
         secret = _secret(members[0].drbd.replica, self.version.nine)
         before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
-        if standing is not None and before.done == drbd_files.mark(text, secret) and all(map(self._is_up, members)):
+        done = before.done == drbd_files.mark(text, secret)
+        if done and all(drbd_attaching.is_up(standing, m) for m in members):
             return []
         if self.version.nine:
             for member in members:
@@ -305,14 +307,10 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                 prepared=self.prepared,
                 alone=not self.version.nine and not members[0].drbd.replica.peers,
                 skip_disk=any(member.skipped for member in members),
+                apart=drbd_attaching.apart(standing, members, self.version),
                 forgets=self.version.nine and any(member.below is not None for member in members),
             )
         )
-
-    def _is_up(self, member: Member) -> bool:
-        resource = self.seen.get(member.resource)
-        device = resource.devices.get(member.number) if resource else None
-        return device is not None and (member.skipped or (device.disk in CLOSED) == (member.below is None))
 
     def _members(self, resource: str) -> list[Member]:
         """Volumes that can be up now, lowest number first."""

@@ -44,6 +44,7 @@ class Writing(Value, frozen=True, kw_only=True):
     prepared: bool = True  # DRBD's own tools know our files
     alone: bool = False  # 8.4: the file names a peer, and there is none
     skip_disk: bool = False
+    apart: bool = False  # without any connection, which is made again at the end
     forgets: bool = False  # the metadata has places for peers, which those that left give free
 
 
@@ -60,6 +61,7 @@ def carried_out(writing: Writing) -> list[Step]:
         WriteFile(path=note_of(name), content=Note(nodes=writing.before.nodes | writing.nodes).text),
         WriteFile(path=file_of(name), content=writing.text, secret=writing.secret),
         RemoveFile(path=draft),
+        *([run("drbdadm", "disconnect", name)] if writing.apart else []),
         run("drbdadm", "adjust", *(["--skip-disk"] if writing.skip_disk else []), name),
     ]
     if writing.alone:
