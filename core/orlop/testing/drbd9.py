@@ -7,6 +7,7 @@ Metadata outlives a power loss, what the kernel knows does not. A synchronizatio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 
 from orlop.errors import CommandFailed
 from orlop.testing import (
@@ -176,6 +177,11 @@ class SimulatedDrbd9:
 
     def configured(self, name: str) -> Configured:
         return drbd9_adjust.read(self.disk, name, self.name, self.tools)
+
+    def copied(self, source: SimulatedFile, target: SimulatedFile) -> None:
+        """Metadata is part of what a device holds, at its end."""
+        if source.inode in self.metadata and source.size == target.size:
+            self.metadata[target.inode] = deepcopy(self.metadata[source.inode])
 
     def find_metadata(self, file: SimulatedFile) -> Metadata | None:
         return self.metadata.get(file.inode)

@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 from msgspec.structs import replace
 
 from orlop.errors import CannotRead, NodeError, Refused
-from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedVolume
+from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedReplica, WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, run
 from orlop_layers import (
@@ -31,6 +31,7 @@ from orlop_layers import (
     drbd_version,
 )
 from orlop_layers.drbd_config import Member
+from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_look import drbd_of
 from orlop_layers.drbd_seen import CLOSED, Device, Resource, backings, resources
 from orlop_layers.drbd_version import Version
@@ -38,7 +39,7 @@ from orlop_layers.drbd_version import Version
 PEER_SLOTS = "PeerSlotsNewResource"
 
 
-class Drbd(Value, frozen=True, kw_only=True):
+class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     api_version: ClassVar[int] = API_VERSION
     kind: ClassVar[str] = "DRBD"
     programs: ClassVar[tuple[str, ...]] = ("drbdadm", "drbdsetup", "drbdmeta")
@@ -253,7 +254,7 @@ class Drbd(Value, frozen=True, kw_only=True):
                 undeclared = self._declaration(volume, below) if self._is_undeclared(volume, below) else []
                 return [*undeclared, *self._adjust(volume)]
             case Presence.READY:
-                return self._give_back(volume) or self._adjust(volume) or self._grow(volume)
+                return self._give_back(volume) or self._adjust(volume) or self._grow(volume) or self._lend(volume)
             case _:
                 return []
 
@@ -270,6 +271,8 @@ class Drbd(Value, frozen=True, kw_only=True):
 
     def _declaration(self, volume: WantedVolume, below: str) -> list[Step]:
         drbd, place = drbd_of(volume), drbd_look.place_of(volume, below, self.version)
+        if drbd.origin:
+            return drbd_metadata.declare_first(place, drbd.origin, day0="")
         if drbd.first:
             return drbd_metadata.declare_first(place, volume.uuid, drbd.day0)
         return drbd_metadata.declare_equal(place, drbd.day0) if drbd.equal and drbd.day0 and place.nine else []
@@ -285,8 +288,10 @@ class Drbd(Value, frozen=True, kw_only=True):
         if not members or volume.number != members[0].number:
             return []
         text = drbd_config.text(volume.resource, self.here, members, self.version)
+        secret = _secret(members[0].drbd.replica, self.version.nine)
         before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
-        if before.done == drbd_files.mark(text) and all(drbd_attaching.is_up(standing, m) for m in members):
+        done = before.done == drbd_files.mark(text, secret)
+        if done and all(drbd_attaching.is_up(standing, m) for m in members):
             return []
         if self.version.nine:
             for member in members:
@@ -296,7 +301,7 @@ class Drbd(Value, frozen=True, kw_only=True):
             drbd_files.Writing(
                 name=volume.resource,
                 text=text,
-                secret=f"drbd/{replica.definition}",
+                secret=secret,
                 before=before,
                 nodes=frozenset(peer.node_id for peer in replica.peers),
                 prepared=self.prepared,
@@ -346,8 +351,27 @@ class Drbd(Value, frozen=True, kw_only=True):
         resource = self.seen[volume.resource]
         return drbd_growing.grow(resource, volume.number, drbd_of(volume), wanted, self.version.nine)
 
+    def _lend(self, volume: WantedVolume) -> list[Step]:
+        """A file system is still to be made, through the device; it is given back when that is done."""
+        device = self._device(volume)
+        if volume.file_system is None or device is None or device.disk != drbd_operations.UP_TO_DATE:
+            return []
+        return drbd_growing.lend(self.seen[volume.resource])
+
     def _give_back(self, volume: WantedVolume) -> list[Step]:
-        return drbd_growing.give_back(self.seen[volume.resource]) if volume.resource in self.lent else []
+        if volume.resource not in self.lent or volume.file_system is not None:
+            return []
+        return drbd_growing.give_back(self.seen[volume.resource])
+
+
+def _secret(replica: WantedReplica, nine: bool) -> str:
+    """Its name. DRBD 8.4 takes whoever knows it for the peer: a replica that was forgotten, and is still up somewhere,
+    must not be taken for the one that was made in its place. DRBD 9 knows its peers by node id and address.
+    """
+    if nine or not replica.peers:
+        return f"drbd/{replica.definition}"
+    both = sorted((replica.incarnation, replica.peers[0].incarnation))
+    return f"drbd/{replica.definition}/{'/'.join(both)}"
 
 
 def _is_diskless(volume: WantedVolume) -> bool:

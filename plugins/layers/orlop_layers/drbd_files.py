@@ -28,8 +28,9 @@ def noted(text: str) -> Note:
     return Note(done=done.strip(), nodes=frozenset(map(int, nodes.split())))
 
 
-def mark(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def mark(text: str, secret: str) -> str:
+    """Of a configuration and the name of its secret, which is not in the text."""
+    return hashlib.sha256(f"{secret}\n{text}".encode()).hexdigest()
 
 
 class Writing(Value, frozen=True, kw_only=True):
@@ -68,7 +69,10 @@ def carried_out(writing: Writing) -> list[Step]:
     if writing.forgets:
         gone = sorted(writing.before.nodes - writing.nodes)
         steps += [run("drbdsetup", "forget-peer", name, str(node)) for node in gone]
-    return [*steps, WriteFile(path=note_of(name), content=Note(done=mark(writing.text), nodes=writing.nodes).text)]
+    return [
+        *steps,
+        WriteFile(path=note_of(name), content=Note(done=mark(writing.text, writing.secret), nodes=writing.nodes).text),
+    ]
 
 
 def file_of(resource: str) -> str:
