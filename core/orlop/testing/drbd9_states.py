@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orlop.errors import NodeError
-from orlop.testing.drbd9_generations import same
+from orlop.testing.drbd9_generations import compare, same
 from orlop.testing.drbd9_model import DISKS, SYNC, Connection, Device, PeerDevice, Resource
 from orlop.testing.drbd9_quorum import Votes, has_quorum
 
@@ -48,21 +48,30 @@ def _may_begin(resource: Resource, device: Device) -> bool:
 
 
 def _outdate(resource: Resource, device: Device) -> None:
-    """Somebody writes who is reached by way of others only: these data are left behind."""
+    """Somebody writes, or has newer data, who is reached by way of others only: these data are left behind."""
     if resource.role == "Primary" or device.disk not in GOOD:
         return
     directly = {other.node_id: part for _, part, other, _ in resource.far(device.number)}
     for other in resource.reached():
-        if other is resource or other.role != "Primary" or other.lost_quorum:
+        there = other.devices.get(device.number)
+        if other is resource or there is None:
             continue
         apart = directly.get(other.node_id, PeerDevice()).replication == "Off"
-        if apart or _is_behind(device, other.devices.get(device.number)):
+        writes = other.role == "Primary" and not other.lost_quorum
+        if (writes and (apart or _is_behind(device, there))) or (apart and _is_older(resource, device, other, there)):
             device.become("Outdated")
 
 
-def _is_behind(device: Device, there: Device | None) -> bool:
+def _is_older(resource: Resource, device: Device, other: Resource, there: Device) -> bool:
+    if device.metadata is None or there.metadata is None or not there.has_data:
+        return False
+    own, theirs = device.metadata.generations, there.metadata.generations
+    return compare(own, resource.node_id, theirs, other.node_id).strategy.is_target
+
+
+def _is_behind(device: Device, there: Device) -> bool:
     """A user without a disk knows which generation of the data it works with."""
-    if there is None or there.metadata is not None or not there.exposed or device.metadata is None:
+    if there.metadata is not None or not there.exposed or device.metadata is None:
         return False
     return same(device.metadata.generations.current) != same(there.exposed)
 
