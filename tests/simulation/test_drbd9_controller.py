@@ -152,6 +152,18 @@ def test_a_disk_comes_and_goes_again(cluster):
     assert replicas(cluster)[node].flags == {"DISKLESS", "DRBD_DISKLESS"}
 
 
+def test_a_disk_comes_to_a_device_that_is_in_use(cluster):
+    spawn(cluster)
+    (node,) = with_state(cluster, "Diskless")
+    write(cluster, node)
+    cluster.nodes[node].host.disk.use(device(cluster), "mount")
+    cluster.settle()
+    toggle(cluster, node, "DISKFUL", storage_pool="pool1")
+    assert disks(cluster)[node] == "UpToDate"
+    assert kernel(cluster, node).role == "Primary"
+    assert below(cluster, node)[0] == TOKEN
+
+
 def test_the_data_moves_to_another_node(cluster):
     spawn(cluster)
     source = with_state(cluster, "UpToDate")[0]

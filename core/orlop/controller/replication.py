@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Mapping
 from msgspec.structs import replace
 
 from orlop.codes import Fail
-from orlop.controller import diskless, initial_sync
+from orlop.controller import diskless, drbd_proxy, initial_sync
 from orlop.controller.diskless import completed, is_diskless
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
@@ -65,7 +65,7 @@ def numbered(picture: Picture, definition: ResourceDefinition) -> ResourceDefini
     for resource in definition.resources:
         if resource.node_id is None and LAYER in stack_of(definition, resource):
             node_id = _node_id([*resources, *definition.resources])
-            ports = resource.ports or (_port(picture, definition, resource.node),)
+            ports = resource.ports or (free_port(picture, definition, resource.node),)
             resource = replace(resource, node_id=node_id, ports=ports)
         if resource.node_id is not None and resource.peer_slots is None and not is_diskless(resource):
             resource = replace(resource, peer_slots=slots)
@@ -139,7 +139,7 @@ def with_numbers(
             correction=f"Ids go from 0 to {NODE_IDS - 1}; leave it out to get the lowest one that is free.",
             code=Fail.INVLD_NODE_ID,
         )
-    taken = _taken_ports(picture, definition, resource.node)
+    taken = taken_ports(picture, definition, resource.node)
     if len(ports) > 1 or any(port in taken or not 0 < port < 1 << 16 for port in ports):
         raise Refused(
             f"The TCP port {', '.join(map(str, ports))} cannot be used on node '{resource.node}'.",
@@ -148,18 +148,18 @@ def with_numbers(
             code=Fail.INVLD_RSC_PORT,
         )
     if node_id is not None and not ports:
-        ports = (_port(picture, definition, resource.node),)
+        ports = (free_port(picture, definition, resource.node),)
     return replace(resource, node_id=node_id, ports=ports)
 
 
 def with_port(picture: Picture, definition: ResourceDefinition, resource: Resource) -> Resource:
     """With another port than the one it has; raises `Refused` where none is left."""
-    return replace(resource, ports=(_port(picture, definition, resource.node),))
+    return replace(resource, ports=(free_port(picture, definition, resource.node),))
 
 
-def _port(picture: Picture, definition: ResourceDefinition, node: str) -> int:
+def free_port(picture: Picture, definition: ResourceDefinition, node: str) -> int:
     """The lowest one in the node's range that is neither taken there nor blocked, by the node or by the controller."""
-    taken = _taken_ports(picture, definition, node)
+    taken = taken_ports(picture, definition, node)
     found = _lowest_free(_span(_setting(picture, PORTS, definition, node)), taken)
     if found is None:
         raise Refused(
@@ -171,9 +171,11 @@ def _port(picture: Picture, definition: ResourceDefinition, node: str) -> int:
     return found
 
 
-def _taken_ports(picture: Picture, definition: ResourceDefinition, node: str) -> set[int]:
-    others = (d for d in picture.definitions_on(node) if key(d.name) != key(definition.name))
+def taken_ports(picture: Picture, definition: ResourceDefinition, node: str) -> set[int]:
+    """On which replicas or proxies wait, or that are blocked."""
+    others = [d for d in picture.definitions_on(node) if key(d.name) != key(definition.name)]
     taken = {port for d in (*others, definition) for r in d.resources if key(r.node) == key(node) for port in r.ports}
+    taken |= {port for d in (*others, definition) for c in d.connections if (port := drbd_proxy.port(c, node))}
     here = picture.node(node)
     for props in (picture.controller.props, here.props if here else {}):
         for part in filter(str.strip, props.get(BLOCKED_PORTS, "").split(",")):

@@ -13,6 +13,13 @@ class WantedPath(Value, frozen=True, kw_only=True):
     there: str
 
 
+class WantedProxy(Value, frozen=True, kw_only=True):
+    """The TCP ports at which the DRBD Proxies of two nodes meet."""
+
+    here: int
+    there: int
+
+
 class WantedPeer(Value, frozen=True, kw_only=True):
     """Another replica of the same resource, and the connection to it."""
 
@@ -25,6 +32,7 @@ class WantedPeer(Value, frozen=True, kw_only=True):
     incarnation: str = ""  # uuid of the peer's replica
     connected: bool = True  # False: an administrator wants the two not to be connected
     paths: tuple[WantedPath, ...] = ()
+    proxy: WantedProxy | None = None  # the connection runs through DRBD Proxy
     options: Mapping[str, str] = {}  # by `Net/<name>` or `PeerDevice/<name>`
 
 
@@ -41,7 +49,7 @@ class WantedReplica(Value, frozen=True, kw_only=True):
     incarnation: str = ""  # uuid; another one where a replica was made again on the same node
     slots: int = 7  # peers the metadata has room for
     peers: tuple[WantedPeer, ...] = ()
-    options: Mapping[str, str] = {}  # by `Resource/<name>` or `Handlers/<name>`
+    options: Mapping[str, str] = {}  # by `Resource/<name>`, `Handlers/<name>` or `Proxy.../<name>`
 
 
 class WantedDrbd(Value, frozen=True, kw_only=True):
@@ -53,6 +61,7 @@ class WantedDrbd(Value, frozen=True, kw_only=True):
     last: bool = False  # nobody is to keep the data: the last copy may go
     grow: bool = False  # all levels below are large enough everywhere
     day0: str = ""  # generation of what was never written, 16 hexadecimal digits; empty: nothing is taken for equal
+    origin: str = ""  # uuid of the replica whose data this new one holds already, every byte of it; empty: none
     equal: bool = False  # with `day0`: a replica made now reads as zeros like all others did on day 0
     options: Mapping[str, str] = {}  # by `Disk/<name>`
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orlop.testing.drbd9_generations import Strategy, Verdict, compare
+from orlop.testing.drbd9_generations import Strategy, Verdict, compare, same
 from orlop.testing.drbd9_model import Connection, Device, Resource
 from orlop.testing.drbd9_split import resolve
 from orlop.testing.drbd9_states import GOOD
@@ -76,6 +76,8 @@ def _connect(resource: Resource, connection: Connection, other: Resource) -> Non
     back = other.connections[resource.node_id]
     if _two_would_write(resource, other) and not _both_allow(connection, back):
         return
+    if _is_ahead_of_user(resource, other) or _is_ahead_of_user(other, resource):
+        return
     connection.other, back.other = other, resource
     plans: list[tuple[End, End, Verdict]] = []
     for number in connection.volumes:
@@ -92,6 +94,17 @@ def _connect(resource: Resource, connection: Connection, other: Resource) -> Non
     for plan in plans:
         follow(*plan)
     connection.discard = back.discard = False
+
+
+def _is_ahead_of_user(user: Resource, other: Resource) -> bool:
+    """A primary without a disk does not go on with other data than it has worked with."""
+    for number, device in user.devices.items():
+        there = other.devices.get(number)
+        if device.exposed and there is not None and there.metadata is not None:
+            past = {same(g) for g in (*there.metadata.generations.history, *there.metadata.generations.bitmap.values())}
+            if same(device.exposed) in past and same(there.metadata.generations.current) != same(device.exposed):
+                return True
+    return False
 
 
 def _two_would_write(one: Resource, other: Resource) -> bool:
@@ -161,8 +174,12 @@ def _by_disks(one: End, other: End) -> Strategy:
 
 
 def _by_bitmaps(one: End, other: End) -> Strategy:
-    """What a comparison found, for example; who is primary is right, or else who has the lower node id."""
-    if not (one.slot.bits or other.slot.bits):
+    """Who knows of blocks that the other one misses gives them; where both do, as after a comparison, who is primary or
+    has the lower node id."""
+    ours, theirs = bool(one.slot.bits), bool(other.slot.bits)
+    if ours != theirs:
+        return Strategy.SOURCE if ours else Strategy.TARGET
+    if not ours:
         return Strategy.NO_SYNC
     primary = [end.resource.role == "Primary" for end in (one, other)]
     first = one.resource.node_id < other.resource.node_id
@@ -198,9 +215,7 @@ def meet_again(resource: Resource, connection: Connection) -> None:
         if both is None or part.replication != "Established":
             continue
         one, other = both
-        if one.device.disk == "UpToDate" and other.device.disk in ("Inconsistent", "Outdated"):
-            if _stays_behind(other):
-                continue
+        if one.device.disk == "UpToDate" and _is_better(one, other) and not _stays_behind(other):
             found = compare(
                 one.metadata.generations, one.resource.node_id, other.metadata.generations, other.resource.node_id
             )
@@ -208,6 +223,13 @@ def meet_again(resource: Resource, connection: Connection) -> None:
                 found = Verdict(Strategy.SOURCE)
             if found.strategy.is_source:
                 synchronize(one, other, found)
+
+
+def _is_better(one: End, other: End) -> bool:
+    """`one` is up to date; of two that are, one may have got blocks from a third node that the other one misses."""
+    if other.device.disk == "UpToDate":
+        return bool(one.slot.bits) and not other.slot.bits and other.resource.role == "Secondary"
+    return other.device.disk in ("Inconsistent", "Outdated")
 
 
 def _stays_behind(end: End) -> bool:
