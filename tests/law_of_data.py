@@ -87,7 +87,7 @@ BREACHES = (
         f"{LAYERS}/luks.py",
         "            raise CannotRead(self.problems[below])\n        return self.contents[below]",
         "            return Content()\n        return self.contents[below]",
-        (_LUKS, "one_unreadable_device_spoils_only_itself"),
+        (_LUKS, "nothing_is_formatted_on_what_cannot_be_read"),
     ),
     Breach(
         LAST,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from orlop.controller.progress import abandon_snapshots, advance
+from orlop.controller.progress import advance
+from orlop.controller.snapshotting import abandoned
 from orlop.model import (
     NodeSnapshot,
     Operation,
@@ -150,10 +151,10 @@ def test_a_later_problem_does_not_spoil_a_snapshot_that_counts():
 
 def test_a_snapshot_in_the_making_ends_with_the_connection():
     wanted = definition(snapshots=(snapshot("alpha", "bravo"),))
-    assert abandon_snapshots(wanted, "charlie") is wanted
-    assert "FAILED_DISCONNECT" in abandon_snapshots(wanted, "BRAVO").snapshots[0].flags
+    assert abandoned(wanted, "charlie") is wanted
+    assert "FAILED_DISCONNECT" in abandoned(wanted, "BRAVO").snapshots[0].flags
     done = definition(snapshots=(snapshot("alpha", flags=["SUCCESSFUL"]),))
-    assert abandon_snapshots(done, None) is done
+    assert abandoned(done, None) is done
 
 
 def rolling(state="closing", *volumes, **arguments):

@@ -7,7 +7,7 @@ from orlop.codes import Fail
 from orlop.controller import wire
 from orlop.controller.api.views.definitions import synced
 from orlop.controller.growing import facts
-from orlop.controller.usecases import definitions, encryption, resources, snapshots, spawning
+from orlop.controller.usecases import definitions, encryption, resources, spawning
 from orlop.errors import Refused
 from orlop.model import KIB, key
 from orlop.testing.cluster import POOL, SimulatedCluster
@@ -351,12 +351,6 @@ def test_peers_share_a_secret_that_is_told_to_nobody(cluster, spawn):
     assert secret not in repr(cluster.sent)
     for node in cluster.nodes.values():
         assert not any(secret in word for argv in node.host.ran for word in argv)
-
-
-def test_a_snapshot_is_refused_in_plain_words(cluster, spawn):
-    spawn()
-    with pytest.raises(Refused, match="not part of this version"):
-        snapshots.create(cluster.core, "web", wire.Snapshot(name="first"))
 
 
 def test_what_is_below_may_be_encrypted(cluster):

@@ -11,13 +11,24 @@ from uuid import uuid4
 
 import msgspec
 
-from orlop.controller import dependents, drbd_versions, learnt, nvme, orders, split_brain, stacks, volume_keys, voting
+from orlop.controller import (
+    dependents,
+    drbd_versions,
+    learnt,
+    nvme,
+    orders,
+    snapshotting,
+    split_brain,
+    stacks,
+    volume_keys,
+    voting,
+)
 from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
 from orlop.controller.picture import Aggregate, Change, Draft, Picture
 from orlop.controller.placement import Cluster
-from orlop.controller.progress import abandon_snapshots, advance, made
+from orlop.controller.progress import advance, made
 from orlop.controller.replication import replicated
 from orlop.controller.reported import Reported, Status
 from orlop.controller.store import NotActive, OutcomeUnknown
@@ -242,8 +253,9 @@ class Core:
         return self._next(self.picture, key(name)) is not None
 
     def _advance(self, draft: Draft, names: set[str]) -> None:
-        for name in names:
-            step = self._next(draft, name)
+        left = sorted(names)
+        while left:
+            step = self._next(draft, name := left.pop())
             if step is None:
                 continue
             before, after = step
@@ -251,12 +263,15 @@ class Core:
                 draft.remove(before)
             else:
                 draft.put(after)
+            left += [name, *snapshotting.companions(before)]
 
     def _next(self, picture: Picture, name: str) -> tuple[ResourceDefinition, ResourceDefinition | None] | None:
         definition = picture.definitions.get(name)
         if definition is None:
             return None
         after = advance(definition, self.reported.currents(orders.nodes_of(definition), name))
+        if after is not None:
+            after = snapshotting.released(after, picture.definitions)
         return None if after is definition else (definition, after)
 
     def _note_pools(self, node: str, report: Report) -> None:
@@ -320,14 +335,16 @@ class Core:
 
         def unfinished(picture: Picture) -> list[ResourceDefinition]:
             definitions = picture.definitions_on(node) if node else picture.definitions.values()
-            found = [(d, abandon_snapshots(d, node)) for d in definitions if d.snapshots]
+            found = [(d, snapshotting.abandoned(d, node)) for d in definitions if d.snapshots]
             return [after for before, after in found if after is not before]
 
         if self.suspended or not unfinished(self.picture):
             return
         with self.change() as draft:
-            for definition in unfinished(draft):
+            given_up = unfinished(draft)
+            for definition in given_up:
                 draft.put(definition)
+        self.settle({name for definition in given_up for name in snapshotting.companions(definition)})
 
     def suspend(self, reason: str, term: int = 0) -> None:
         """From now on only observe: another controller is or was active, or the database was restored."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from orlop.controller import diskless, nvme, options, replicas, stacks, volume_keys
+from orlop.controller import diskless, nvme, options, replicas, snapshotting, stacks, volume_keys
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import Drivers
@@ -60,6 +60,7 @@ def wanted_resource(
     snapshots = [
         wanted
         for snapshot in definition.snapshots
+        if snapshotting.is_due(definition, snapshot)
         for part in snapshot.nodes
         if key(part.node) == here
         for wanted in _snapshots(drivers, picture, definition, snapshot, part)
@@ -67,7 +68,11 @@ def wanted_resource(
     if here not in nodes_of(definition):
         return None
     return WantedResource(
-        name=definition.name, revision=definition.revision, volumes=tuple(volumes), snapshots=tuple(snapshots)
+        name=definition.name,
+        revision=definition.revision,
+        volumes=tuple(volumes),
+        snapshots=tuple(snapshots),
+        hold=snapshotting.hold(definition, node),
     )
 
 
@@ -75,7 +80,7 @@ def same_order(one: WantedResource | None, other: WantedResource | None) -> bool
     """Whether two orders differ in nothing but their revision."""
     if one is None or other is None:
         return one is other
-    return one.volumes == other.volumes and one.snapshots == other.snapshots
+    return one.volumes == other.volumes and one.snapshots == other.snapshots and one.hold == other.hold
 
 
 def asks_for_more(then: WantedResource | None, now: WantedResource | None) -> bool:
@@ -83,7 +88,7 @@ def asks_for_more(then: WantedResource | None, now: WantedResource | None) -> bo
     return now is not None and _acts(then) != _acts(now)
 
 
-def _acts(order: WantedResource | None) -> tuple[object, object] | None:
+def _acts(order: WantedResource | None) -> tuple[object, object, object] | None:
     if order is None:
         return None
     volumes = [
@@ -92,7 +97,8 @@ def _acts(order: WantedResource | None) -> tuple[object, object] | None:
         )
         for v in order.volumes
     ]
-    return volumes, [msgspec.structs.replace(s, new=False, options=s.options if s.new else {}) for s in order.snapshots]
+    snapshots = [msgspec.structs.replace(s, new=False, options=s.options if s.new else {}) for s in order.snapshots]
+    return volumes, snapshots, order.hold
 
 
 def _levels(volume: WantedVolume) -> tuple[WantedLevel, ...]:

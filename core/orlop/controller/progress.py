@@ -1,8 +1,8 @@
 """From wanted and reported to the next wanted. Pure, and safe to repeat at any point.
 
 `advance` is what drives everything that takes more than one step: it clears `new` at the first proof of success,
-lets go of what satellites have confirmed as removed, completes or fails snapshots, and leads rollbacks from
-closing through replacing to done. It is given only *current* reports: reports about the last order a node got.
+lets go of what satellites have confirmed as removed, and leads rollbacks from closing through replacing to done; what
+becomes of snapshots is in `snapshotting`. It is given only *current* reports: reports about the last order a node got.
 A crash loses nothing, since the next report leads to the same step.
 """
 
@@ -12,18 +12,23 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from orlop.controller import diskless, growing, initial_sync, migrating, nvme, volume_keys
+from orlop.controller import (
+    diskless,
+    growing,
+    initial_sync,
+    migrating,
+    nvme,
+    snapshot_copies,
+    snapshotting,
+    volume_keys,
+)
 from orlop.model import (
-    NodeSnapshot,
     Operation,
     Presence,
     ReportedResource,
-    ReportedSnapshot,
     ReportedVolume,
     Resource,
     ResourceDefinition,
-    Snapshot,
-    SnapshotVolume,
     Volume,
     key,
 )
@@ -31,9 +36,6 @@ from orlop.model import (
 replace = msgspec.structs.replace
 Reports = Mapping[str, ReportedResource]  # key of the node -> its current report
 
-SUCCESSFUL = "SUCCESSFUL"
-FAILED = "FAILED_DEPLOYMENT"
-DISCONNECTED = "FAILED_DISCONNECT"
 DELETE = "DELETE"
 
 
@@ -47,7 +49,7 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
     changed = _volume_definitions(changed)
     changed = growing.advanced(changed, reports)
     changed = migrating.advanced(changed, reports)
-    changed = _snapshots(changed, reports)
+    changed = snapshotting.advanced(changed, reports)
     changed = _operations(changed, reports)
     changed = volume_keys.advanced(changed, reports)
     if changed.deleting and not changed.resources and not changed.snapshots:
@@ -57,10 +59,6 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
 
 def reported_volume(report: ReportedResource | None, uuid: str) -> ReportedVolume | None:
     return next((v for v in report.volumes if v.uuid == uuid), None) if report else None
-
-
-def reported_snapshot(report: ReportedResource | None, uuid: str) -> ReportedSnapshot | None:
-    return next((s for s in report.snapshots if s.uuid == uuid), None) if report else None
 
 
 # -- resources ------------------------------------------------------------------------------------------------
@@ -116,7 +114,8 @@ def _resource(definition: ResourceDefinition, resource: Resource, report: Report
 def _made(volume: Volume, seen: ReportedVolume) -> Volume:
     """A volume stays `new` until it was seen complete once; a rollback or restore is over then, too."""
     if volume.new and not seen.problem and seen.presence is Presence.READY:
-        return replace(volume, new=False, source=None, source_name="", replaces=None)
+        equal = volume.equal and volume.source is None
+        return replace(volume, new=False, source=None, source_name="", replaces=None, equal=equal)
     return volume
 
 
@@ -161,97 +160,6 @@ def _volume_definitions(definition: ResourceDefinition) -> ResourceDefinition:
     if len(kept) == len(definition.volume_definitions):
         return definition
     return replace(definition, volume_definitions=tuple(kept))
-
-
-# -- snapshots ------------------------------------------------------------------------------------------------
-
-
-def _snapshots(definition: ResourceDefinition, reports: Reports) -> ResourceDefinition:
-    snapshots = []
-    for snapshot in definition.snapshots:
-        after = _snapshot(snapshot, reports)
-        if after is not None:
-            snapshots.append(after)
-    if _same(snapshots, definition.snapshots):
-        return definition
-    return replace(definition, snapshots=tuple(snapshots))
-
-
-def _snapshot(snapshot: Snapshot, reports: Reports) -> Snapshot | None:
-    parts = []
-    for part in snapshot.nodes:
-        after = _part(snapshot, part, reports.get(key(part.node)))
-        if after is not None:
-            parts.append(after)
-    if not parts and DELETE in snapshot.flags:
-        return None
-    if not _same(parts, snapshot.nodes):
-        snapshot = replace(snapshot, nodes=tuple(parts))
-    if snapshot.flags & {DELETE, SUCCESSFUL, FAILED, DISCONNECTED}:
-        return snapshot
-    if snapshot_problems(snapshot, reports):
-        return failed(snapshot)
-    if snapshot.nodes and all(not v.new for part in snapshot.nodes for v in part.volumes):
-        return replace(snapshot, flags=snapshot.flags | {SUCCESSFUL})
-    return snapshot
-
-
-def failed(snapshot: Snapshot, flag: str = FAILED) -> Snapshot:
-    """A snapshot counts on every node or on none: what was taken already is removed."""
-    return replace(
-        snapshot,
-        flags=snapshot.flags | {flag},
-        nodes=tuple(replace(part, flags=part.flags | {DELETE}) for part in snapshot.nodes),
-    )
-
-
-def abandon_snapshots(definition: ResourceDefinition, node: str | None) -> ResourceDefinition:
-    """Snapshots in the making that `node` (None: any node) has a part in, marked as failed by a disconnection."""
-    snapshots = tuple(
-        failed(s, DISCONNECTED)
-        if not s.flags & {SUCCESSFUL, FAILED, DISCONNECTED, DELETE}
-        and (node is None or any(key(part.node) == key(node) for part in s.nodes))
-        else s
-        for s in definition.snapshots
-    )
-    return definition if _same(snapshots, definition.snapshots) else replace(definition, snapshots=snapshots)
-
-
-def snapshot_problems(snapshot: Snapshot, reports: Reports) -> dict[str, str]:
-    """Display name of each node that could not take its part, with the reason."""
-    found = {}
-    for part in snapshot.nodes:
-        report = reports.get(key(part.node))
-        for volume in part.volumes:
-            seen = reported_snapshot(report, volume.uuid)
-            if seen is not None and volume.new and seen.problem:
-                found[part.node] = seen.problem
-    return found
-
-
-def _part(snapshot: Snapshot, part: NodeSnapshot, report: ReportedResource | None) -> NodeSnapshot | None:
-    if report is None:
-        return part
-    removing = DELETE in snapshot.flags or DELETE in part.flags
-    volumes = []
-    created = part.created
-    for volume in part.volumes:
-        seen = reported_snapshot(report, volume.uuid)
-        if removing and seen is not None and seen.presence is Presence.ABSENT:
-            continue
-        if not removing and seen is not None and _taken(volume, seen):
-            volume = replace(volume, new=False)
-            created = seen.created or created
-        volumes.append(volume)
-    if removing and not volumes:
-        return None
-    if _same(volumes, part.volumes):
-        return part
-    return replace(part, volumes=tuple(volumes), created=created)
-
-
-def _taken(volume: SnapshotVolume, seen: ReportedSnapshot) -> bool:
-    return volume.new and seen.presence is Presence.READY and not seen.problem
 
 
 # -- operations -----------------------------------------------------------------------------------------------
@@ -309,13 +217,20 @@ def _replacing(definition: ResourceDefinition, operation: Operation) -> Resource
         for part in snapshot.nodes
         for v in part.volumes
     }
-    resources = tuple(
-        _followed(r, incarnations) if nvme.is_initiator(r) else _refilled(r, incarnations, sources)
-        for r in definition.resources
-    )
+    resources = tuple(_replaced(r, incarnations, sources) for r in definition.resources)
     volumes = initial_sync.forgotten(volume_keys.with_keys_of(snapshot, definition.volume_definitions))
+    filled = {v.uuid for r in resources for v in r.volumes if v.source is not None}
     changed = replace(definition, resources=resources, volume_definitions=volumes)
+    changed = snapshot_copies.decided(changed, snapshot, filled)
     return _with(changed, replace(operation, state="replacing"))
+
+
+def _replaced(
+    resource: Resource, incarnations: Mapping[str, str], sources: Mapping[tuple[str, int], tuple[str, str]]
+) -> Resource:
+    if nvme.is_initiator(resource):
+        return _followed(resource, incarnations)
+    return resource if diskless.is_diskless(resource) else _refilled(resource, incarnations, sources)
 
 
 def _refilled(

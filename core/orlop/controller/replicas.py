@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from orlop.controller import drbd_proxy, initial_sync, paths
+from orlop.controller import drbd_proxy, initial_sync, paths, snapshot_copies
 from orlop.controller.diskless import is_client, is_diskless
 from orlop.controller.growing import DEVICE
 from orlop.controller.picture import Picture
@@ -38,13 +38,14 @@ def wanted(picture: Picture, definition: ResourceDefinition, resource: Resource,
     if of is None or of.minor is None or resource.node_id is None or LAYER not in stack_of(definition, resource):
         return None
     return WantedDrbd(
-        replica=_replica(picture, definition, resource),
+        replica=replica(picture, definition, resource),
         minor=of.minor,
         first=of.first == volume.uuid,
         last=all(r.deleting for r in definition.resources) or "DELETE" in of.flags,
         grow=DEVICE in of.flags,
         day0=of.day0,
         equal=initial_sync.is_equal(of, volume),
+        origin=snapshot_copies.origin(of, volume),
         options=_options(("Disk",), _around_volume(picture, definition, resource, volume, of)),
     )
 
@@ -56,7 +57,7 @@ def peers(definition: ResourceDefinition, resource: Resource) -> list[Resource]:
     ]
 
 
-def _replica(picture: Picture, definition: ResourceDefinition, resource: Resource) -> WantedReplica:
+def replica(picture: Picture, definition: ResourceDefinition, resource: Resource) -> WantedReplica:
     assert resource.node_id is not None
     return WantedReplica(
         definition=definition.uuid,

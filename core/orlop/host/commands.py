@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 TIME_OUT = 120.0  # seconds
+FIRST_LINE = 30.0  # seconds that a detached program gets to start
 LAST_WAIT = 5.0  # seconds that a killed process gets to disappear
 
 
@@ -78,6 +80,30 @@ class Commands:
             stuck = [process.pid for old, process in self._abandoned if old == argv or old[-1] == argv[-1]]
         if stuck:
             raise CommandFailed(argv, 137, f"not started: process {stuck[0]}, on the same object, is still stuck")
+
+
+def detach(argv: tuple[str, ...]) -> None:
+    """Start what outlives this process, in a session of its own; returns when it has printed its first line."""
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PATH": PATH, "LC_ALL": "C"},
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CommandFailed(argv, 126, error.strerror or str(error)) from error
+    assert process.stdout is not None
+    with process.stdout as output:
+        ready, _, _ = select.select([output], [], [], FIRST_LINE)
+        said = output.readline() if ready else b""
+    if not said:
+        process.kill()
+        process.wait()
+        raise CommandFailed(argv, process.returncode, "it did not start")
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def programs(names: tuple[str, ...]) -> dict[str, str | None]:

@@ -60,6 +60,10 @@ class Host(Probe, Protocol):
         caller, up to `wait` seconds."""
         ...
 
+    def detach(self, argv: tuple[str, ...]) -> None:
+        """Start a program that outlives this process; returns when it has printed its first line."""
+        ...
+
     def close(self) -> None:
         """Ends what runs for `heard`."""
         ...

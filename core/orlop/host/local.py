@@ -22,6 +22,9 @@ class LocalHost:
     def run(self, argv: tuple[str, ...], stdin: bytes = b"") -> str:
         return self._commands.run(argv, stdin)
 
+    def detach(self, argv: tuple[str, ...]) -> None:
+        commands.detach(argv)
+
     def programs(self, names: tuple[str, ...]) -> Mapping[str, str | None]:
         return commands.programs(names)
 

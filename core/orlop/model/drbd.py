@@ -61,6 +61,7 @@ class WantedDrbd(Value, frozen=True, kw_only=True):
     last: bool = False  # nobody is to keep the data: the last copy may go
     grow: bool = False  # all levels below are large enough everywhere
     day0: str = ""  # generation of what was never written, 16 hexadecimal digits; empty: nothing is taken for equal
+    origin: str = ""  # uuid of the replica whose data this new one holds already, every byte of it; empty: none
     equal: bool = False  # with `day0`: a replica made now reads as zeros like all others did on day 0
     options: Mapping[str, str] = {}  # by `Disk/<name>`
 

@@ -115,11 +115,20 @@ class WantedSnapshot(Value, frozen=True, kw_only=True):
         return volume_name(self.resource, self.number)
 
 
+class WantedHold(Value, frozen=True, kw_only=True):
+    """Hold the I/O of a resource back on this node for a short time. It ends by itself, see `Hold`."""
+
+    uuid: str
+    everywhere: bool = False  # every other node that takes part holds it back, too: nothing may change from here on
+    prove: bool = False  # what had to be done meanwhile is done on every node: say whether nothing has changed
+
+
 class WantedResource(Value, frozen=True, kw_only=True):
     name: str
     revision: int
     volumes: tuple[WantedVolume, ...] = ()
     snapshots: tuple[WantedSnapshot, ...] = ()
+    hold: WantedHold | None = None  # None: whatever was held back for the controller goes on
 
 
 class Capacity(Value, frozen=True, kw_only=True):
@@ -170,6 +179,23 @@ class ReportedSnapshot(Value, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class Hold(StrEnum):
+    """How far holding I/O back has come on one node."""
+
+    WAITING = "WAITING"  # nothing new is let through; what was under way has not yet reached every replica
+    IN_FORCE = "IN_FORCE"  # nothing is under way any more
+    EVERYWHERE = "EVERYWHERE"  # the same, since every other node holds it back as well
+    PROVEN = "PROVEN"  # the data here stood still from EVERYWHERE until now
+    ENDED = "ENDED"  # I/O goes on, after that was proven
+    BROKEN = "BROKEN"  # it went on before, or was never held back, or something changed meanwhile
+
+
+class ReportedHold(Value, frozen=True, kw_only=True):
+    uuid: str
+    state: Hold
+    problem: str = ""
+
+
 class ReportedResource(Value, frozen=True, kw_only=True):
     """The outcome of one revision on one node."""
 
@@ -180,6 +206,7 @@ class ReportedResource(Value, frozen=True, kw_only=True):
     snapshots: tuple[ReportedSnapshot, ...] = ()
     problem: str = ""  # what stood in the way, one sentence
     plan: tuple[str, ...] = ()  # the steps that were left, printed
+    hold: ReportedHold | None = None  # the last one that was asked for
 
 
 class ReportedPool(Value, frozen=True, kw_only=True):

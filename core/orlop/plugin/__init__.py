@@ -2,10 +2,13 @@
 
 from orlop.plugin.contracts import (
     API_VERSION,
+    ASKED,
     DeviceStorage,
     ErasesData,
     FileFacts,
+    Flow,
     HasVersion,
+    HoldsWrites,
     KeepsRemnants,
     KeyStore,
     NeedsKernel,
@@ -48,6 +51,7 @@ from orlop.plugin.steps import (
 
 __all__ = [
     "API_VERSION",
+    "ASKED",
     "CLUSTER",
     "CREATED",
     "NEW_FILE",
@@ -60,6 +64,8 @@ __all__ = [
     "DeviceStorage",
     "ErasesData",
     "FileFacts",
+    "Flow",
+    "HoldsWrites",
     "HasVersion",
     "KeepsRemnants",
     "KernelStep",

@@ -22,6 +22,7 @@ from orlop.model.cluster import Value
 from orlop.plugin.steps import Step
 
 API_VERSION = 1
+ASKED = "asked"  # I/O is held back because somebody said so, not by the layer's own rules
 
 
 class FileFacts(Value, frozen=True, kw_only=True):
@@ -263,6 +264,33 @@ class NeedsKernel(Protocol):
     @classmethod
     def kernel_restrictions(cls, probe: Probe) -> tuple[str, ...]:
         """Why it cannot work there although the programs are installed, one sentence each."""
+        ...
+
+
+class Flow(Value, frozen=True, kw_only=True):
+    """What goes through one resource of a node right now."""
+
+    devices: tuple[str, ...] = ()  # by which the layer's programs know its volumes; empty: it is not up here
+    held: frozenset[str] = frozenset()  # why I/O is held back; `ASKED` is what `hold` does and `resume` undoes
+    under_way: bool = False  # something has not yet reached every replica that is connected
+    trace: str = ""  # another text whenever data came or went, or a replica did
+
+
+@runtime_checkable
+class HoldsWrites(Protocol):
+    """A layer that can hold I/O back, so that the volumes of a resource stand still on all nodes at once."""
+
+    @classmethod
+    def flow(cls, probe: Probe, resource: str) -> Flow:
+        """Look at one resource. Must not touch any of its devices: whoever reads them waits, too."""
+        ...
+
+    @classmethod
+    def hold(cls, flow: Flow) -> list[Step]: ...
+
+    @classmethod
+    def resume(cls, flow: Flow) -> list[Step]:
+        """Only given what is held for no other reason than `ASKED`."""
         ...
 
 

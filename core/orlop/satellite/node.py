@@ -5,6 +5,7 @@ in any thread. A resource is in one pair of hands at a time, and is looked at ag
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -21,6 +22,7 @@ from orlop.satellite import file_systems, physical, report
 from orlop.satellite.backings import Backings
 from orlop.satellite.converge import Course
 from orlop.satellite.fence import FenceKeeper
+from orlop.satellite.holding import Holding
 from orlop.satellite.info import info
 from orlop.satellite.observe import Observation, observe
 from orlop.satellite.operating import operated
@@ -63,8 +65,9 @@ class Node:
         run: str,
         secret: Callable[[str], bytes] = no_secret,
         look_every: float = LOOK_EVERY,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`directory` keeps the fence; `run` must differ from the one of every earlier start."""
+        """`directory` keeps the fence and what is held back; `run` must differ from the one of every earlier start."""
         self.changed = threading.Condition()
         self._name, self._host, self._drivers, self._hooks = name, host, drivers, hooks
         self._secrets = SecretKeeper(secret)
@@ -81,6 +84,7 @@ class Node:
         self._info: NodeInfo | None = None
         self._directory, self._look_every = directory, look_every
         self._backings = Backings(host, drivers, hooks, directory)
+        self._holding = Holding(host, drivers, hooks, directory, clock)
 
     # -- orders -----------------------------------------------------------------------------------
 
@@ -227,7 +231,18 @@ class Node:
         """A repeated order does not disturb the work on it; any other one replaces the task, which cancels it."""
         task = known if known is not None and known.wanted == wanted else Task(wanted)
         task.due, task.failures, task.looked = NOW, 0, False
+        if known is not None and task is not known and self._only_holds(known, wanted):
+            task.due, task.looked, task.stands = NEVER, True, True
+            self._holding.due = NOW
         self._tasks[key(wanted.name)] = task
+
+    def _only_holds(self, known: Task, wanted: WantedResource) -> bool:
+        """Whether an order asks for nothing new but to hold I/O back or to let go: for that nothing is looked at."""
+        if known.wanted.hold == wanted.hold:
+            return False
+        idle = known.due == NEVER and known.looked and known.course is None and key(wanted.name) not in self._busy
+        before = msgspec.structs.replace(known.wanted, revision=wanted.revision, hold=wanted.hold)
+        return idle and before == wanted and self._outbox.said(wanted.name) is not None
 
     # -- work -------------------------------------------------------------------------------------
 
@@ -235,7 +250,7 @@ class Node:
         """When there is something to do next: `NOW`, a moment, or `NEVER`."""
         with self.changed:
             idle = [task.due for name, task in self._tasks.items() if name not in self._busy]
-            return min([self._look_at, *idle])
+            return min([self._look_at, self._holding.due, *idle])
 
     def work(self, now: float) -> None:
         """One round, start to end, in the caller's thread."""
@@ -247,6 +262,7 @@ class Node:
 
         Only one thread looks.
         """
+        self._tend()
         with self.changed:
             everything = now >= self._look_at
             picked = self._pick(now)
@@ -268,6 +284,25 @@ class Node:
                 self._outbox.looked(asked)
                 self.changed.notify_all()
         return jobs
+
+    def _tend(self) -> None:
+        """Before anything else: a look may take long, and I/O that is held back must not wait for it."""
+        with self.changed:
+            orders = {name: task.wanted for name, task in self._tasks.items()}
+            busy = set(self._busy)
+        news, told = self._holding.tend(orders, busy), False
+        with self.changed:
+            for name, task in self._tasks.items():
+                if name not in news and not task.stands:
+                    continue
+                task.stands, told = False, True
+                said = self._outbox.said(name) if task.due == NEVER and name not in self._busy else None
+                if said is None:
+                    task.due = NOW
+                else:
+                    self._say(msgspec.structs.replace(said, revision=task.wanted.revision))
+            if told:
+                self.changed.notify_all()
 
     def carry_out(self, job: Job) -> None:
         task, course = job.task, job.course
@@ -357,7 +392,7 @@ class Node:
                 log.warning("what was removed from pool %s is still there: %s", pool, error)
 
     def _next(self, task: Task, seen: Observation) -> tuple[Course, tuple[Part, ...]]:
-        course = task.course or Course(task.wanted)
+        course = task.course or Course(self._holding.allowed(task.wanted))
         parts, task.lacking = self._secrets.sort(course, course.left(seen))
         return course, parts
 
@@ -370,11 +405,11 @@ class Node:
         if parts:
             if not self._outbox.is_synced:  # a long copy must not keep the rest of the node unknown
                 task.looked = True
-                self._outbox.resource(course.outcome(seen, self._users))
+                self._say(course.outcome(seen, self._users))
             return True
         task.looked = True
         if task.lacking and not course.failed:  # they are on their way; the next look follows their arrival
-            self._outbox.resource(course.outcome(seen, self._users))
+            self._say(course.outcome(seen, self._users))
             self._outbox.bump()
             self._release(task, NEVER if self._secrets.lacks(task.lacking) else NOW)
             return False
@@ -384,7 +419,7 @@ class Node:
                 self._users.pop(device, None)  # an earlier volume may have had a device of this name
         said = course.outcome(seen, self._users)
         task.wanted = report.without_new(task.wanted, said)
-        self._outbox.resource(said)
+        self._say(said)
         if said.settled:
             task.failures = 0
             self._release(task, NEVER)
@@ -401,7 +436,10 @@ class Node:
         if again and (task.due == NEVER or any(volume.device in freed for volume in said.volumes)):
             task.due = NOW
         elif task.due == NEVER:
-            self._outbox.resource(said)
+            self._say(said)
+
+    def _say(self, said: ReportedResource) -> None:
+        self._outbox.resource(self._holding.told(said))
 
     def _current(self, task: Task) -> bool:
         with self.changed:

@@ -43,6 +43,11 @@ class Outbox:
         if name not in self._resources or _noticeable(self._resources[name][1], report):
             self._resources[name] = (self._next(), report)
 
+    def said(self, name: str) -> ReportedResource | None:
+        """What was reported last of a resource."""
+        found = self._resources.get(key(name))
+        return found[1] if found else None
+
     def forget(self, name: str) -> None:
         self._resources.pop(key(name), None)
 

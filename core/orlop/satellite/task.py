@@ -18,6 +18,7 @@ class Task:
         self.failures = 0
         self.looked = False  # since the last `Sync`
         self.course: Course | None = None
+        self.stands = False  # only what is held back differs from the order before: what was reported then still holds
         self.lacking: frozenset[str] = frozenset()  # secrets that the last look found missing
 
 

@@ -18,6 +18,7 @@ from orlop.drivers import Drivers
 from orlop.errors import NodeError, TransportError
 from orlop.hooks import Hooks
 from orlop.model import NetInterface, NewBacking, Node, NodeInfo, ReplicaOrder, StoragePool, WantedPool, key
+from orlop.satellite import guard
 from orlop.satellite.node import Node as Satellite
 from orlop.satellite.task import Job
 from orlop.satellite.trust import shared_secrets
@@ -91,6 +92,7 @@ class SimulatedNode:
                 directory=STATE,
                 run=f"{self.name}-{self.starts}",
                 secret=shared_secrets(self._cluster.key),
+                clock=self._cluster.clock.monotonic,
             )
         except Crash:
             self.satellite = None
@@ -118,6 +120,7 @@ class SimulatedNode:
 
     def step(self) -> bool:
         """One round of looking, or one piece of work; False when there is nothing to do now."""
+        self._guard()
         if self.satellite is None:
             return False
         try:
@@ -134,6 +137,17 @@ class SimulatedNode:
             self.stop()
             return True
         return False
+
+    def _guard(self) -> None:
+        """What a process of its own does beside the satellite; faults do not hit it."""
+        for argv in list(self.host.detached):
+            directory, resource, hold = argv[-3:]
+            with self.host.faults.paused():
+                over = guard.is_over(
+                    self.host, self._cluster.drivers, directory, resource, hold, self._cluster.clock.monotonic
+                )
+            if over:
+                self.host.detached.remove(argv)
 
 
 class SimulatedChannel:
@@ -376,6 +390,7 @@ class SimulatedCluster:
     def _next_moment(self) -> float:
         moments = [at for at in self.links.retry.values() if at > self.clock.now]
         moments += [n.satellite.due() for n in self.nodes.values() if n.satellite is not None]
+        moments += [self.clock.now + guard.LOOK_EVERY for n in self.nodes.values() if n.host.detached]
         return min((at for at in moments if at > self.clock.now), default=float("inf"))
 
     def run(self, seconds: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from orlop.errors import CommandFailed
@@ -26,6 +27,7 @@ class Metadata:
 
     generation: str = JUST_CREATED
     good: bool = False
+    device_uuid: str = "0" * 16
     history: list[str] = field(default_factory=list)
     base: dict[int, bytes] | None = None  # the data as the peer had it when it was last seen
     size: int = 0
@@ -40,6 +42,7 @@ class Volume:
     metadata: Metadata
     disk: str = "Inconsistent"
     replication: str = "Off"
+    written: int = 0  # whatever was written to the disk here, by whom ever
     looks: int = 0  # until a synchronization is over
     differs: int = 0  # bytes that a verification found
     paused: bool = False
@@ -64,6 +67,7 @@ class Resource:
     remote: str = ""
     secret: str = ""
     state: str = "StandAlone"
+    held: set[str] = field(default_factory=set)  # why I/O is suspended: user, quorum...
     discards: bool = False  # what was written here only is given up at the next handshake
     verifies: bool = False  # an algorithm is set
 
@@ -109,6 +113,25 @@ class SimulatedDrbd:
         self.network.settle()
         before, self._told = self._told, list(self._events())
         return before != self._told
+
+    def write(self, name: str, number: int, at: int, data: bytes) -> bool:
+        """As a user of the device; False while I/O is suspended here: whoever writes has to wait."""
+        resource = self.resources[name]
+        if resource.held:
+            return False
+        self.network.settle()
+        peer = self._peer(resource) if resource.state == "Connected" else None
+        for end in (resource, peer):
+            volume = end.volumes.get(number) if end else None
+            if volume is not None:
+                volume.file.blocks[at] = data
+                volume.written += 1
+        return True
+
+    def copied(self, source: SimulatedFile, target: SimulatedFile) -> None:
+        """Metadata is part of what a device holds, at its end."""
+        if source.inode in self._metadata and source.size == target.size:
+            self._metadata[target.inode] = deepcopy(self._metadata[source.inode])
 
     def power_loss(self) -> None:
         for resource in self.resources.values():
@@ -210,6 +233,7 @@ class SimulatedDrbd:
         if source.looks > 0:
             return
         _copy(source.file, target.file)
+        target.written += 1
         target.metadata.generation = source.metadata.generation
         target.metadata.history = list(source.metadata.history)
         source.metadata.base = target.metadata.base = None
@@ -234,6 +258,10 @@ class SimulatedDrbd:
         found = require(found, file.size, command, ("drbdmeta", *arguments))
         if command == "set-gi":
             found.generation, found.good = rest[0].partition(":")[0], True
+        if command == "write-dev-uuid":
+            found.device_uuid = rest[0]
+        if command == "read-dev-uuid":
+            return f"{found.device_uuid}\n"
         flag = int(found.good)
         return f"{found.generation}:{'0' * 16}:{'0' * 16}:{'0' * 16}:{flag}:{flag}:0:0:0:0:0\n"
 
@@ -376,11 +404,19 @@ class SimulatedDrbd:
                 )
             case ("down", name):
                 self._down(disk, name)
+            case ("suspend-io" | "resume-io" as what, minor):
+                self._suspend(int(minor), what == "suspend-io")
             case ("detach" | "del-minor", minor):
                 self._detach(disk, int(minor))
             case _:
                 raise CommandFailed(("drbdsetup", *arguments), 20, "not known to the simulated drbdsetup")
         return ""
+
+    def _suspend(self, minor: int, suspend: bool) -> None:
+        """The resource as a whole; going on lifts whatever it is suspended for."""
+        for resource in self.resources.values():
+            if any(v.minor == minor for v in resource.volumes.values()):
+                resource.held = resource.held | {"user"} if suspend else set()
 
     def _down(self, disk: Disk, name: str) -> None:
         resource = self.resources.get(name)
@@ -411,12 +447,14 @@ class SimulatedDrbd:
             name = f"name:{resource.name}"
             peer = self._peer(resource) if resource.state == "Connected" else None
             role = peer.role if peer else "Unknown"
-            yield f"resource {name} role:{resource.role} suspended:no write-ordering:flush"
+            held = ",".join(sorted(resource.held)) or "no"
+            yield f"resource {name} role:{resource.role} suspended:{held} write-ordering:flush"
             named = "" if resource.state == "StandAlone" else " conn-name:peer"
             yield f"connection {name} peer-node-id:0{named} connection:{resource.state} role:{role} congested:no"
             for number, volume in resource.volumes.items():
                 size = volume.metadata.size // 1024
-                yield f"device {name} volume:{number} minor:{volume.minor} disk:{volume.disk} size:{size} read:0"
+                seen = f"disk:{volume.disk} size:{size} read:0 written:{volume.written}"
+                yield f"device {name} volume:{number} minor:{volume.minor} {seen}"
                 there = peer.volumes.get(number) if peer else None
                 disk, replication = (there.disk, volume.replication) if there else ("DUnknown", "Off")
                 yield (

@@ -7,6 +7,7 @@ Metadata outlives a power loss, what the kernel knows does not. A synchronizatio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 
 from orlop.errors import CommandFailed
 from orlop.testing import (
@@ -171,6 +172,11 @@ class SimulatedDrbd9:
         if name not in self.resources:
             raise CommandFailed(("drbdsetup",), 10, f"{name}: Failure: (158) Unknown resource")
         return self.resources[name]
+
+    def copied(self, source: SimulatedFile, target: SimulatedFile) -> None:
+        """Metadata is part of what a device holds, at its end."""
+        if source.inode in self.metadata and source.size == target.size:
+            self.metadata[target.inode] = deepcopy(self.metadata[source.inode])
 
     def find_metadata(self, file: SimulatedFile) -> Metadata | None:
         return self.metadata.get(file.inode)

@@ -1,6 +1,7 @@
 """Things that go wrong, at a chosen action."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from orlop.errors import NodeError
@@ -27,6 +28,16 @@ class Faults:
     def crash(self, nth: int, moment: Moment) -> None:
         """`during` leaves half-made what the action was making."""
         self._crash = (self.actions + nth, moment)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done meanwhile is neither counted nor hit."""
+        kept = self.actions, self._failing, self._crash
+        self._failing, self._crash = {}, None
+        try:
+            yield
+        finally:
+            self.actions, self._failing, self._crash = kept
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""

@@ -63,6 +63,7 @@ class SimulatedHost:
         }
         self.reads_stdin = dict(simulated.WITH_STDIN)
         self.ran: list[tuple[str, ...]] = []
+        self.detached: list[tuple[str, ...]] = []  # programs that outlive the satellite
         self.drbd: SimulatedDrbd | SimulatedDrbd9 | None = None
         self._name, self._reflink, self._clock = name, reflink, clock
 
@@ -156,6 +157,13 @@ class SimulatedHost:
     def heard(self, argv: tuple[str, ...], wait: float) -> bool:
         return self.drbd is not None and self.drbd.changed(wait)
 
+    def detach(self, argv: tuple[str, ...]) -> None:
+        def act() -> str:
+            self.detached.append(argv)
+            return ""
+
+        self.faults.around(" ".join(argv), act, lambda: None)
+
     def close(self) -> None:
         return
 
@@ -217,6 +225,8 @@ class SimulatedHost:
             file.shared = file.allocated if self._reflink else 0
             self.disk.reserve(file.allocated - file.shared)
             self._allocate(file, max(step.size, source.size), step.sparse)
+            if self.drbd is not None:
+                self.drbd.copied(source, file)
             copying.progress(source.size, source.size)
             self._name_it(file, step.target, step.replaces)
             return ""
@@ -262,6 +272,7 @@ class SimulatedHost:
     def power_loss(self) -> None:
         """Devices and their users are gone; files are as the last finished step left them."""
         self.disk.power_loss()
+        self.detached.clear()
         self.nvme.power_loss()
         self.zfs.boot()
         if self.drbd is not None:

@@ -31,6 +31,7 @@ from orlop_layers import (
     drbd_version,
 )
 from orlop_layers.drbd_config import Member
+from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_look import drbd_of
 from orlop_layers.drbd_seen import CLOSED, Device, Resource, backings, resources
 from orlop_layers.drbd_version import Version
@@ -38,7 +39,7 @@ from orlop_layers.drbd_version import Version
 PEER_SLOTS = "PeerSlotsNewResource"
 
 
-class Drbd(Value, frozen=True, kw_only=True):
+class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     api_version: ClassVar[int] = API_VERSION
     kind: ClassVar[str] = "DRBD"
     programs: ClassVar[tuple[str, ...]] = ("drbdadm", "drbdsetup", "drbdmeta")
@@ -270,6 +271,8 @@ class Drbd(Value, frozen=True, kw_only=True):
 
     def _declaration(self, volume: WantedVolume, below: str) -> list[Step]:
         drbd, place = drbd_of(volume), drbd_look.place_of(volume, below, self.version)
+        if drbd.origin:
+            return drbd_metadata.declare_first(place, drbd.origin, day0="")
         if drbd.first:
             return drbd_metadata.declare_first(place, volume.uuid, drbd.day0)
         return drbd_metadata.declare_equal(place, drbd.day0) if drbd.equal and drbd.day0 and place.nine else []

@@ -60,4 +60,10 @@ def drbd_of(volume: WantedVolume) -> WantedDrbd:
 
 def place_of(volume: WantedVolume, device: str, version: Version) -> Place:
     drbd = drbd_of(volume)
-    return Place(minor=drbd.minor, device=device, node_id=drbd.replica.node_id, nine=version.nine)
+    return Place(
+        minor=drbd.minor,
+        device=device,
+        node_id=drbd.replica.node_id,
+        nine=version.nine,
+        marked=version.nine or volume.source is not None,
+    )

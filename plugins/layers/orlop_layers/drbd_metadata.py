@@ -15,12 +15,14 @@ OWN_SIGNATURE = "drbd"  # as wipefs calls it
 
 
 class Place(Value, frozen=True, kw_only=True):
-    """Where metadata is, or will be: at the end of a device. `nine`: in the format of DRBD 9."""
+    """Where metadata is, or will be: at the end of a device. `nine`: in the format of DRBD 9; `marked`: it bears the
+    volume's mark, by which it is told from what came with a copy."""
 
     minor: int
     device: str
     node_id: int = 0
     nine: bool = False
+    marked: bool = False
 
     def reading(self, command: str) -> tuple[str, ...]:
         return ("drbdmeta", *self._target, command)
@@ -68,7 +70,7 @@ def _elsewhere(probe: Probe, place: Place, failure: CommandFailed) -> str | None
 
 def is_stale(probe: Probe, place: Place, uuid: str) -> bool:
     """Whether metadata under a new volume was left there by another one, or came with a copy of another one's data."""
-    return place.nine and probe.run(place.reading("read-dev-uuid")).strip().upper() != _mark(uuid)
+    return place.marked and probe.run(place.reading("read-dev-uuid")).strip().upper() != _mark(uuid)
 
 
 def signatures(probe: Probe, device: str) -> tuple[str, ...]:
@@ -79,9 +81,8 @@ def signatures(probe: Probe, device: str) -> tuple[str, ...]:
 
 def create(place: Place, uuid: str, slots: int) -> list[Step]:
     """The tool takes what an opened LUKS device holds at first for data; what is blank was decided before."""
-    if not place.nine:
-        return [place.writing("create-md")]
-    return [place.writing("create-md", str(slots)), place.writing("write-dev-uuid", _mark(uuid))]
+    made = place.writing("create-md", *((str(slots),) if place.nine else ()))
+    return [made, place.writing("write-dev-uuid", _mark(uuid))] if place.marked else [made]
 
 
 def declare_first(place: Place, uuid: str, day0: str) -> list[Step]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from orlop.controller import orders, wire
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
-from orlop.controller.progress import reported_snapshot, reported_volume
+from orlop.controller.progress import reported_volume
 from orlop.controller.reported import NodeReport
+from orlop.controller.snapshotting import reported_snapshot
 from orlop.model import (
     KIB,
     Node,

@@ -6,11 +6,11 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject
-from orlop.controller import replication, stacks, volume_keys, wire
+from orlop.controller import replication, snapshot_copies, stacks, volume_keys, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
-from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup, replicating
+from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup
 from orlop.controller.usecases.snapshots import usable
 from orlop.errors import NotFound, Refused
 from orlop.model import Level, NodeSnapshot, Resource, ResourceDefinition, Snapshot, VolumeDefinition, key
@@ -52,7 +52,6 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         source = lookup.definition(draft, name)
         snapshot = usable(source, snapshot_name)
         target = lookup.definition(draft, request.to_resource)
-        replicating.refuse_not_yet(target, "Restoring a snapshot")
         _restorable(source, snapshot, target)
         resources = tuple(
             _restored(core, draft, source, snapshot, target, part, request) for part in _parts(snapshot, request.nodes)
@@ -61,7 +60,9 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         props = {**snapshot.resource_definition_props, **target.props}
         volumes = volume_keys.with_keys_of(snapshot, target.volume_definitions)
         target = replace(target, resources=resources, props=props, volume_definitions=volumes)
-        target = deploying.complete(core, draft, target, [v for r in resources for v in r.volumes])
+        filled = [v for r in resources for v in r.volumes]
+        target = deploying.complete(core, draft, target, filled)
+        target = snapshot_copies.decided(target, snapshot, {v.uuid for v in filled})
         draft.put(target)
     nodes = [r.node for r in resources]
     answers.success(
@@ -109,13 +110,18 @@ def _restorable(source: ResourceDefinition, snapshot: Snapshot, target: Resource
             correction=f"Remove it from '{target.name}' and add it after the restore.",
             code=Fail.INVLD_VLM_COUNT,
         )
-    if target.layers != snapshot.layers:
+    if _below_replication(target.layers) != _below_replication(snapshot.layers):
         raise Refused(
             f"The layer stack of '{target.name}' is {', '.join(target.layers)}; the snapshot's is "
             f"{', '.join(snapshot.layers)}.",
-            correction="Create the target with the stack of the snapshot.",
+            correction="Create the target with the stack of the snapshot, with or without DRBD on top.",
             code=Fail.INVLD_LAYER_STACK,
         )
+
+
+def _below_replication(layers: tuple[str, ...]) -> tuple[str, ...]:
+    """DRBD's own data is at the end of a volume, past all that a user sees."""
+    return tuple(layer for layer in layers if layer != replication.LAYER)
 
 
 def _at_least(levels: tuple[Level, ...], size: int) -> tuple[Level, ...]:

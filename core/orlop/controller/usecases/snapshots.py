@@ -10,9 +10,10 @@ from orlop.controller import options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
-from orlop.controller.progress import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import guards, lookup, replicating, room, waiting
+from orlop.controller.replication import replicated
+from orlop.controller.snapshotting import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
+from orlop.controller.usecases import guards, lookup, room, snapshot_replicas, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.drivers import STORAGE
 from orlop.errors import Refused
@@ -39,7 +40,7 @@ def create(core: Core, name: str, request: wire.Snapshot) -> Answers:
 
 
 def create_many(core: Core, request: wire.CreateMultiSnapshotRequest) -> Answers:
-    """All are ordered in one transaction; each is complete or fails for itself."""
+    """All are ordered in one transaction; replicated ones stand still together. Each is whole or fails for itself."""
     answers = Answers(codes.CREATE, Subject.SNAPSHOT)
     wanted = [(body.resource_name or "", body) for body in request.snapshots]
     if not wanted:
@@ -50,11 +51,17 @@ def create_many(core: Core, request: wire.CreateMultiSnapshotRequest) -> Answers
 def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]]) -> Answers:
     made: list[tuple[ResourceDefinition, Snapshot]] = []
     with core.change() as draft:
+        named = [lookup.definition(draft, name) for name, _ in wanted]
+        together = {key(definition.name) for definition in named if replicated(definition)}
         for name, body in wanted:
             definition = lookup.definition(draft, name)
             snapshot = _new(core, draft, answers, definition, body)
             others = tuple(s for s in definition.snapshots if key(s.name) != key(snapshot.name))
             definition = replace(definition, snapshots=(*others, snapshot))
+            if replicated(definition):
+                parts = [lookup.resource(definition, part.node) for part in snapshot.nodes]
+                operation = snapshot_replicas.operation(core, draft, definition, snapshot, parts, together)
+                definition = replace(definition, operations=(operation,))
             draft.put(definition)
             made.append((definition, snapshot))
     for definition, snapshot in made:
@@ -74,7 +81,6 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
     name = names.snapshot(body.name or "")
     guards.not_deleting(definition)
     guards.no_operation(definition)
-    replicating.refuse_not_yet(definition, "A snapshot")
     if any(key(s.name) == key(name) and not _failed_without_trace(s) for s in definition.snapshots):
         raise Refused(
             f"A snapshot '{name}' of '{definition.name}' exists already.",
@@ -114,6 +120,8 @@ def _participants(
     core: Core, answers: Answers, definition: ResourceDefinition, asked: tuple[str, ...]
 ) -> list[Resource]:
     """Resources to take the snapshot of: those asked for, else every one whose node is there."""
+    if replicated(definition):
+        return snapshot_replicas.chosen(core, answers, definition, asked)
     diskful = [r for r in definition.resources if not r.deleting and not r.diskless]
     if asked:
         chosen = []
@@ -195,6 +203,8 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
         current = _find(core, definition, snapshot)
         if current is None:
             return False
+        if (problem := _given_up(core, definition, snapshot)) and not problems:
+            problems[""] = problem
         return current if current.flags & ENDED else None
 
     outcome = core.wait(ended)
@@ -207,7 +217,7 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
             Warn.STLT_NOT_UPDATED,
         )
     else:
-        reasons = [f"node {node}: {problem}" for node, problem in sorted(problems.items())]
+        reasons = [f"node {node}: {problem}" if node else problem for node, problem in sorted(problems.items())]
         lost = isinstance(outcome, Snapshot) and DISCONNECTED in outcome.flags
         answers.error(
             f"Snapshot '{snapshot.name}' of '{definition.name}' failed: "
@@ -216,6 +226,13 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
             details="A snapshot counts on every node or on none; what was taken is removed.",
             correction=f"Delete it with 'orlop snapshot delete {definition.name} {snapshot.name}' and try again.",
         )
+
+
+def _given_up(core: Core, definition: ResourceDefinition, snapshot: Snapshot) -> str:
+    """Why the replicas did not stand still for it."""
+    current = core.picture.definition(definition.name)
+    operations = current.operations if current else ()
+    return next((o.problem for o in operations if o.arguments.get("snapshot") == snapshot.uuid), "")
 
 
 def modify(core: Core, name: str, snapshot_name: str, request: wire.SnapshotModify) -> Answers:

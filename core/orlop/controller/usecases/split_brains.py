@@ -11,7 +11,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.growing import UP_TO_DATE, facts
 from orlop.controller.orders import nodes_of
-from orlop.controller.progress import SUCCESSFUL
+from orlop.controller.snapshotting import SUCCESSFUL
 from orlop.controller.split_brain import ALONE, CONNECTED, GivenUp, Side
 from orlop.controller.usecases import guards, lookup, operating, snapshots
 from orlop.errors import Refused

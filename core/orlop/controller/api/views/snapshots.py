@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from orlop import model
 from orlop.controller import wire
 from orlop.controller.picture import Picture
-from orlop.controller.progress import reported_snapshot
 from orlop.controller.reported import Reported
+from orlop.controller.snapshotting import reported_snapshot
 from orlop.model import KIB, key
 
 
