@@ -73,18 +73,18 @@ def _zpool(host: SimulatedHost) -> None:
     host.zfs.make("tank", 100 * GIB)
 
 
-def _place(name: str) -> Mapping[str, str]:
+def place(name: str) -> Mapping[str, str]:
     return {"StorDriver/StorPoolName": name}
 
 
 KINDS = (
-    Kind("FILE", _place("/srv/orlop"), _folder, Least(snapshot=0, delete_snapshot=0)),
-    Kind("FILE_THIN", _place("/srv/orlop"), _folder, Least(snapshot=0, delete_snapshot=0)),
-    Kind("LVM", _place("vg0"), _volume_group),
-    Kind("LVM_THIN", _place("vg0/thin"), _thin_pool),
-    Kind("LVM_THIN_POOL", _place("vg0"), _volume_group),
-    Kind("ZFS", _place("tank"), _zpool),
-    Kind("ZFS_THIN", _place("tank"), _zpool),
+    Kind("FILE", place("/srv/orlop"), _folder, Least(snapshot=0, delete_snapshot=0)),
+    Kind("FILE_THIN", place("/srv/orlop"), _folder, Least(snapshot=0, delete_snapshot=0)),
+    Kind("LVM", place("vg0"), _volume_group),
+    Kind("LVM_THIN", place("vg0/thin"), _thin_pool),
+    Kind("LVM_THIN_POOL", place("vg0"), _volume_group),
+    Kind("ZFS", place("tank"), _zpool),
+    Kind("ZFS_THIN", place("tank"), _zpool),
 )
 
 
@@ -185,7 +185,7 @@ class _Satellite:
             self._node.work(self._now)
 
 
-class _CountingHost(LocalHost):
+class CountingHost(LocalHost):
     def __init__(self) -> None:
         super().__init__()
         self.ran = 0
@@ -197,8 +197,8 @@ class _CountingHost(LocalHost):
 
 def main() -> None:
     kind = next(kind for kind in KINDS if kind.name == sys.argv[1])
-    host = _CountingHost()
-    pool = WantedPool(name="pool", uuid="pool-uuid", provider=kind.name, props=_place(sys.argv[2]), new=True)
+    host = CountingHost()
+    pool = WantedPool(name="pool", uuid="pool-uuid", provider=kind.name, props=place(sys.argv[2]), new=True)
     Path("/var/lib/orlop-benchmark").mkdir(exist_ok=True)  # where the satellite's core keeps its fence
     many = int(sys.argv[3]) if len(sys.argv) > 3 else MANY
     table.show(figure for measured in of_pool(host, pool, lambda: host.ran, kind.least, many) for figure in measured)

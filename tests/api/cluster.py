@@ -22,6 +22,7 @@ from orlop.model import (
     Node,
     NodeInfo,
     Presence,
+    ReplicaOrder,
     ReportedLevel,
     ReportedPool,
     ReportedResource,
@@ -35,7 +36,7 @@ from orlop.model import (
     WantedVolume,
     key,
 )
-from orlop.transport.messages import BackingOutcome, Fence, PhysicalDevice, Report
+from orlop.transport.messages import BackingOutcome, Fence, Operated, PhysicalDevice, Report
 
 FENCE = Fence(cluster="c0ffee00-0000-4000-8000-000000000000", term=1, nonce="n")
 INFO = {
@@ -70,6 +71,7 @@ class Satellites:
         self.drbd: dict[str, str] = {}  # key of a node -> the version of DRBD that its kernel has
         self.disks: dict[str, str] = {}  # key of a node -> state of its replicated disks, where they are not UpToDate
         self.devices: dict[str, tuple[PhysicalDevice, ...]] = {}
+        self.operated: list[tuple[str, str, ReplicaOrder]] = []
         self._number = 0
 
     def watch(self, node: Node) -> None:
@@ -106,6 +108,10 @@ class Satellites:
 
     def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
         return BackingOutcome()
+
+    def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
+        self.operated.append((node, resource, order))
+        return Operated(problem=self.problems.get(resource, ""), done=(order.verb.value,))
 
     def changed(self, node: str, resource: str, urgent: bool) -> None:
         if node in self.idle or not self.core.reported.online(node):

@@ -7,7 +7,9 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 
 from orlop.codes import Fail, Info, Warn
+from orlop.controller import orders
 from orlop.controller.voting import AUTO_ADD
+from orlop.model import WantedProxy
 from tests.api.cluster import Cluster
 from tests.api.test_views import put, with_node
 
@@ -246,3 +248,100 @@ def test_a_tiebreaker_becomes_available(api: FlaskClient, web: None) -> None:
 def test_with_a_disk_where_that_is_asked(api: FlaskClient, web: None) -> None:
     assert available(api, "charlie", diskful=True).status_code == 200
     assert flags(api)["charlie"] == []
+
+
+# -- votes and numbers ------------------------------------------------------------------------------------------------
+
+
+def test_a_vote_is_given_and_taken(api: FlaskClient, web: None) -> None:
+    create(api, "delta", "DRBD_DISKLESS")
+    for body, client in (({"drbd_client": True}, True), ({"drbd_tiebreaker": True}, False)):
+        assert api.put(f"{WEB}/resources/delta", json=body).status_code == 200
+        found = shown(api)["delta"]["layer_object"]["drbd"]["flags"]
+        assert ("CLIENT" in found) == client
+    assert Fail.INVLD_RSC_STATE in numbers(api.put(f"{WEB}/resources/alpha", json={"drbd_client": True}))
+
+
+def test_numbers_can_be_chosen(api: FlaskClient, web: None) -> None:
+    assert create(api, "delta", drbd_node_id=9, drbd_tcp_ports=[7700]).status_code == 201
+    found = shown(api)["delta"]["layer_object"]["drbd"]
+    assert (found["node_id"], found["tcp_ports"]) == (9, [7700])
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"drbd_node_id": 0}, Fail.INVLD_NODE_ID),
+        ({"drbd_node_id": 32}, Fail.INVLD_NODE_ID),
+        ({"drbd_tcp_ports": [70000]}, Fail.INVLD_RSC_PORT),
+        ({"drbd_tcp_ports": [7700, 7701]}, Fail.INVLD_RSC_PORT),
+    ],
+)
+def test_numbers_that_cannot_be_used_are_refused(api: FlaskClient, web: None, asked: Any, code: Fail) -> None:
+    assert code in numbers(create(api, "delta", **asked))
+    assert "delta" not in flags(api)
+
+
+# -- DRBD Proxy -------------------------------------------------------------------------------------------------------
+
+
+PROXY = f"{WEB}/drbd-proxy"
+
+
+def told(cluster: Cluster, at: str, peer: str) -> tuple[Any, Any]:
+    """The replica that a node is told of, and its connection to one peer."""
+    of = cluster.core.picture.definitions["web"]
+    order = orders.wanted_resource(cluster.core.drivers, cluster.core.picture, of, at)
+    assert order is not None
+    assert order.volumes[0].drbd is not None
+    replica = order.volumes[0].drbd.replica
+    return replica, next(one for one in replica.peers if one.node == peer)
+
+
+def test_a_connection_runs_through_proxies_and_directly_again(api: FlaskClient, cluster: Cluster, web: None) -> None:
+    assert api.post(f"{PROXY}/enable/bravo/alpha", json={"port_src": 7900}).status_code == 200
+    found = api.get(f"{WEB}/resource-connections/alpha/bravo").get_json()
+    assert (found["flags"], found["drbd_proxy_port_a"], found["drbd_proxy_port_b"]) == (
+        ["LOCAL_DRBD_PROXY"],
+        7001,
+        7900,
+    )
+    assert told(cluster, "alpha", "bravo")[1].proxy == WantedProxy(here=7001, there=7900)
+    assert told(cluster, "bravo", "alpha")[1].proxy == WantedProxy(here=7900, there=7001)
+    assert told(cluster, "alpha", "charlie")[1].proxy is None
+    assert Fail.INVLD_RSC_PORT in numbers(api.post(f"{PROXY}/enable/alpha/charlie", json={"port": 7001}))
+    assert api.post(f"{PROXY}/disable/alpha/bravo").status_code == 200
+    assert told(cluster, "alpha", "bravo")[1].proxy is None
+    assert Info.NOOP in numbers(api.post(f"{PROXY}/disable/alpha/bravo"))
+
+
+def test_proxies_buffer_and_compress_as_they_are_told(api: FlaskClient, cluster: Cluster, web: None) -> None:
+    body = {
+        "override_props": {"DrbdOptions/Proxy/memlimit": "100000000"},
+        "compression_type": "zlib",
+        "compression_props": {"DrbdOptions/ProxyCompression/level": "9"},
+    }
+    assert api.put(PROXY, json=body).status_code == 200
+    given = {"Proxy/memlimit": "100000000", "ProxyCompression": "zlib", "ProxyCompression/level": "9"}
+    assert given.items() <= told(cluster, "alpha", "bravo")[0].options.items()
+    assert api.put(PROXY, json={"compression_type": "none"}).status_code == 200
+    left = {name for name in told(cluster, "alpha", "bravo")[0].options if name.startswith("Proxy")}
+    assert left == {"Proxy/memlimit"}
+    assert api.put(PROXY, json={"delete_props": ["DrbdOptions/Proxy/memlimit"]}).status_code == 200
+    assert not any(name.startswith("Proxy") for name in told(cluster, "alpha", "bravo")[0].options)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"compression_type": "rar"},
+        {"compression_type": "lz4", "compression_props": {"DrbdOptions/ProxyCompression/level": "9"}},
+        {"compression_type": "zlib", "compression_props": {"DrbdOptions/ProxyCompression/level": "11"}},
+        {"override_props": {"DrbdOptions/Proxy/memlimit": "1"}},
+        {"override_props": {"DrbdOptions/Net/protocol": "A"}},
+    ],
+)
+def test_what_proxies_cannot_be_told_is_refused(api: FlaskClient, web: None, body: Any) -> None:
+    before = api.get(WEB).get_json().get("props")
+    assert Fail.INVLD_PROP in numbers(api.put(PROXY, json=body))
+    assert api.get(WEB).get_json().get("props") == before

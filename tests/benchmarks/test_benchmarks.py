@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import drbd
 from benchmarks.__main__ import run
 from benchmarks.seed import Scale
 from benchmarks.table import Figure
@@ -18,6 +19,7 @@ TINY = Scale(nodes=3, resources=6)
         ("view", "view of one in the server, p99"),
         ("satellite", "memory of an idle satellite"),
         ("commands", "FILE_THIN: look at 200 volumes"),
+        ("drbd", "DRBD: start with 200 resources that are up"),
         ("simulated", "resources spawned by 8 clients"),
         pytest.param("real", "create a resource over REST", marks=pytest.mark.root),
     ],
@@ -25,6 +27,11 @@ TINY = Scale(nodes=3, resources=6)
 def test_each_benchmark_measures_what_it_is_for(name: str, figure: str, tmp_path: Path) -> None:
     found = {f.name: f for f in run([name], TINY, seconds=0.5, parent=tmp_path)}
     assert found[figure].measured > 0
+
+
+def test_a_start_over_resources_that_are_up_takes_as_many_programs_whatever_their_number() -> None:
+    few, many = ([figure.measured for figure in drbd.in_memory(number)][1] for number in (3, 30))
+    assert few == many
 
 
 def test_a_figure_above_its_bound_is_missed() -> None:

@@ -74,3 +74,9 @@ def test_the_script_of_a_shell_is_printed(orlop, shell):
     out = orlop(f"completion {shell}").out
     assert "_ORLOP_COMPLETE" in out
     assert "orlop" in out
+
+
+def test_victims_and_peers_are_nodes(controller):
+    controller.get(f"{URL}/nodes", json=[{"name": "alpha"}, {"name": "bravo"}])
+    assert candidates(program, "resource resolve-split-brain db --victim ", "b") == ["bravo"]
+    assert candidates(program, "resource verify alpha db --peer ", "b") == ["bravo"]

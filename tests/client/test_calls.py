@@ -140,6 +140,39 @@ def test_what_is_orlops_own_is_read(controller, client):
     assert "geheim" not in repr(client.join_command("a"))
 
 
+@pytest.mark.parametrize("verb", ["verify", "invalidate", "connect", "disconnect", "pause_sync", "resume_sync"])
+def test_what_is_done_once_is_asked_of_a_node_and_maybe_for_one_peer(controller, client, verb):
+    where = f"{URL}/orlop/resource-definitions/db/resources/a/{verb.replace('_', '-')}"
+    controller.post(where, json=[{"ret_code": 1, "message": "done"}])
+    getattr(client, verb)("db", "a")
+    assert _sent(controller)[2] == {}
+    getattr(client, verb)("db", "a", "b")
+    assert _sent(controller)[2] == {"peer": "b"}
+
+
+@pytest.mark.parametrize("role", ["primary", "secondary"])
+def test_a_role_is_asked_of_a_node(controller, client, role):
+    controller.post(
+        f"{URL}/orlop/resource-definitions/db/resources/a/{role}", json=[{"ret_code": 1, "message": "done"}]
+    )
+    assert not getattr(client, f"make_{role}")("db", "a").errors
+
+
+def test_a_split_brain_is_read_and_ended(controller, client):
+    side = {"node_name": "a", "in_use": True, "generations": ["1", "0"], "out_of_sync_kib": 4}
+    found = {"resource_name": "db", "node_a": "a", "certain": True, "volumes": [{"volume_number": 1, "sides": [side]}]}
+    controller.get(f"{URL}/orlop/split-brains", json=[found])
+    (split,) = client.split_brains(["db"])
+    assert split.volumes[0].sides[0].out_of_sync_kib == 4
+    controller.post(
+        f"{URL}/orlop/resource-definitions/db/resolve-split-brain", json=[{"ret_code": 1, "message": "done"}]
+    )
+    client.resolve_split_brain("db", "b")
+    assert _sent(controller)[2] == {"victim": "b"}
+    client.resolve_split_brain("db", "b", "kept")
+    assert _sent(controller)[2] == {"victim": "b", "snapshot": "kept"}
+
+
 def test_a_code_is_taken_apart():
     entry = Entry(ret_code=-4611686018427387904 | 0x1000000 | 0x340000 | 502)
     assert (entry.severity, entry.operation, entry.subject, entry.code) == ("ERROR", "CREATE", Subject.RSC, 502)

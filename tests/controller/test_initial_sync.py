@@ -176,10 +176,12 @@ def test_after_a_rollback_day0_is_forgotten(thin):
 
 def test_day0_is_not_the_generation_that_the_first_one_gets(thin):
     """That one is drawn from the same uuid."""
-    from orlop_layers.drbd_metadata import declare_first
+    from orlop_layers.drbd_metadata import Place, declare_first
 
-    of = two(thin)
-    assert of.volume_definitions[0].day0 not in str(declare_first(1000, "/dev/x", of.volume_definitions[0].first))
+    of = two(thin).volume_definitions[0]
+    assert of.day0
+    own = declare_first(Place(minor=1000, device="/dev/x", nine=True), of.first, of.day0)[-1]
+    assert of.day0 not in str(own)
 
 
 def test_only_what_was_made_so_is_taken_for_equal(thin):
@@ -188,3 +190,11 @@ def test_only_what_was_made_so_is_taken_for_equal(thin):
     assert initial_sync.is_equal(of.volume_definitions[0], volume)
     for change in ({"source": "s"}, {"replaces": "v"}, {"equal": False}):
         assert not initial_sync.is_equal(of.volume_definitions[0], replace(volume, **change))
+
+
+def test_a_disk_that_comes_to_a_device_that_is_up_gets_everything(thin):
+    """It has met its peers already."""
+    of = two(thin)
+    later = replace(of, resources=(*of.resources, replica("charlie", new=True, flags=["DISK_ADDING"])))
+    after = numbered(thin.picture, decided(thin.picture, thin.reported, later, {"v-charlie"}))
+    assert not told(thin, after, "charlie").equal

@@ -234,6 +234,7 @@ def test_a_disconnection_outlives_a_restart_and_the_only_good_copy_is_kept(web: 
     web.deploy(one, two)
     web.wait_synchronized(one, two)
     web.client.make_primary(web.name, one.name)
+    web.cluster.wait("it is known to be in use", lambda: web.on(one).state.in_use)
     told = web.cluster.orlop(f"resource disconnect {one.name} {web.name}")
     assert "in use on node" in told
     web.write(one, 2)
@@ -259,6 +260,24 @@ def test_a_disconnection_outlives_a_restart_and_the_only_good_copy_is_kept(web: 
     one.run("kill", held)
     web.cluster.wait("it is let go", lambda: not web.client.make_secondary(web.name, one.name).errors)
     assert web.backing_hash(one) == web.backing_hash(two) == kept
+
+
+def test_an_empty_disk_in_place_of_the_old_one_gets_all_data(web: Replicated) -> None:
+    one, two = web.cluster.nodes
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    web.client.make_primary(web.name, one.name)
+    web.write(one, 4)
+    disk = two.disks[0].path
+    two.shell(f"drbdsetup down {web.name}; vgremove -q --force --force --yes vg0; wipefs -qa {disk}")
+    two.run("vgcreate", "-q", "vg0", disk)
+    web.write(one, 4, seek=6)
+    web.cluster.wait("the pool is given up", lambda: web.cluster.orlop(f"storage-pool lost {two.name} pool"))
+    web.client.create_storage_pool(two.name, "pool", "LVM", {"StorDriver/StorPoolName": "vg0"})
+    web.deploy(two)
+    web.wait_synchronized(one, two)
+    web.client.make_secondary(web.name, one.name)
+    assert web.backing_hash(one) == web.backing_hash(two)
 
 
 def test_the_protocol_changes_while_it_is_used(web: Replicated) -> None:

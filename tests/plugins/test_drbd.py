@@ -22,13 +22,19 @@ RECORDED = Path(__file__).parent.parent / "recorded"
 BELOW = "/dev/vg0/web_00000"
 Kernel = dict[str, Resource]
 OLD_DATA = "1111111111111110"
-PEER = WantedPeer(node="bravo", node_id=1, address="10.0.0.2", port=7001)
+PEER = WantedPeer(node="bravo", incarnation="p-uuid", node_id=1, address="10.0.0.2", port=7001)
 
 
 def volume(number: int = 0, peers: tuple[WantedPeer, ...] = (PEER,), **more: Any) -> WantedVolume:
     own = {name: more.pop(name) for name in ("first", "last", "grow", "options", "minor") if name in more}
     replica = WantedReplica(
-        definition="d-uuid", node_id=0, address="10.0.0.1", port=7000, peers=peers, options=more.pop("resource", {})
+        definition="d-uuid",
+        incarnation="r-uuid",
+        node_id=0,
+        address="10.0.0.1",
+        port=7000,
+        peers=peers,
+        options=more.pop("resource", {}),
     )
     levels = (WantedLevel(layer="DRBD", size=24 * MIB), WantedLevel(layer="STORAGE", size=28 * MIB))
     known = {"resource": "web", "number": number, "uuid": f"v-{number}", "pool": "pool", "levels": levels}
@@ -141,7 +147,9 @@ def test_a_file_is_tried_before_it_takes_the_place_of_the_last_one() -> None:
         "drbdadm adjust web",
         note,
     ]
-    assert {step.secret for step in steps if isinstance(step, WriteFile) and step.path != note} == {"drbd/d-uuid"}
+    assert {step.secret for step in steps if isinstance(step, WriteFile) and step.path != note} == {
+        "drbd/d-uuid/p-uuid/r-uuid"
+    }
 
 
 def test_nothing_is_left_to_do_when_all_is_as_it_should_be() -> None:
@@ -218,6 +226,12 @@ def test_one_node_grows_the_device_for_both(role: str, peer_role: str, id_of_pee
     seen = kernel(role, peer_role=peer_role, devices={0: device(size=16 * MIB)})
     found = layer(wanted, seen=seen, noted=carried_out(volume(peers=(peer,))))
     assert commands(found.bring_up(wanted, BELOW)) == steps
+
+
+def test_a_difference_in_size_shrinks_no_device() -> None:
+    wanted = volume(grow=True)
+    seen = kernel("Primary", devices={0: device(size=40 * MIB)})
+    assert layer(wanted, seen=seen, noted=carried_out(wanted)).bring_up(wanted, BELOW) == []
 
 
 @pytest.mark.parametrize("state", ["SyncSource", "SyncTarget", "Off"])

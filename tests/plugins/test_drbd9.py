@@ -37,6 +37,7 @@ def volume(peers: tuple[WantedPeer, ...] = (BRAVO, CHARLY), diskless: bool = Fal
         diskless=more.pop("replica_diskless", diskless),
         client=more.pop("client", False),
         slots=more.pop("slots", 7),
+        skip_disk=more.pop("skip_disk", False),
         options=more.pop("resource", {}),
     )
     levels = (WantedLevel(layer="DRBD", size=24 * MIB), WantedLevel(layer="STORAGE", size=28 * MIB))
@@ -68,7 +69,7 @@ def layer(*volumes: WantedVolume, **seen: Any) -> Drbd:
     standing = tuple(Standing(volume=v, below=below(v), ready=True) for v in volumes)
     found = seen.get("seen", {})
     on = {d.minor: BELOW for r in found.values() for d in r.devices.values() if d.disk != "Diskless"}
-    return Drbd(here="alpha", version=NINE, standing=standing, **{"backings": on, "known": KNOWN, **seen})
+    return Drbd(here="alpha", standing=standing, **{"version": NINE, "backings": on, "known": KNOWN, **seen})
 
 
 KNOWN = {"Resource": frozenset({"quorum", "on-no-quorum"}), "Net": frozenset({"protocol"})}
@@ -353,11 +354,25 @@ def test_without_any_peer_there_is_nothing_to_disconnect() -> None:
     assert found[-1] == "drbdadm adjust web"
 
 
-def test_a_disk_that_is_added_gets_metadata_and_is_attached_while_the_device_is_up() -> None:
+def test_a_disk_that_is_added_gets_metadata_and_is_attached_while_the_device_is_in_use() -> None:
     wanted = volume(new=True, uuid="v-new")
-    up = {"seen": kernel(disk="Diskless", role="Primary")}
+    up = {"seen": kernel(disk="Diskless", role="Primary"), "version": Version(kernel=(9, 2, 13))}
     assert "create-md" in brought_up(wanted, generations={BELOW: None}, **up)[0]
-    assert "drbdadm adjust web" in brought_up(wanted, generations={BELOW: drbd_metadata.JUST_CREATED}, **up)
+    found = brought_up(wanted, generations={BELOW: drbd_metadata.JUST_CREATED}, **up)
+    assert found == ["drbdadm -c /var/lib/orlop/drbd/web.draft sh-nop", "drbdadm adjust web"]
+
+
+def test_where_a_disk_is_attached_only_without_connections_they_go_for_a_moment() -> None:
+    """DRBD 9.3.3 waits for good otherwise."""
+    wanted, made = volume(new=True, uuid="v-new"), {BELOW: drbd_metadata.JUST_CREATED}
+    assert brought_up(wanted, generations=made, seen=kernel(disk="Diskless"))[-2:] == [
+        "drbdadm disconnect web",
+        "drbdadm adjust web",
+    ]
+    with pytest.raises(Refused, match=r"in use here, and DRBD 9\.3\.3 attaches no disk"):
+        brought_up(wanted, generations=made, seen=kernel(disk="Diskless", role="Primary"))
+    changed = volume(resource={"Resource/quorum": "majority"})
+    assert "drbdadm disconnect web" not in brought_up(changed, seen=kernel(), noted=carried_out(volume()))
 
 
 def leaving() -> tuple[WantedVolume, WantedVolume]:
@@ -454,6 +469,14 @@ def test_a_disk_that_cannot_be_read_is_left_out_and_told() -> None:
     assert up.presence(wanted, BELOW) is Presence.HIDDEN
     healed = brought_up(wanted, seen=kernel(disk="Diskless"), noted=carried_out(wanted), generations={BELOW: OLD_DATA})
     assert healed[-1] == "drbdadm adjust web"
+
+
+def test_a_disk_that_failed_once_stays_out_until_an_administrator_says_otherwise() -> None:
+    wanted, healed = volume(skip_disk=True), {BELOW: OLD_DATA}
+    assert brought_up(wanted, generations=healed)[-1] == "drbdadm adjust --skip-disk web"
+    up = layer(wanted, seen=kernel(disk="Diskless"), noted=carried_out(wanted), generations=healed)
+    assert up.bring_up(wanted, BELOW) == []
+    assert "skip_disk" not in up.facts(wanted, BELOW)  # the failure is told, not the order
 
 
 @pytest.mark.parametrize("wanted", [volume(new=True), volume(peers=(CHARLY,))], ids=["new", "no other disk"])

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from orlop.drivers import Drivers
-from orlop.errors import BadProperty, NodeError
+from orlop.errors import BadProperty, CannotRead, NodeError
 from orlop.hooks import Hooks
 from orlop.host import execute
 from orlop.model import MIB, Presence, ReportedResource, WantedLevel, WantedVolume
@@ -150,6 +150,13 @@ def test_a_volume_that_is_not_new_is_never_formatted(desk: Desk) -> None:
     assert said.volumes[0].presence is Presence.MISSING
     assert "header" in said.problem
     assert desk.backing().blocks == {}
+
+
+def test_nothing_is_formatted_on_what_cannot_be_read() -> None:
+    problems = {"/dev/bad": "Input/output error"}
+    blind = Luks(cluster="cluster-uuid", contents={}, problems=problems, slots={}, mapped={})
+    with pytest.raises(CannotRead, match="Input/output error"):
+        blind.bring_up(stacked(), "/dev/bad")
 
 
 def test_with_the_wrong_key_nothing_is_opened_or_changed(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from orlop.errors import Refused
 from orlop.hooks import Hooks
 from orlop.model import ReplicaOrder, ReplicaVerb
 from orlop.plugin import hookimpl
-from orlop.testing.cluster import SimulatedCluster
+from orlop.testing.cluster import POOL, SimulatedCluster
 from orlop.testing.disk import BLOCK
 from tests.simulation.test_replication import create, disks, kernel, read, said, write
 
@@ -272,6 +272,25 @@ def test_a_victim_in_use_keeps_its_data(cluster):
     assert read(cluster, TWO, at=BLOCK) == SECOND
 
 
+def test_the_node_itself_gives_up_nothing_while_it_is_primary(cluster):
+    split(cluster)
+    once(cluster, "primary", TWO)
+    outcome = cluster.core.operate(TWO, "web", ReplicaOrder(verb=ReplicaVerb.DISCARD, peer=ONE))
+    assert "nothing of its data is given up" in outcome.problem
+    cluster.settle()
+    assert read(cluster, TWO, at=BLOCK) == SECOND
+
+
+def test_a_survivor_that_is_not_whole_costs_the_victim_nothing(cluster):
+    split(cluster)
+    kernel(cluster, ONE).resources["web"].volumes[0].disk = "Inconsistent"
+    cluster.settle()
+    with pytest.raises(Refused, match="not known to be up to date") as refusal:
+        split_brains.resolve(cluster.core, "web", wire.ResolveSplitBrain(victim=TWO))
+    assert refusal.value.code is Fail.NOT_ALL_UPTODATE
+    assert read(cluster, TWO, at=BLOCK) == SECOND
+
+
 def test_the_survivor_may_be_in_use(cluster):
     split(cluster)
     once(cluster, "primary", ONE)
@@ -310,3 +329,28 @@ def test_a_recovery_that_was_cut_is_finished_by_the_same_request(cluster, node, 
     assert disks(cluster) == {ONE: "UpToDate", TWO: "UpToDate"}
     for each in (ONE, TWO):
         assert (read(cluster, each, at=0), read(cluster, each, at=BLOCK)) == (FIRST, None)
+
+
+def test_the_data_of_the_victim_is_kept_in_a_snapshot_where_that_is_asked_for(cluster):
+    split(cluster)
+    request = wire.ResolveSplitBrain(victim=TWO, snapshot="before")
+    split_brains.resolve(cluster.core, "web", request)
+    cluster.settle()
+    (kept,) = cluster.core.picture.definition("web").snapshots
+    assert [part.node for part in kept.nodes] == [TWO]
+    folder = cluster.nodes[TWO].host.disk.folders[POOL]
+    (file,) = [file for name, file in folder.items() if name == "web_00000.before"]
+    assert (file.blocks.get(0), file.blocks.get(BLOCK)) == (None, SECOND)
+    assert (read(cluster, TWO, at=0), read(cluster, TWO, at=BLOCK)) == (FIRST, None)
+
+
+def test_without_the_snapshot_that_was_asked_for_nothing_is_given_up(cluster):
+    split(cluster)
+    cluster.nodes[TWO].host.faults.fail(1, "the disk is tired")
+    cluster.nodes[TWO].host.faults.fail(2, "the disk is tired")
+    with pytest.raises(Refused, match="could not be taken of it"):
+        split_brains.resolve(cluster.core, "web", wire.ResolveSplitBrain(victim=TWO, snapshot="before"))
+    cluster.settle()
+    assert read(cluster, TWO, at=BLOCK) == SECOND
+    cluster.heal()
+    assert not split_brains.resolve(cluster.core, "web", wire.ResolveSplitBrain(victim=TWO, snapshot="before")).failed

@@ -9,6 +9,8 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    Operate,
+    Operated,
     PhysicalDevice,
     RemoveBacking,
     Report,
@@ -87,3 +89,7 @@ class MemoryAgent:
     def remove_backing(self, message: RemoveBacking) -> BackingOutcome:
         self.check(message.fence)
         return BackingOutcome()
+
+    def operate(self, message: Operate) -> Operated:
+        self.check(message.fence)
+        return Operated(done=(f"{message.order.verb} {message.resource} {message.order.peer}",))

@@ -13,7 +13,7 @@ from memory_agent import MemoryAgent
 from msgspec.structs import replace
 
 from orlop.errors import CannotRead, Fenced, TransportError, Unauthenticated
-from orlop.model import NewBacking, ReportedResource, WantedPool, WantedResource
+from orlop.model import NewBacking, ReplicaOrder, ReplicaVerb, ReportedResource, WantedPool, WantedResource
 from orlop.transport.channel import Channel
 from orlop.transport.identity import ClusterKey, Identity
 from orlop.transport.messages import (
@@ -22,6 +22,8 @@ from orlop.transport.messages import (
     Hello,
     MakeBacking,
     Opening,
+    Operate,
+    Operated,
     Problem,
     RemoveBacking,
     Secrets,
@@ -71,6 +73,20 @@ def test_a_backing_is_not_made_for_another_activation_than_the_one_that_proved_i
     backing = NewBacking(provider="LVM", name="vg0", devices=("/dev/sdb",))
     with pytest.raises(TransportError, match="another fence"):
         channel.make_backing(MakeBacking(fence=other, backing=backing))
+
+
+def test_what_is_done_once_is_done_when_it_is_answered(channel, fence, sync):
+    channel.connect()
+    order = ReplicaOrder(verb=ReplicaVerb.PAUSE_SYNC, peer="bravo")
+    outcome = channel.operate(Operate(fence=fence, resource="web", order=order))
+    assert outcome == Operated(done=("pause-sync web bravo",))
+
+
+def test_nothing_is_done_for_another_activation_than_the_one_that_proved_itself(channel, fence):
+    channel.connect()
+    order = ReplicaOrder(verb=ReplicaVerb.INVALIDATE)
+    with pytest.raises(TransportError, match="another fence"):
+        channel.operate(Operate(fence=replace(fence, term=fence.term + 1), resource="web", order=order))
 
 
 def test_secrets_arrive_whole_and_nothing_that_prints_them_shows_them(channel, agent, fence, caplog):

@@ -14,6 +14,7 @@ import msgspec
 from orlop.controller import (
     dependents,
     drbd_versions,
+    learnt,
     nvme,
     orders,
     snapshotting,
@@ -25,7 +26,7 @@ from orlop.controller import (
 from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
-from orlop.controller.picture import Change, Draft, Picture
+from orlop.controller.picture import Aggregate, Change, Draft, Picture
 from orlop.controller.placement import Cluster
 from orlop.controller.progress import advance, made
 from orlop.controller.replication import replicated
@@ -200,6 +201,7 @@ class Core:
         self.reported.node(node).absorb(report)
         self._note_pools(node, report)
         self._note_node(node, report)
+        self._note_replicas(node, {key(r.name) for r in report.resources})
         self.settle({key(r.name) for r in report.resources})
         self._notice_splits({key(r.name) for r in report.resources})
         for resource in report.resources:
@@ -298,6 +300,19 @@ class Core:
         with self.change() as draft:
             if (current := draft.node(node)) is not None:
                 draft.put(noticed(current))
+
+    def _note_replicas(self, node: str, names: set[str]) -> None:
+        """Ports that turned out to be taken, and disks that DRBD goes on without."""
+
+        def noticed(picture: Picture) -> list[Aggregate]:
+            current = {name: self.reported.current(node, name) for name in names}
+            return learnt.noticed(picture, node, {name: report for name, report in current.items() if report})
+
+        if self.suspended or not noticed(self.picture):
+            return
+        with self.change() as draft:
+            for after in noticed(draft):
+                draft.put(after)
 
     def on_status(self, node: str, status: Status, problem: str = "") -> None:
         """A link saw its node come or go."""

@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
+from orlop.controller.diskless import ADDING
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.controller.reported import Reported
@@ -25,7 +26,10 @@ FIT = ("DRBD", "STORAGE")  # nothing in between: above LUKS each replica decrypt
 def decided(
     picture: Picture, reported: Reported, definition: ResourceDefinition, fresh: Collection[str]
 ) -> ResourceDefinition:
-    """The definition with it recorded which of the volumes that are to be made (uuids) read as zeros."""
+    """The definition with it recorded which of the volumes that are to be made (uuids) read as zeros.
+
+    A device that is connected already has met its peers: to a disk that it gets later everything is copied.
+    """
     if _is_mixed(picture, definition):
         definition = replace(definition, props={**definition.props, MIXED: "True"})
     allowed = MIXED not in definition.props and not _is_forced(picture, definition)
@@ -33,7 +37,8 @@ def decided(
     def judged(resource: Resource, volume: Volume) -> Volume:
         if volume.uuid not in fresh:
             return volume
-        return replace(volume, equal=allowed and _reads_as_zeros(picture, reported, resource.node, volume))
+        blank = ADDING not in resource.flags and _reads_as_zeros(picture, reported, resource.node, volume)
+        return replace(volume, equal=allowed and blank)
 
     resources = tuple(replace(r, volumes=tuple(judged(r, v) for v in r.volumes)) for r in definition.resources)
     return replace(definition, resources=resources)

@@ -130,7 +130,7 @@ def _volume(
     to_remove: bool = False,
 ) -> WantedVolume:
     removing = to_remove or resource.deleting or "DELETE" in volume.flags
-    makes_one = volume.new and not volume.source and not resource.diskless
+    makes_one = volume.new and not volume.source and not resource.diskless and _is_first(definition, volume)
     return WantedVolume(
         resource=definition.name,
         number=volume.number,
@@ -154,6 +154,12 @@ def _volume(
         file_system=_file_system(picture, definition, resource, volume) if makes_one else None,
         drbd=replicas.wanted(picture, definition, resource, volume),
     )
+
+
+def _is_first(definition: ResourceDefinition, volume: Volume) -> bool:
+    """Whether others get their data from it; where nothing is replicated, every volume is its own first one."""
+    of = next((v for v in definition.volume_definitions if v.number == volume.number), None)
+    return of is None or of.first in ("", volume.uuid)
 
 
 def _data(

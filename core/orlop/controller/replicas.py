@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from orlop.controller import initial_sync, snapshot_copies
+from orlop.controller import drbd_proxy, initial_sync, paths, snapshot_copies
 from orlop.controller.diskless import is_client, is_diskless
 from orlop.controller.growing import DEVICE
 from orlop.controller.picture import Picture
@@ -27,6 +27,7 @@ from orlop.model import (
 OPTIONS = "DrbdOptions/"
 PREFERRED = "PrefNic"
 DEFAULT = "default"
+SKIP_DISK = "DrbdOptions/SkipDisk"  # of a resource: its disk failed
 DISCONNECTED = "Internal/Disconnected"  # on a connection: an administrator asked for it
 Objects = dict[Kind, Source]
 
@@ -60,14 +61,19 @@ def replica(picture: Picture, definition: ResourceDefinition, resource: Resource
     assert resource.node_id is not None
     return WantedReplica(
         definition=definition.uuid,
+        incarnation=resource.uuid,
         node_id=resource.node_id,
         address=address(picture, definition, resource),
         port=_port(resource),
         diskless=is_diskless(resource),
         client=is_client(resource),
+        skip_disk=_skips_disk(picture, definition, resource),
         slots=resource.peer_slots or DEFAULT_SLOTS,
         peers=tuple(_peer(picture, definition, resource, r) for r in peers(definition, resource)),
-        options=_options(("Resource", "Handlers"), _around(picture, definition, resource)),
+        options={
+            **_options(("Resource", "Handlers"), around(picture, definition, resource)),
+            **drbd_proxy.options(definition),
+        },
     )
 
 
@@ -75,11 +81,14 @@ def _peer(picture: Picture, definition: ResourceDefinition, resource: Resource, 
     assert peer.node_id is not None
     return WantedPeer(
         node=peer.node,
+        incarnation=peer.uuid,
         node_id=peer.node_id,
         address=address(picture, definition, peer),
         port=_port(peer),
         diskless=is_diskless(peer),
         client=is_client(peer),
+        paths=paths.between(picture, definition, resource.node, peer.node),
+        proxy=drbd_proxy.between(definition, resource.node, peer.node),
         connected=is_connected(definition, resource.node, peer.node),
         options=_options(("Net", "PeerDevice"), _around_connection(picture, definition, resource, peer)),
     )
@@ -96,6 +105,11 @@ def connection_of(definition: ResourceDefinition, one: str, other: str) -> Resou
     return next((c for c in definition.connections if {key(c.node_a), key(c.node_b)} == pair), None)
 
 
+def _skips_disk(picture: Picture, definition: ResourceDefinition, resource: Resource) -> bool:
+    found = effective(SKIP_DISK, around(picture, definition, resource))
+    return found is not None and found.value.lower() == "true"
+
+
 def _port(resource: Resource) -> int:
     return resource.ports[0]
 
@@ -105,7 +119,7 @@ def address(picture: Picture, definition: ResourceDefinition, resource: Resource
     node = picture.node(resource.node)
     interfaces = node.interfaces if node else ()
     pool = picture.pool(resource.node, resource.volumes[0].pool) if resource.volumes else None
-    objects = _around(picture, definition, resource)
+    objects = around(picture, definition, resource)
     objects[Kind.STORAGE_POOL] = Source(pool.name if pool else "", pool.props if pool else {})
     found = effective(PREFERRED, objects)
     for name in (found.value if found else DEFAULT, DEFAULT):
@@ -123,7 +137,7 @@ def _options(sections: Iterable[str], objects: Objects) -> Mapping[str, str]:
     return {name.removeprefix(OPTIONS): value.value for name, value in found if value is not None}
 
 
-def _around(picture: Picture, definition: ResourceDefinition, resource: Resource) -> Objects:
+def around(picture: Picture, definition: ResourceDefinition, resource: Resource) -> Objects:
     group, node = picture.group(definition.group), picture.node(resource.node)
     return {
         Kind.RESOURCE: Source(resource.node, resource.props),
@@ -143,7 +157,7 @@ def _around_volume(
 ) -> Objects:
     group = picture.group(definition.group)
     volume_group = next((v for v in group.volume_groups if v.number == of.number), None) if group else None
-    return _around(picture, definition, resource) | {
+    return around(picture, definition, resource) | {
         Kind.VOLUME: Source(str(volume.number), volume.props),
         Kind.VOLUME_DEFINITION: Source(str(of.number), of.props),
         Kind.VOLUME_GROUP: Source(str(of.number), volume_group.props if volume_group else {}),
@@ -155,11 +169,11 @@ def _around_connection(picture: Picture, definition: ResourceDefinition, one: Re
     first, second = sorted((key(one.node), key(other.node)))
     connection = connection_of(definition, first, second)
     between: NodeConnection | None = picture.node_connections.get((first, second))
-    around = _around(picture, definition, one)
+    near = around(picture, definition, one)
     return {
         Kind.RESOURCE_CONNECTION: Source("", connection.props if connection else {}),
-        Kind.RESOURCE_DEFINITION: around[Kind.RESOURCE_DEFINITION],
+        Kind.RESOURCE_DEFINITION: near[Kind.RESOURCE_DEFINITION],
         Kind.NODE_CONNECTION: Source("", between.props if between else {}),
-        Kind.RESOURCE_GROUP: around[Kind.RESOURCE_GROUP],
-        Kind.CONTROLLER: around[Kind.CONTROLLER],
+        Kind.RESOURCE_GROUP: near[Kind.RESOURCE_GROUP],
+        Kind.CONTROLLER: near[Kind.CONTROLLER],
     }

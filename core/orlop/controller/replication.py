@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Mapping
 from msgspec.structs import replace
 
 from orlop.codes import Fail
-from orlop.controller import diskless, initial_sync
+from orlop.controller import diskless, drbd_proxy, initial_sync
 from orlop.controller.diskless import completed, is_diskless
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
@@ -65,7 +65,7 @@ def numbered(picture: Picture, definition: ResourceDefinition) -> ResourceDefini
     for resource in definition.resources:
         if resource.node_id is None and LAYER in stack_of(definition, resource):
             node_id = _node_id([*resources, *definition.resources])
-            ports = (_port(picture, definition, resource.node),)
+            ports = resource.ports or (free_port(picture, definition, resource.node),)
             resource = replace(resource, node_id=node_id, ports=ports)
         if resource.node_id is not None and resource.peer_slots is None and not is_diskless(resource):
             resource = replace(resource, peer_slots=slots)
@@ -129,12 +129,37 @@ def _node_id(resources: Iterable[Resource]) -> int:
     return found
 
 
-def _port(picture: Picture, definition: ResourceDefinition, node: str) -> int:
-    """The lowest one in the node's range that is neither blocked nor taken there."""
-    others = (d for d in picture.definitions_on(node) if key(d.name) != key(definition.name))
-    taken = {port for d in (*others, definition) for r in d.resources if key(r.node) == key(node) for port in r.ports}
-    for part in filter(None, _setting(picture, BLOCKED_PORTS, definition, node).split(",")):
-        taken.update(_span(part.strip()))
+def with_numbers(
+    picture: Picture, definition: ResourceDefinition, resource: Resource, node_id: int | None, ports: tuple[int, ...]
+) -> Resource:
+    """A new resource with the numbers that were asked for; raises where somebody has them."""
+    if node_id is not None and (not 0 <= node_id < NODE_IDS or any(r.node_id == node_id for r in definition.resources)):
+        raise Refused(
+            f"The node id {node_id} cannot be used for '{definition.name}': it is taken, or none.",
+            correction=f"Ids go from 0 to {NODE_IDS - 1}; leave it out to get the lowest one that is free.",
+            code=Fail.INVLD_NODE_ID,
+        )
+    taken = taken_ports(picture, definition, resource.node)
+    if len(ports) > 1 or any(port in taken or not 0 < port < 1 << 16 for port in ports):
+        raise Refused(
+            f"The TCP port {', '.join(map(str, ports))} cannot be used on node '{resource.node}'.",
+            cause="It is taken or blocked there, it is none, or more than one was named.",
+            correction="Leave it out to get one that is free.",
+            code=Fail.INVLD_RSC_PORT,
+        )
+    if node_id is not None and not ports:
+        ports = (free_port(picture, definition, resource.node),)
+    return replace(resource, node_id=node_id, ports=ports)
+
+
+def with_port(picture: Picture, definition: ResourceDefinition, resource: Resource) -> Resource:
+    """With another port than the one it has; raises `Refused` where none is left."""
+    return replace(resource, ports=(free_port(picture, definition, resource.node),))
+
+
+def free_port(picture: Picture, definition: ResourceDefinition, node: str) -> int:
+    """The lowest one in the node's range that is neither taken there nor blocked, by the node or by the controller."""
+    taken = taken_ports(picture, definition, node)
     found = _lowest_free(_span(_setting(picture, PORTS, definition, node)), taken)
     if found is None:
         raise Refused(
@@ -144,6 +169,18 @@ def _port(picture: Picture, definition: ResourceDefinition, node: str) -> int:
             code=Fail.POOL_EXHAUSTED_TCP_PORT,
         )
     return found
+
+
+def taken_ports(picture: Picture, definition: ResourceDefinition, node: str) -> set[int]:
+    """On which replicas or proxies wait, or that are blocked."""
+    others = [d for d in picture.definitions_on(node) if key(d.name) != key(definition.name)]
+    taken = {port for d in (*others, definition) for r in d.resources if key(r.node) == key(node) for port in r.ports}
+    taken |= {port for d in (*others, definition) for c in d.connections if (port := drbd_proxy.port(c, node))}
+    here = picture.node(node)
+    for props in (picture.controller.props, here.props if here else {}):
+        for part in filter(str.strip, props.get(BLOCKED_PORTS, "").split(",")):
+            taken.update(_span(part.strip()))
+    return taken
 
 
 def _lowest_free(span: Iterable[int], taken: Container[int | None]) -> int | None:

@@ -25,10 +25,12 @@ from orlop.controller.enrolment import Enrolment
 from orlop.controller.error_reports import ErrorReports
 from orlop.controller.link import Channel
 from orlop.controller.links import ThreadedLinks
+from orlop.controller.looking import Looking
 from orlop.controller.restored import accept
 from orlop.controller.standby import Standby
 from orlop.controller.store import Activation, Store
 from orlop.controller.usecases import encryption
+from orlop.controller.usecases.auto_diskful import AutoDiskful
 from orlop.drivers import Drivers
 from orlop.errors import TransportError
 from orlop.hooks import Hooks
@@ -41,6 +43,7 @@ log = logging.getLogger(__name__)
 
 THREADS = 128  # of the REST server; waiting requests and event streams take at most half of them
 SATELLITE_PORTS = {"PLAIN": 3366, "SSL": 3367}
+AUTOMATISMS = 10.0  # seconds between looks at what nobody asked for
 M_ARENA_MAX = -8  # mallopt(3)
 ARENAS = 2
 
@@ -125,6 +128,9 @@ class Service:
         self._opened.callback(enrolment.stop)
         links.start()
         self._opened.callback(links.stop)
+        automatisms = Looking(AutoDiskful(core).look, AUTOMATISMS, "auto-diskful")
+        automatisms.start()
+        self._opened.callback(automatisms.stop)
         gc.freeze()  # what was loaded stays; collecting garbage need not look at it again and again
         gc.set_threshold(20_000)  # a request makes thousands of values and leaves hardly any cycle behind
 

@@ -29,7 +29,7 @@ from orlop.model.cluster import (
     VolumeGroup,
     VolumeKey,
 )
-from orlop.model.drbd import ReplicaOrder, ReplicaVerb, WantedDrbd, WantedPath, WantedPeer, WantedReplica
+from orlop.model.drbd import ReplicaOrder, ReplicaVerb, WantedDrbd, WantedPath, WantedPeer, WantedProxy, WantedReplica
 from orlop.model.names import key
 from orlop.model.node import (
     BackingObject,
@@ -107,6 +107,7 @@ __all__ = [
     "WantedPath",
     "WantedPeer",
     "WantedPool",
+    "WantedProxy",
     "WantedReplica",
     "WantedResource",
     "WantedSnapshot",

@@ -13,6 +13,13 @@ class WantedPath(Value, frozen=True, kw_only=True):
     there: str
 
 
+class WantedProxy(Value, frozen=True, kw_only=True):
+    """The TCP ports at which the DRBD Proxies of two nodes meet."""
+
+    here: int
+    there: int
+
+
 class WantedPeer(Value, frozen=True, kw_only=True):
     """Another replica of the same resource, and the connection to it."""
 
@@ -22,8 +29,10 @@ class WantedPeer(Value, frozen=True, kw_only=True):
     port: int
     diskless: bool = False
     client: bool = False  # diskless without a vote
+    incarnation: str = ""  # uuid of the peer's replica
     connected: bool = True  # False: an administrator wants the two not to be connected
     paths: tuple[WantedPath, ...] = ()
+    proxy: WantedProxy | None = None  # the connection runs through DRBD Proxy
     options: Mapping[str, str] = {}  # by `Net/<name>` or `PeerDevice/<name>`
 
 
@@ -36,9 +45,11 @@ class WantedReplica(Value, frozen=True, kw_only=True):
     port: int
     diskless: bool = False  # a volume of it has the one level DRBD
     client: bool = False  # diskless without a vote
+    skip_disk: bool = False  # go on without the disk, which failed, until an administrator takes that back
+    incarnation: str = ""  # uuid; another one where a replica was made again on the same node
     slots: int = 7  # peers the metadata has room for
     peers: tuple[WantedPeer, ...] = ()
-    options: Mapping[str, str] = {}  # by `Resource/<name>` or `Handlers/<name>`
+    options: Mapping[str, str] = {}  # by `Resource/<name>`, `Handlers/<name>` or `Proxy.../<name>`
 
 
 class WantedDrbd(Value, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from orlop.hooks import Hooks
 from orlop.host import Host, LocalHost, execute
 from orlop.model import Hold, ReportedHold, ReportedResource, WantedResource, key
 from orlop.model.cluster import Value
+from orlop.model.decoding import decoded
 from orlop.plugin import ASKED, Flow, HoldsWrites, RemoveFile, Step, WriteFile
 from orlop.satellite.secrets import no_secret
 from orlop.satellite.task import NEVER, NOW
@@ -49,7 +50,7 @@ def read(host: Host, at: str) -> Note | None:
     """None also for what makes no sense: notes appear whole."""
     text = host.read(at)
     try:
-        return msgspec.json.decode(text, type=Note) if text else None
+        return decoded(text, Note) if text else None
     except msgspec.DecodeError:
         log.exception("%s, a note of what is held back, cannot be understood", at)
         return None

@@ -83,6 +83,8 @@ def _volume(volume: WantedVolume, seen: Observation, begun: bool) -> list[Step]:
     down = [step for at in reversed(stack) for step in at.layer.take_down(volume, at.below)]
     if down or not (volume.wanted and volume.active):
         return down
+    if volume.file_system is not None and unformatted(volume, seen) is None:
+        volume = msgspec.structs.replace(volume, file_system=None)  # layers are told of one that is still to be made
     up: list[Step] = []
     for at in stack:
         up += at.layer.bring_up(volume, at.below)

@@ -26,8 +26,8 @@ from orlop.testing.drbd9_model import Device, Metadata, Resource
 from orlop.testing.drbd_network import SimulatedNetwork
 
 VERSION = (
-    "DRBDADM_BUILDTAG=simulated\nDRBDADM_API_VERSION=2\nDRBD_KERNEL_VERSION_CODE=0x090303\n"
-    "DRBD_KERNEL_VERSION=9.3.3\nDRBDADM_VERSION_CODE=0x091600\nDRBDADM_VERSION=9.22.0\n"
+    "DRBDADM_BUILDTAG=simulated\nDRBDADM_API_VERSION=2\nDRBD_KERNEL_VERSION_CODE=0x09020d\n"
+    "DRBD_KERNEL_VERSION=9.2.13\nDRBDADM_VERSION_CODE=0x091600\nDRBDADM_VERSION=9.22.0\n"
 )
 Program = Callable[[Disk, tuple[str, ...]], str]
 
@@ -93,7 +93,7 @@ class SimulatedDrbd9:
     # -- tools ----------------------------------------------------------------------------------------------------
 
     def drbdadm(self, disk: Disk, arguments: tuple[str, ...]) -> str:
-        said = self._drbdadm(disk, tuple(a for a in arguments if a not in ("-vvv", "--")))
+        said = self._drbdadm(disk, _verb_first(arguments))
         self.network.settle()
         return said
 
@@ -103,9 +103,6 @@ class SimulatedDrbd9:
                 return VERSION
             case ("-c", path, "sh-nop"):
                 configured(path, disk.get(path).text, self.name)
-                return ""
-            case ("--skip-disk", "adjust", name):
-                drbd9_commands.adjust(self, name, skip=True)
                 return ""
             case (verb, name) if verb in drbd9_commands.TOLD:
                 return drbd9_commands.TOLD[verb](self, name)
@@ -197,3 +194,11 @@ class SimulatedDrbd9:
     def _events(self, statistics: bool = True) -> Iterator[str]:
         for resource in self.resources.values():
             yield from drbd9_reports.events(resource, statistics)
+
+
+def _verb_first(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Options may stand before the verb as well, and after `--`."""
+    words = [word for word in arguments if word not in ("--", "-vvv")]
+    options = [word for word in words if word.startswith("--")]
+    plain = [word for word in words if not word.startswith("--")]
+    return (*plain[:1], *options, *plain[1:])

@@ -11,7 +11,7 @@ from orlop.testing.drbd9_config import Configured, Peer, Volume, configured
 from orlop.testing.drbd9_io import Access, DeviceFile, used
 from orlop.testing.drbd9_links import compare_again, leave
 from orlop.testing.drbd9_model import Connection, Device, Metadata, PeerDevice, Resource
-from orlop.testing.drbd9_states import accessible, lacks_peers
+from orlop.testing.drbd9_states import accessible
 from orlop.testing.drbd_network import capacity
 
 FOLDERS = ("/var/lib/orlop/drbd", "/etc/drbd.d")
@@ -70,7 +70,11 @@ def attach(resource: Resource, device: Device, backing: str, find: FindMetadata)
     resource.disk.used[backing] = (f"held by drbd{device.minor}",)
     if device.file is not None:
         device.file.size = device.file.size or metadata.size
-    compare_again(resource, device.number)
+    if not compare_again(resource, device.number):
+        resource.disk.used.pop(backing)
+        device.disk, device.metadata, device.backing = "Diskless", None, ""
+        raise fail(17, 119, "State change was refused by peer node", str(device.minor))
+    device.exposed = ""
 
 
 def _give_slots(resource: Resource, device: Device) -> None:
@@ -103,10 +107,11 @@ def detach(resource: Resource, device: Device, diskless: bool = False) -> None:
     device.intended_diskless = diskless
     for _, part, other, there in resource.far(device.number):
         part.replication = other.connections[resource.node_id].volumes[device.number].replication = "Established"
-        there.due = there.due or (other.role == "Primary" and lacks_peers(other, there))
+        if other.role == "Primary":
+            there.due.add(resource.node_id)
     if resource.role == "Primary":
         device.exposed = metadata.generations.current
-        device.due = True
+        device.due.add(resource.node_id)
 
 
 def remove_minor(resource: Resource, device: Device) -> None:

@@ -8,7 +8,7 @@ from typing import SupportsIndex
 from orlop.errors import NodeError
 from orlop.testing.disk import BLOCK, SimulatedFile
 from orlop.testing.drbd9_model import Device, Resource, Suspended
-from orlop.testing.drbd9_states import accessible, demote, follows, promote
+from orlop.testing.drbd9_states import accessible, follows, promote
 from orlop.testing.drbd9_sync import put
 
 
@@ -47,12 +47,13 @@ class Access:
             if self.resource.option("auto-promote") != "yes":
                 raise NodeError(f"/dev/drbd{self.device.minor}: Wrong medium type")
             promote(self.resource, automatic=True)
+        self.resource.opened += 1
         try:
             self._look()
             act()
         finally:
-            if self.resource.automatic and not used(self.resource):
-                demote(self.resource)
+            self.resource.opened -= 1
+            self._look()
 
     def _write(self, at: int, data: bytes | None) -> list[tuple[Resource, str]]:
         """Gives who has it, and on which device below."""
@@ -90,7 +91,9 @@ def suspended(resource: Resource) -> tuple[str, ...]:
 
 
 def used(resource: Resource) -> bool:
-    return any(resource.disk.used.get(f"/dev/drbd{device.minor}") for device in resource.devices.values())
+    """Whether somebody has it open."""
+    users = (resource.disk.used.get(f"/dev/drbd{device.minor}") for device in resource.devices.values())
+    return resource.opened > 0 or any(users)
 
 
 class Blocks(MutableMapping[int, bytes]):

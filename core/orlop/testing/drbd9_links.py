@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orlop.testing.drbd9_generations import Strategy, Verdict, compare
+from orlop.testing.drbd9_generations import Strategy, Verdict, compare, same
 from orlop.testing.drbd9_model import Connection, Device, Resource
 from orlop.testing.drbd9_split import resolve
-from orlop.testing.drbd9_states import lacks_peers
+from orlop.testing.drbd9_states import GOOD
 from orlop.testing.drbd9_sync import End, ends, synchronize
-
-GOOD = ("UpToDate", "Consistent")
 
 
 def meet(resource: Resource, others: Iterable[Resource]) -> None:
@@ -51,7 +49,7 @@ def lose(resource: Resource, connection: Connection, orderly: bool = False) -> N
         there = other.devices.get(number) if other else None
         had_data = part.bitmap and there is not None and there.metadata is not None
         if resource.role == "Primary" and had_data:
-            device.due = device.due or lacks_peers(resource, device)
+            device.due.add(connection.node_id)
 
 
 def leave(resource: Resource, connection: Connection) -> None:
@@ -78,6 +76,8 @@ def _connect(resource: Resource, connection: Connection, other: Resource) -> Non
     back = other.connections[resource.node_id]
     if _two_would_write(resource, other) and not _both_allow(connection, back):
         return
+    if _is_ahead_of_user(resource, other) or _is_ahead_of_user(other, resource):
+        return
     connection.other, back.other = other, resource
     plans: list[tuple[End, End, Verdict]] = []
     for number in connection.volumes:
@@ -94,6 +94,17 @@ def _connect(resource: Resource, connection: Connection, other: Resource) -> Non
     for plan in plans:
         follow(*plan)
     connection.discard = back.discard = False
+
+
+def _is_ahead_of_user(user: Resource, other: Resource) -> bool:
+    """A primary without a disk does not go on with other data than it has worked with."""
+    for number, device in user.devices.items():
+        there = other.devices.get(number)
+        if device.exposed and there is not None and there.metadata is not None:
+            past = {same(g) for g in (*there.metadata.generations.history, *there.metadata.generations.bitmap.values())}
+            if same(device.exposed) in past and same(there.metadata.generations.current) != same(device.exposed):
+                return True
+    return False
 
 
 def _two_would_write(one: Resource, other: Resource) -> bool:
@@ -155,21 +166,34 @@ def _by_disks(one: End, other: End) -> Strategy:
         return Strategy.NO_SYNC
     crashed, their_crashed = one.metadata.crashed, other.metadata.crashed
     if crashed == their_crashed:
-        return Strategy.NO_SYNC
+        return _by_bitmaps(one, other)
     survived = other.device.disk if crashed else one.device.disk
     if survived == "Consistent":  # both were off: who was primary has what was written last
         return Strategy.SOURCE if crashed else Strategy.TARGET
     return Strategy.TARGET if crashed else Strategy.SOURCE
 
 
-def _must_part(one: End, other: End, verdict: Verdict) -> bool:
+def _by_bitmaps(one: End, other: End) -> Strategy:
+    """Who knows of blocks that the other one misses gives them; where both do, as after a comparison, who is primary or
+    has the lower node id."""
+    ours, theirs = bool(one.slot.bits), bool(other.slot.bits)
+    if ours != theirs:
+        return Strategy.SOURCE if ours else Strategy.TARGET
+    if not ours:
+        return Strategy.NO_SYNC
+    primary = [end.resource.role == "Primary" for end in (one, other)]
+    first = one.resource.node_id < other.resource.node_id
+    return Strategy.SOURCE if primary[0] or (first and not primary[1]) else Strategy.TARGET
+
+
+def _must_part(one: End, other: End, verdict: Verdict, joining: bool = False) -> bool:
     if verdict.strategy in (Strategy.SPLIT_BRAIN, Strategy.SPLIT_BRAIN_UNRELATED, Strategy.UNRELATED):
         return True
     if verdict.strategy is Strategy.NO_SYNC:
         return False
     source, target = (one, other) if verdict.strategy.is_source else (other, one)
     behind = source.device.disk == "Inconsistent" and target.device.disk != "Inconsistent"
-    return behind or target.resource.role == "Primary"
+    return behind or (target.resource.role == "Primary" and not (joining and target is one))
 
 
 def follow(one: End, other: End, verdict: Verdict) -> None:
@@ -180,7 +204,6 @@ def follow(one: End, other: End, verdict: Verdict) -> None:
         synchronize(other, one, verdict)
     elif one.device.disk in GOOD:
         for end in (one, other):
-            end.slot.bits.clear()
             end.slot.outdated = False
             end.metadata.crashed = False
 
@@ -192,9 +215,7 @@ def meet_again(resource: Resource, connection: Connection) -> None:
         if both is None or part.replication != "Established":
             continue
         one, other = both
-        if one.device.disk == "UpToDate" and other.device.disk in ("Inconsistent", "Outdated"):
-            if _stays_behind(other):
-                continue
+        if one.device.disk == "UpToDate" and _is_better(one, other) and not _stays_behind(other):
             found = compare(
                 one.metadata.generations, one.resource.node_id, other.metadata.generations, other.resource.node_id
             )
@@ -204,6 +225,13 @@ def meet_again(resource: Resource, connection: Connection) -> None:
                 synchronize(one, other, found)
 
 
+def _is_better(one: End, other: End) -> bool:
+    """`one` is up to date; of two that are, one may have got blocks from a third node that the other one misses."""
+    if other.device.disk == "UpToDate":
+        return bool(one.slot.bits) and not other.slot.bits and other.resource.role == "Secondary"
+    return other.device.disk in ("Inconsistent", "Outdated")
+
+
 def _stays_behind(end: End) -> bool:
     """Somebody writes whom this node does not reach itself."""
     direct = {c.node_id for c in end.resource.connections.values() if c.other is not None}
@@ -211,17 +239,18 @@ def _stays_behind(end: End) -> bool:
     return any(writer.node_id not in direct for writer in writers)
 
 
-def compare_again(resource: Resource, number: int) -> None:
-    """A disk has come: what it has is compared with what the nodes have that are connected already."""
-    for connection in list(resource.connections.values()):
+def compare_again(resource: Resource, number: int) -> bool:
+    """A disk has come: what it has is compared with what the nodes have that are connected already. A primary that had
+    none goes on with the data of its peers meanwhile. False, and nothing is done, where they do not belong together."""
+    plans = []
+    for connection in resource.connections.values():
         both = ends(resource, connection, number)
-        if both is None or connection.other is None:
-            continue
-        back = resource.back(connection)
-        plan = (*both, _verdict(connection, back, *both))
-        if _must_part(*plan):
-            leave(resource, connection)
-            continue
-        both[0].part.replication = both[1].part.replication = "Established"
-        _agree_on_size(both[0].device, both[1].device)
-        follow(*plan)
+        if both is not None:
+            plans.append((*both, _verdict(connection, resource.back(connection), *both)))
+    if any(_must_part(*plan, joining=True) for plan in plans):
+        return False
+    for one, other, verdict in plans:
+        one.part.replication = other.part.replication = "Established"
+        _agree_on_size(one.device, other.device)
+        follow(one, other, verdict)
+    return True

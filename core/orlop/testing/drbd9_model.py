@@ -126,7 +126,8 @@ class Connection:
 
 @dataclass(eq=False)
 class Device:
-    """`due`: peers were lost whose data is not the newest any more, as soon as something is written."""
+    """`due`: node ids that were lost, this one's own with its disk; a new generation begins without those of them that
+    are not back when data can be written."""
 
     number: int
     minor: int
@@ -137,7 +138,7 @@ class Device:
     file: SimulatedFile | None = None
     disk: str = "Diskless"
     quorum: bool = False
-    due: bool = False
+    due: set[int] = field(default_factory=set)
     written: int = 0  # bytes, by users and by synchronization
     exposed: str = ""  # without a disk: the generation of the data that is in use
     options: Mapping[str, str] = field(default_factory=dict)
@@ -164,10 +165,10 @@ class Resource:
     options: dict[str, str] = field(default_factory=dict)
     role: str = "Secondary"
     automatic: bool = False
+    opened: int = 0  # requests that are on their way
     suspended_by_user: bool = False
     devices: dict[int, Device] = field(default_factory=dict)
     connections: dict[int, Connection] = field(default_factory=dict)
-    members: frozenset[int] = frozenset()
 
     def option(self, name: str) -> str:
         return self.options.get(name, DEFAULTS.get(name, ""))

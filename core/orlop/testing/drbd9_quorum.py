@@ -1,18 +1,20 @@
-"""Who may go on when nodes do not reach each other (user's guide, chapter 11.21)."""
+"""Who may go on when nodes do not reach each other (user's guide, chapter 11.21).
+
+DRBD since 9.2.2 is less strict in one case: it does not count a node that was seen to lose quorum itself.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Votes:
-    """Nodes as one of them sees them. With a disk: `up_to_date` and `present` are reached, `outdated`, `without_quorum`
-    and `unknown` are not. `diskless` are reached, `missing_diskless` are not. `reached_quorum`: for a node that has no
-    disk, peers that are up to date and have quorum themselves."""
+    """Nodes as one of them sees them. With a disk: `up_to_date` and `present` are reached, `outdated` and `unknown` are
+    not. `diskless` are reached, `missing_diskless` are not. `reached_quorum`: for a node that has no disk, peers that
+    are up to date and have quorum themselves."""
 
     up_to_date: int = 0
     present: int = 0
     outdated: int = 0
-    without_quorum: int = 0
     unknown: int = 0
     diskless: int = 0
     missing_diskless: int = 0
@@ -33,17 +35,11 @@ def has_quorum(votes: Votes, setting: str, redundancy: str = "off", had: bool = 
     if setting == "off":
         return True
     reached = votes.up_to_date + votes.present
-    voters = _voters(votes, setting, reached)
+    # Where every node that is missing is outdated, none of them can go on elsewhere.
+    voters = reached + votes.outdated + votes.unknown if votes.unknown else reached
     needed = threshold(setting, voters)
     if votes.reached_quorum or (reached >= needed and votes.up_to_date >= threshold(redundancy, voters)):
         return True
     tie = voters != 0 and voters % 2 == 0 and reached == needed - 1
     most_diskless = votes.diskless >= threshold("majority", votes.diskless + votes.missing_diskless)
     return had and tie and most_diskless
-
-
-def _voters(votes: Votes, setting: str, reached: int) -> int:
-    """Where no node is missing that might go on elsewhere, those that are reached are all that count."""
-    missing = votes.outdated + votes.without_quorum + votes.unknown
-    given_up = votes.without_quorum and missing >= threshold(setting, reached + missing)
-    return reached + missing if votes.unknown or given_up else reached

@@ -9,6 +9,7 @@ from orlop.testing.drbd9_generations import same
 from orlop.testing.drbd9_model import DISKS, SYNC, Connection, Device, PeerDevice, Resource
 from orlop.testing.drbd9_quorum import Votes, has_quorum
 
+GOOD = ("UpToDate", "Consistent")
 TWO_PRIMARIES = (-1, "Multiple primaries not allowed by config")
 NO_DATA = (-2, "Need access to UpToDate data")
 NO_QUORUM = (-25, "No quorum")
@@ -29,10 +30,18 @@ def judge(resource: Resource, new_generation: Callable[[], str]) -> None:
         device.quorum = _quorum(resource, device)
         _trust(resource, device)
     for device in resource.devices.values():
-        if resource.role == "Primary" and device.due and not resource.lost_quorum and accessible(resource, device):
+        own = {resource.node_id} if device.metadata is None else set()
+        device.due &= lacking(resource, device) | own
+        if device.due and _may_begin(resource, device):
             begin_generation(resource, device, new_generation())
-            device.due = False
-    resource.members = frozenset(other.node_id for other in resource.reached())
+            device.due.clear()
+
+
+def _may_begin(resource: Resource, device: Device) -> bool:
+    """Not before those that came back are known to be good, so that they follow."""
+    if resource.role != "Primary" or resource.lost_quorum or not accessible(resource, device):
+        return False
+    return all(there.disk != "Consistent" for _, _, _, there in resource.far(device.number))
 
 
 # -- disks ----------------------------------------------------------------------------------------------------------
@@ -40,7 +49,7 @@ def judge(resource: Resource, new_generation: Callable[[], str]) -> None:
 
 def _outdate(resource: Resource, device: Device) -> None:
     """Somebody writes who is reached by way of others only: these data are left behind."""
-    if resource.role == "Primary" or device.disk not in ("UpToDate", "Consistent"):
+    if resource.role == "Primary" or device.disk not in GOOD:
         return
     directly = {other.node_id: part for _, part, other, _ in resource.far(device.number)}
     for other in resource.reached():
@@ -64,7 +73,7 @@ def _trust(resource: Resource, device: Device) -> None:
         return
     known = [there for _, part, _, there in resource.far(device.number) if part.replication == "Established"]
     agreed = any(there.disk == "UpToDate" and there.metadata is not None and _equal(device, there) for there in known)
-    if agreed or device.quorum:
+    if agreed or _quorum(resource, device, GOOD):
         device.become("UpToDate")
 
 
@@ -77,65 +86,56 @@ def _equal(one: Device, other: Device) -> bool:
 # -- quorum ---------------------------------------------------------------------------------------------------------
 
 
-def _quorum(resource: Resource, device: Device) -> bool:
-    votes = count(resource, device)
+def _quorum(resource: Resource, device: Device, good: tuple[str, ...] = ("UpToDate",)) -> bool:
+    votes = count(resource, device, good)
     redundancy = resource.option("quorum-minimum-redundancy")
     return has_quorum(votes, resource.option("quorum"), redundancy, device.quorum)
 
 
-def count(resource: Resource, device: Device) -> Votes:
-    """The nodes as this one sees them."""
+def count(resource: Resource, device: Device, good: tuple[str, ...] = ("UpToDate",)) -> Votes:
+    """The nodes as this one sees them; `good` are the states that count as up to date."""
     votes = Votes()
     if device.has_data:
-        _add_reached(votes, device.disk)
+        _add_reached(votes, device.disk in good)
     elif device.intended_diskless and not device.client:
         votes.diskless += 1
     elif not device.intended_diskless:
         votes.unknown += 1
     for connection in resource.connections.values():
         part = connection.volumes.get(device.number)
-        if part is not None:
-            _count_peer(votes, resource, device, connection, part)
+        if part is not None and (part.bitmap or part.tiebreaker):
+            _count_peer(votes, device, connection, part, good)
     for node_id, slot in device.metadata.slots.items() if device.metadata else ():
         if node_id not in resource.connections and node_id != resource.node_id:
-            _add_missing(votes, slot.outdated, _is_left(resource, device, node_id))
+            _add_missing(votes, slot.outdated)
     return votes
 
 
-def _count_peer(votes: Votes, resource: Resource, device: Device, connection: Connection, part: PeerDevice) -> None:
-    if not part.bitmap and not part.tiebreaker:
-        return
+def _count_peer(votes: Votes, device: Device, connection: Connection, part: PeerDevice, good: tuple[str, ...]) -> None:
     there = connection.other.devices.get(device.number) if connection.other else None
     if there is None or part.replication == "Off":
         if part.bitmap:
             slot = device.metadata.slots.get(connection.node_id) if device.metadata else None
-            _add_missing(votes, bool(slot and slot.outdated), _is_left(resource, device, connection.node_id))
+            _add_missing(votes, bool(slot and slot.outdated))
         elif device.metadata is None or connection.node_id in device.metadata.seen:
             votes.missing_diskless += 1
     elif there.disk == "Diskless" and not part.bitmap:
         votes.diskless += 1
     else:
-        _add_reached(votes, there.disk)
+        _add_reached(votes, there.disk in good)
         votes.reached_quorum += not device.has_data and there.disk == "UpToDate" and there.quorum
 
 
-def _is_left(resource: Resource, device: Device, node_id: int) -> bool:
-    """Whether that node was missing already when this one had quorum, and so had none itself."""
-    return device.quorum and bool(resource.members) and node_id not in resource.members
-
-
-def _add_reached(votes: Votes, disk: str) -> None:
-    if disk == "UpToDate":
+def _add_reached(votes: Votes, good: bool) -> None:
+    if good:
         votes.up_to_date += 1
     else:
         votes.present += 1
 
 
-def _add_missing(votes: Votes, outdated: bool, left: bool) -> None:
+def _add_missing(votes: Votes, outdated: bool) -> None:
     if outdated:
         votes.outdated += 1
-    elif left:
-        votes.without_quorum += 1
     else:
         votes.unknown += 1
 
@@ -190,7 +190,7 @@ def promote(resource: Resource, automatic: bool = False) -> None:
         raise refusal
     resource.role, resource.automatic = "Primary", automatic
     for device in resource.devices.values():
-        device.due = lacks_peers(resource, device)
+        device.due = lacking(resource, device)
         device.exposed = "" if device.metadata else _shown(resource, device)
 
 
@@ -211,7 +211,8 @@ def force(resource: Resource, new_generation: Callable[[], str]) -> None:
 def demote(resource: Resource) -> None:
     resource.role, resource.automatic = "Secondary", False
     for device in resource.devices.values():
-        device.due, device.exposed = False, ""
+        device.due.clear()
+        device.exposed = ""
 
 
 def _shown(resource: Resource, device: Device) -> str:
@@ -222,11 +223,12 @@ def _shown(resource: Resource, device: Device) -> str:
 # -- generations ----------------------------------------------------------------------------------------------------
 
 
-def lacks_peers(resource: Resource, device: Device) -> bool:
-    """Whether a node that should have the data does not get what is written now."""
+def lacking(resource: Resource, device: Device) -> set[int]:
+    """Nodes that should have the data and do not get what is written now."""
     reached = {other.node_id for _, part, other, there in resource.far(device.number) if follows(part, there)}
     expected = {c.node_id for c in resource.connections.values() if _expects_disk(c, device.number)}
-    return bool((expected | set(device.metadata.slots if device.metadata else ())) - reached - {resource.node_id})
+    known = set(device.metadata.slots) if device.metadata else set()
+    return (expected | known) - reached - {resource.node_id}
 
 
 def _expects_disk(connection: Connection, number: int) -> bool:
@@ -235,7 +237,7 @@ def _expects_disk(connection: Connection, number: int) -> bool:
 
 def follows(part: PeerDevice, there: Device) -> bool:
     """Whether a peer gets what is written."""
-    return there.has_data and part.replication != "Off" and (there.disk == "UpToDate" or part.replication in SYNC)
+    return there.has_data and part.replication != "Off" and (there.disk in GOOD or part.replication in SYNC)
 
 
 def begin_generation(resource: Resource, device: Device, new: str) -> None:

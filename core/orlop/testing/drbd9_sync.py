@@ -53,8 +53,18 @@ def synchronize(source: End, target: End, verdict: Verdict) -> None:
     source.part.replication, target.part.replication = (
         ("PausedSyncS", "PausedSyncT") if paused else ("SyncSource", "SyncTarget")
     )
+    _stop_giving(target)
     target.device.become("Inconsistent")
     source.part.looks = target.part.looks = LOOKS
+
+
+def _stop_giving(end: End) -> None:
+    """Whoever gets other data itself has none to give any more."""
+    for connection in _with(end):
+        part = connection.volumes[end.device.number]
+        if part.replication in ("SyncSource", "PausedSyncS") and connection.other is not None:
+            part.replication = "Established"
+            end.resource.back(connection).volumes[end.device.number].replication = "Established"
 
 
 def _agree(source: End, target: End, verdict: Verdict) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from orlop.errors import CommandFailed
+from orlop.model.decoding import decoded
 from orlop.testing.disk import BLOCK, Disk, SimulatedFile
 
 KIND = "crypto_LUKS"
@@ -92,7 +93,7 @@ class Call(NamedTuple):
 def header_of(file: SimulatedFile) -> Header | None:
     if KIND not in file.signatures or 0 not in file.blocks:
         return None
-    return msgspec.json.decode(file.blocks[0].rstrip(b"\0"), type=Header)
+    return decoded(file.blocks[0].rstrip(b"\0"), Header)
 
 
 def cryptsetup(disk: Disk, arguments: tuple[str, ...], stdin: bytes) -> str:

@@ -11,10 +11,11 @@ from typing import ClassVar, Self
 from msgspec.structs import replace
 
 from orlop.errors import CannotRead, NodeError, Refused
-from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedVolume
+from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedReplica, WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, run
 from orlop_layers import (
+    drbd_attaching,
     drbd_config,
     drbd_copies,
     drbd_facts,
@@ -32,11 +33,10 @@ from orlop_layers import (
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_look import drbd_of
-from orlop_layers.drbd_seen import Device, Resource, backings, resources
+from orlop_layers.drbd_seen import CLOSED, Device, Resource, backings, resources
 from orlop_layers.drbd_version import Version
 
 PEER_SLOTS = "PeerSlotsNewResource"
-CLOSED = ("Diskless", "Failed", "Detaching")
 
 
 class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
@@ -142,7 +142,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         found = drbd_facts.facts(resource, volume.number, device, drbd.replica, self.split)
         if below is not None:
             found["backing"] = below
-        if self._skips_disk(volume, below):
+        if below in self.unreadable and self._skips_disk(volume, below):
             found["skip_disk"] = "yes"
         if volume.resource in self.ports:
             found["port_taken"] = str(self.ports[volume.resource])
@@ -186,10 +186,11 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         return on is not None and below is not None and on != below
 
     def _skips_disk(self, volume: WantedVolume, below: str | None) -> bool:
-        """Whether DRBD goes on without a disk that cannot be read. What is new has nothing to go on with."""
-        if not self.version.nine or volume.new or below not in self.unreadable:
+        """Whether DRBD goes on without a disk that failed. What is new has nothing to go on with."""
+        replica = drbd_of(volume).replica
+        if not self.version.nine or volume.new or not (replica.skip_disk or below in self.unreadable):
             return False
-        return any(not peer.diskless for peer in drbd_of(volume).replica.peers)
+        return any(not peer.diskless for peer in replica.peers)
 
     # -- down -------------------------------------------------------------------------------------
 
@@ -253,7 +254,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                 undeclared = self._declaration(volume, below) if self._is_undeclared(volume, below) else []
                 return [*undeclared, *self._adjust(volume)]
             case Presence.READY:
-                return self._give_back(volume) or self._adjust(volume) or self._grow(volume)
+                return self._give_back(volume) or self._adjust(volume) or self._grow(volume) or self._lend(volume)
             case _:
                 return []
 
@@ -287,8 +288,10 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         if not members or volume.number != members[0].number:
             return []
         text = drbd_config.text(volume.resource, self.here, members, self.version)
+        secret = _secret(members[0].drbd.replica, self.version.nine)
         before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
-        if standing is not None and before.done == drbd_files.mark(text) and all(map(self._is_up, members)):
+        done = before.done == drbd_files.mark(text, secret)
+        if done and all(drbd_attaching.is_up(standing, m) for m in members):
             return []
         if self.version.nine:
             for member in members:
@@ -298,20 +301,16 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             drbd_files.Writing(
                 name=volume.resource,
                 text=text,
-                secret=f"drbd/{replica.definition}",
+                secret=secret,
                 before=before,
                 nodes=frozenset(peer.node_id for peer in replica.peers),
                 prepared=self.prepared,
                 alone=not self.version.nine and not members[0].drbd.replica.peers,
                 skip_disk=any(member.skipped for member in members),
+                apart=drbd_attaching.apart(standing, members, self.version),
                 forgets=self.version.nine and any(member.below is not None for member in members),
             )
         )
-
-    def _is_up(self, member: Member) -> bool:
-        resource = self.seen.get(member.resource)
-        device = resource.devices.get(member.number) if resource else None
-        return device is not None and (member.skipped or (device.disk in CLOSED) == (member.below is None))
 
     def _members(self, resource: str) -> list[Member]:
         """Volumes that can be up now, lowest number first."""
@@ -352,8 +351,27 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         resource = self.seen[volume.resource]
         return drbd_growing.grow(resource, volume.number, drbd_of(volume), wanted, self.version.nine)
 
+    def _lend(self, volume: WantedVolume) -> list[Step]:
+        """A file system is still to be made, through the device; it is given back when that is done."""
+        device = self._device(volume)
+        if volume.file_system is None or device is None or device.disk != drbd_operations.UP_TO_DATE:
+            return []
+        return drbd_growing.lend(self.seen[volume.resource])
+
     def _give_back(self, volume: WantedVolume) -> list[Step]:
-        return drbd_growing.give_back(self.seen[volume.resource]) if volume.resource in self.lent else []
+        if volume.resource not in self.lent or volume.file_system is not None:
+            return []
+        return drbd_growing.give_back(self.seen[volume.resource])
+
+
+def _secret(replica: WantedReplica, nine: bool) -> str:
+    """Its name. DRBD 8.4 takes whoever knows it for the peer: a replica that was forgotten, and is still up somewhere,
+    must not be taken for the one that was made in its place. DRBD 9 knows its peers by node id and address.
+    """
+    if nine or not replica.peers:
+        return f"drbd/{replica.definition}"
+    both = sorted((replica.incarnation, replica.peers[0].incarnation))
+    return f"drbd/{replica.definition}/{'/'.join(both)}"
 
 
 def _is_diskless(volume: WantedVolume) -> bool:

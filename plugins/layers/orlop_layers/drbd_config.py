@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from orlop.errors import Refused
-from orlop.model import WantedDrbd, WantedPeer, WantedReplica
+from orlop.model import WantedDrbd, WantedPeer, WantedProxy, WantedReplica
 from orlop.model.cluster import Value
 from orlop.plugin import SECRET
 from orlop_layers.drbd_options import known_8, section_8
@@ -59,6 +59,8 @@ def _resource_9(here: str, members: list[Member], version: Version) -> Lines:
         lines += _block(f"on {_quoted(peer.node)}", [f"node-id {peer.node_id};", *theirs])
     for peer in peers(replica):
         lines += _block("connection", _connection(here, replica, peer))
+    if any(peer.proxy is not None for peer in peers(replica)):
+        lines += _proxy(replica.options)
     return lines
 
 
@@ -69,6 +71,27 @@ def _volume_9(member: Member, backing: str | None, without_vote: bool) -> Lines:
     else:
         inside += [f"disk {_quoted(backing)};", "meta-disk internal;"]
     return _block(f"volume {member.number}", [*inside, *_sections({"disk": _only("Disk/", member.drbd.options)})])
+
+
+def _proxy(options: Mapping[str, str]) -> Lines:
+    """How the proxies of the resource's connections buffer and compress."""
+    own, kind = _only("Proxy/", options), options.get("ProxyCompression", "")
+    lines = [f"{name} {_value(own[name])};" for name in sorted(own)]
+    if kind:
+        chosen = _only("ProxyCompression/", options)
+        words = [kind, *(word for name in sorted(chosen) for word in (name, _value(chosen[name])))]
+        lines += _block("plugin", [f"{' '.join(words)};"])
+    return _block("proxy", lines) if lines else []
+
+
+def _through_proxy(here: str, replica: WantedReplica, peer: WantedPeer, proxy: WantedProxy) -> Lines:
+    """Each side talks to the proxy beside it; only the proxies talk to each other."""
+    lines: Lines = []
+    ends = ((here, replica.address, replica.port, proxy.here), (peer.node, peer.address, peer.port, proxy.there))
+    for node, address, port, outside in ends:
+        inside = [f"inside ipv4 127.0.0.2:{port};", f"outside {_address(address, outside)};"]
+        lines += _block(f"host {_quoted(node)} address ipv4 127.0.0.1:{port} via proxy on {_quoted(node)}", inside)
+    return lines
 
 
 def _connection(here: str, replica: WantedReplica, peer: WantedPeer) -> Lines:
@@ -82,6 +105,8 @@ def _connection(here: str, replica: WantedReplica, peer: WantedPeer) -> Lines:
     for path in peer.paths:
         lines += _block("path", ends(path.here, path.there))
     between = {"net": _only("Net/", peer.options), "disk": _only("PeerDevice/", peer.options)}
+    if peer.proxy is not None:
+        lines = _through_proxy(here, replica, peer, peer.proxy)
     return [*(lines or ends(replica.address, peer.address)), *_sections(between)]
 
 

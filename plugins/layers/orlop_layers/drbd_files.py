@@ -28,8 +28,9 @@ def noted(text: str) -> Note:
     return Note(done=done.strip(), nodes=frozenset(map(int, nodes.split())))
 
 
-def mark(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def mark(text: str, secret: str) -> str:
+    """Of a configuration and the name of its secret, which is not in the text."""
+    return hashlib.sha256(f"{secret}\n{text}".encode()).hexdigest()
 
 
 class Writing(Value, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ class Writing(Value, frozen=True, kw_only=True):
     prepared: bool = True  # DRBD's own tools know our files
     alone: bool = False  # 8.4: the file names a peer, and there is none
     skip_disk: bool = False
+    apart: bool = False  # without any connection, which is made again at the end
     forgets: bool = False  # the metadata has places for peers, which those that left give free
 
 
@@ -59,6 +61,7 @@ def carried_out(writing: Writing) -> list[Step]:
         WriteFile(path=note_of(name), content=Note(nodes=writing.before.nodes | writing.nodes).text),
         WriteFile(path=file_of(name), content=writing.text, secret=writing.secret),
         RemoveFile(path=draft),
+        *([run("drbdadm", "disconnect", name)] if writing.apart else []),
         run("drbdadm", "adjust", *(["--skip-disk"] if writing.skip_disk else []), name),
     ]
     if writing.alone:
@@ -66,7 +69,10 @@ def carried_out(writing: Writing) -> list[Step]:
     if writing.forgets:
         gone = sorted(writing.before.nodes - writing.nodes)
         steps += [run("drbdsetup", "forget-peer", name, str(node)) for node in gone]
-    return [*steps, WriteFile(path=note_of(name), content=Note(done=mark(writing.text), nodes=writing.nodes).text)]
+    return [
+        *steps,
+        WriteFile(path=note_of(name), content=Note(done=mark(writing.text, writing.secret), nodes=writing.nodes).text),
+    ]
 
 
 def file_of(resource: str) -> str:

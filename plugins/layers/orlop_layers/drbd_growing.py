@@ -33,8 +33,14 @@ def grow(resource: Resource, number: int, drbd: WantedDrbd, wanted: int, nine: b
         return []
     if nine:
         return [resize]
-    note = WriteFile(path=lent_of(resource.name), content="")
-    return [note, run("drbdadm", "primary", resource.name), resize, *_returned(resource.name)]
+    return [*lend(resource), resize, *_returned(resource.name)]
+
+
+def lend(resource: Resource) -> list[Step]:
+    """Primary for no user; the note has it given back, whatever is cut meanwhile."""
+    if resource.role == "Primary":
+        return []
+    return [WriteFile(path=lent_of(resource.name), content=""), run("drbdadm", "primary", resource.name)]
 
 
 def give_back(resource: Resource) -> list[Step]:

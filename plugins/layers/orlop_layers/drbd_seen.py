@@ -9,6 +9,7 @@ from orlop.errors import CannotRead
 from orlop.model import KIB
 from orlop.model.cluster import Value
 
+CLOSED = ("Diskless", "Failed", "Detaching")  # states of a disk that DRBD does not use
 BACKING = re.compile(r'device\s+minor (\d+);\s+disk\s+"([^"]+)"')
 
 

@@ -9,6 +9,7 @@ from orlop.plugin import Probe
 KERNEL = re.compile(r"^DRBD_KERNEL_VERSION_CODE=0x([0-9a-fA-F]+)$", re.MULTILINE)
 TOOLS = re.compile(r"^DRBDADM_VERSION_CODE=0x([0-9a-fA-F]+)$", re.MULTILINE)
 FIRST_8, FIRST_9 = (8, 4, 0), (9, 0, 19)  # before 9.0.19 a node without a disk does not count for the quorum
+ATTACHES_ALONE = (9, 3, 0)  # 9.3.3 waits for good when a disk is attached to a device that is connected; 9.2 does not
 NO_VOTE = (9, 34, 0)  # tools that can say that a node without a disk is no tiebreaker
 
 Numbers = tuple[int, int, int]
@@ -28,6 +29,11 @@ class Version(Value, frozen=True, kw_only=True):
     def without_vote(self) -> bool:
         """Whether its files can take a node without a disk out of quorum decisions."""
         return self.nine and self.tools >= NO_VOTE
+
+    @property
+    def attaches_alone(self) -> bool:
+        """Whether a disk is attached only while there is no connection."""
+        return self.kernel >= ATTACHES_ALONE
 
     def __str__(self) -> str:
         return ".".join(map(str, self.kernel))

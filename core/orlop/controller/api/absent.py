@@ -18,12 +18,6 @@ TOKEN = "/v1/controller/auth/token"  # noqa: S105 - a path
 
 # Feature -> "METHOD path" of each of its routes.
 ABSENT: Mapping[str, tuple[str, ...]] = {
-    "DRBD proxy": (
-        f"PUT {DEFINITION}/drbd-proxy",
-        f"POST {DEFINITION}/drbd-proxy/enable/{{node_a}}/{{node_b}}",
-        f"POST {DEFINITION}/drbd-proxy/disable/{{node_a}}/{{node_b}}",
-        f"GET {DEFINITION}/drbd-proxy/properties/info",
-    ),
     "cloning of resource definitions": (
         f"POST {DEFINITION}/clone",
         f"GET {DEFINITION}/clone/{{resourceClone}}",

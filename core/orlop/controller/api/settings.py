@@ -85,6 +85,7 @@ _info("/v1/resource-definitions/{resource}/volume-definitions/properties/info", 
 _info("/v1/resource-definitions/{resource}/resources/properties/info", Kind.RESOURCE)
 _info("/v1/resource-definitions/{resource}/resources/{node}/volumes/properties/info", Kind.VOLUME)
 _info("/v1/resource-definitions/{resource}/resource-connections/properties/info", Kind.RESOURCE_CONNECTION)
+_info("/v1/resource-definitions/{resource}/drbd-proxy/properties/info", Kind.DRBD_PROXY)
 _info("/v1/resource-groups/properties/info", Kind.RESOURCE_GROUP)
 _info("/v1/resource-groups/{resource_group}/volume-groups/properties/info", Kind.VOLUME_GROUP)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orlop.controller.api import (
     absent,
     definitions,
+    drbd_proxy,
     encryption,
     error_reports,
     events,
@@ -32,6 +33,7 @@ SERVED = (
     definitions.route,
     encryption.route,
     resources.route,
+    drbd_proxy.route,
     toggle_disk.route,
     snapshots.route,
     groups.route,

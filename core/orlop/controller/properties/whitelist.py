@@ -28,6 +28,10 @@ class Kind(Enum):
     NODE_CONNECTION = "NC"
     RESOURCE_CONNECTION = "RC"
     SNAPSHOT = "S"
+    DRBD_PROXY = "PX"
+    PROXY_LZMA = "PXlzma"
+    PROXY_ZLIB = "PXzlib"
+    PROXY_ZSTD = "PXzstd"
     KEY_VALUE_STORE = "KVS"
 
     @property

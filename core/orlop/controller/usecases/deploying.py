@@ -11,7 +11,7 @@ from orlop.controller import diskless, drbd_versions, initial_sync, nvme, option
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Effective, Kind, Source, effective
-from orlop.controller.usecases import encryption, guards, replicating, room
+from orlop.controller.usecases import encryption, guards, room
 from orlop.errors import NotFound, Refused
 from orlop.model import (
     Level,
@@ -194,7 +194,6 @@ def complete(
         return after
     after = replication.numbered(picture, initial_sync.decided(picture, core.reported, after, fresh))
     drbd_versions.refuse_impossible(picture, after)
-    replicating.refuse_file_system(picture, after)
     return after
 
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from orlop import codes
 from orlop.codes import Fail, Subject
-from orlop.controller import wire
+from orlop.controller import paths, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
@@ -39,6 +39,7 @@ def modify(core: Core, node_a: str, node_b: str, body: wire.NodeConnectionModify
         answers = Answers(codes.MODIFY, Subject.NODE_CONN, FirstNode=first, SecondNode=second)
         answers.success(f"Connection between nodes '{first}' and '{second}' is modified.", codes.MODIFIED)
         after = replace(connection, props=changed(core.drivers, answers, Kind.NODE_CONNECTION, connection.props, body))
+        paths.refuse_unknown(draft, after.props, body.override_props, (first, second))
         if after.props:
             draft.put(after)
         elif before.uuid:

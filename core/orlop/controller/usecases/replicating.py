@@ -7,30 +7,8 @@ from orlop.controller import replication
 from orlop.controller.core import Core
 from orlop.controller.diskless import diskful, is_diskless, is_tiebreaker
 from orlop.controller.growing import UP_TO_DATE, facts
-from orlop.controller.picture import Picture
-from orlop.controller.properties import Kind, Source, effective
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition
-
-FILE_SYSTEM = "FileSystem/Type"
-
-
-def refuse_file_system(picture: Picture, definition: ResourceDefinition) -> None:
-    """Raises where volumes are to get a file system by themselves: that is not done for replicated ones yet."""
-    group = picture.group(definition.group)
-    around = {
-        Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
-        Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
-        Kind.CONTROLLER: Source("", picture.controller.props),
-    }
-    for of in definition.volume_definitions:
-        if effective(FILE_SYSTEM, {**around, Kind.VOLUME_DEFINITION: Source(str(of.number), of.props)}):
-            raise Refused(
-                f"Volume {of.number} of '{definition.name}' gets no file system by itself: it is replicated.",
-                cause="That is not part of this version.",
-                correction=f"Delete the property {FILE_SYSTEM}, and make the file system where the volume is used.",
-                code=Fail.INVLD_PROP,
-            )
 
 
 def refuse_not_yet(definition: ResourceDefinition, what: str) -> None:

@@ -8,10 +8,10 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import drbd_versions, nvme, stacks, wire
+from orlop.controller import drbd_versions, nvme, paths, replication, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.diskless import CLIENT, TIE_BREAKER, is_tiebreaker
+from orlop.controller.diskless import CLIENT, TIE_BREAKER, is_client, is_diskless, is_tiebreaker
 from orlop.controller.picture import Draft, with_resource
 from orlop.controller.properties import Kind
 from orlop.controller.usecases import (
@@ -90,10 +90,20 @@ def _new(core: Core, draft: Draft, definition: ResourceDefinition, request: wire
         if stacks.replicates(core.drivers, stack):
             drbd_versions.refuse_diskless(draft, definition, node.name)
             kind = {CLIENT} if request.drbd_client else set()
-            return deploying.without_disk(core, definition, node, props, flags & {"INACTIVE"} | kind)
+            made = deploying.without_disk(core, definition, node, props, flags & {"INACTIVE"} | kind)
+            return _numbered(core, draft, definition, made, request)
         initiators.refuse_unfit(definition, flags & DISKLESS_FLAGS, bool(request.drbd_client))
         return deploying.initiator(core, definition, node, props, flags & {"INACTIVE"})
-    return deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
+    made = deploying.resource(core, draft, definition, node, props, flags & {"INACTIVE"}, layers)
+    return _numbered(core, draft, definition, made, request)
+
+
+def _numbered(
+    core: Core, draft: Draft, definition: ResourceDefinition, made: Resource, request: wire.ResourceCreate
+) -> Resource:
+    if not stacks.replicates(core.drivers, made.layers or definition.layers):
+        return made
+    return replication.with_numbers(draft, definition, made, request.drbd_node_id, request.drbd_tcp_ports)
 
 
 def _taken_over(
@@ -118,9 +128,27 @@ def modify(core: Core, name: str, node: str, request: wire.ResourceModify) -> An
         definition = lookup.definition(draft, name)
         resource = lookup.resource(definition, node)
         props = changed(core.drivers, answers, Kind.RESOURCE, resource.props, request)
-        draft.put(with_resource(definition, replace(resource, props=props)))
+        after = _with_vote(definition, replace(resource, props=props), request)
+        draft.put(with_resource(definition, after))
     answers.success(f"Resource '{definition.name}' on node '{resource.node}' modified.", codes.MODIFIED)
     return answers
+
+
+def _with_vote(definition: ResourceDefinition, resource: Resource, request: wire.ResourceModify) -> Resource:
+    """A replica without a disk that gets a vote, or gives it up."""
+    client = request.drbd_client
+    if request.drbd_tiebreaker is not None:
+        client = not request.drbd_tiebreaker
+    if client is None or client == is_client(resource):
+        return resource
+    if not is_diskless(resource):
+        raise Refused(
+            f"Resource '{definition.name}' on node '{resource.node}' has a disk, and with it a vote.",
+            correction="Only resources without a disk can be clients; see 'orlop resource toggle-disk'.",
+            code=Fail.INVLD_RSC_STATE,
+        )
+    flags = resource.flags - {TIE_BREAKER}
+    return replace(resource, flags=flags | {CLIENT} if client else flags - {CLIENT})
 
 
 def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> Answers:
@@ -271,6 +299,7 @@ def modify_connection(
         present = next((c for c in definition.connections if {c.node_a, c.node_b} == {first, second}), None)
         connection = present or ResourceConnection(node_a=first, node_b=second, uuid=core.new_uuid())
         props = changed(core.drivers, answers, Kind.RESOURCE_CONNECTION, connection.props, request)
+        paths.refuse_unknown(draft, props, request.override_props, (first, second))
         others = tuple(c for c in definition.connections if c is not present)
         kept = (replace(connection, props=props),) if props else ()
         draft.put(replace(definition, connections=(*others, *kept)))

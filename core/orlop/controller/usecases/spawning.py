@@ -13,6 +13,7 @@ from orlop.controller.diskless import CLIENT, is_diskless
 from orlop.controller.picture import Draft, Picture, with_resource
 from orlop.controller.placement import Candidate, Cluster, place
 from orlop.controller.properties import Kind
+from orlop.controller.replicas import SKIP_DISK
 from orlop.controller.usecases import (
     all_or_nothing,
     definitions,
@@ -37,7 +38,6 @@ from orlop.model import (
 )
 
 replace = msgspec.structs.replace
-SKIP_DISK = "DrbdOptions/SkipDisk"
 TRIES = 5  # placement is computed outside the lock; a choice that was overtaken is made again
 
 

@@ -100,6 +100,8 @@ from orlop.controller.wire.pools import (
     StoragePoolDefinitionModify,
 )
 from orlop.controller.wire.resources import (
+    DrbdProxyEnable,
+    DrbdProxyModify,
     EventMayPromoteChange,
     ReplicationState,
     Resource,
@@ -222,6 +224,8 @@ __all__ = [
     "SplitBrainVolume",
     "Resource",
     "ResourceConnection",
+    "DrbdProxyEnable",
+    "DrbdProxyModify",
     "ResourceConnectionModify",
     "ResourceCreate",
     "ResourceDefinition",

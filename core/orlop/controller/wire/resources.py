@@ -106,6 +106,17 @@ class ResourceConnection(Body, frozen=True, kw_only=True):
     drbd_proxy_port_b: int | None = None
 
 
+class DrbdProxyEnable(Body, frozen=True, kw_only=True):
+    port: int | None = None
+    port_src: int | None = None
+    port_target: int | None = None
+
+
+class DrbdProxyModify(PropertiesModify, frozen=True, kw_only=True):
+    compression_type: str | None = None
+    compression_props: Properties = {}
+
+
 class ResourceConnectionModify(PropertiesModify, frozen=True, kw_only=True):
     pass
 

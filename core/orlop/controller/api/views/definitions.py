@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from orlop import model
-from orlop.controller import wire
+from orlop.controller import drbd_proxy, wire
 from orlop.controller.diskless import is_diskless
 from orlop.controller.growing import UP_TO_DATE, facts
 from orlop.controller.picture import Picture
@@ -69,7 +69,15 @@ def volume_definitions(of: model.ResourceDefinition) -> list[wire.VolumeDefiniti
 def connection(of: model.ResourceDefinition, node_a: str, node_b: str) -> wire.ResourceConnection:
     wanted = {key(node_a), key(node_b)}
     found = next((c for c in of.connections if {key(c.node_a), key(c.node_b)} == wanted), None)
-    return wire.ResourceConnection(node_a=node_a, node_b=node_b, props=found.props if found else {})
+    ports = drbd_proxy.port(found, node_a), drbd_proxy.port(found, node_b)
+    return wire.ResourceConnection(
+        node_a=node_a,
+        node_b=node_b,
+        props=found.props if found else {},
+        flags=(drbd_proxy.FLAG,) if None not in ports else (),
+        drbd_proxy_port_a=ports[0],
+        drbd_proxy_port_b=ports[1],
+    )
 
 
 def connections(of: model.ResourceDefinition) -> list[wire.ResourceConnection]:

@@ -13,6 +13,7 @@ from orlop.controller.api.views.effective import Surroundings, properties, surro
 from orlop.controller.api.views.entries import problem
 from orlop.controller.api.views.states import DISKLESS, in_use, not_seen
 from orlop.controller.diskless import CLIENT
+from orlop.controller.learnt import PORT_TAKEN
 from orlop.controller.picture import Picture
 from orlop.controller.progress import reported_volume
 from orlop.model import KIB, ReportedResource, key
@@ -145,7 +146,8 @@ def _reports(of: Replica, seen: model.ReportedVolume | None, place: int) -> tupl
         at = f"{of.resource.node} {of.resource.volumes[place].pool}"
         hint = f"See 'orlop storage-pool list'. If its pool is gone for good: orlop storage-pool lost {at}"
     found = [text for text in dict.fromkeys((own, whole)) if text]
-    return tuple(problem(text, Fail.UNKNOWN_ERROR, Subject.VLM, hint) for text in found)
+    code = Fail.PORT_BLOCKED_DRBD_ADJUST if PORT_TAKEN in drbd.facts(seen) else Fail.UNKNOWN_ERROR
+    return tuple(problem(text, code, Subject.VLM, hint) for text in found)
 
 
 def _tree(of: Replica, levels: list[layers.Levels]) -> wire.ResourceLayer | None:
