@@ -19,6 +19,7 @@ from orlop.hooks import Hooks
 from orlop.host import Host, execute
 from orlop.model import Hold, ReportedHold, ReportedResource, WantedResource, key
 from orlop.model.cluster import Value
+from orlop.model.decoding import decoded
 from orlop.plugin import ASKED, Flow, HoldsWrites, RemoveFile, Step, WriteFile
 from orlop.satellite.secrets import no_secret
 from orlop.satellite.task import NEVER, NOW
@@ -49,7 +50,7 @@ def read(host: Host, directory: str, resource: str) -> Note | None:
     """None also for what makes no sense: notes appear whole."""
     text = host.read(path(directory, resource))
     try:
-        return msgspec.json.decode(text, type=Note) if text else None
+        return decoded(text, Note) if text else None
     except msgspec.DecodeError:
         log.exception("the note of what is held back of %s cannot be understood", resource)
         return None

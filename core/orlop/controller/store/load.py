@@ -27,7 +27,7 @@ from orlop.controller.store.shapes import (
 )
 from orlop.errors import OrlopError
 from orlop.model import Controller, ResourceDefinition, key
-from orlop.model.decoding import converted
+from orlop.model.decoding import converted, decoded
 
 
 class RowProblem(NamedTuple):
@@ -103,7 +103,7 @@ class Reader:
         for raw in self._connection.execute(select(*(shape.table.columns[name] for name in names))):
             identity = tuple(raw[:width])
             try:
-                position = msgspec.convert(raw[-1], int) if shape.nested else 0
+                position = converted(raw[-1], int) if shape.nested else 0
                 value = _value(shape, identity, dict(zip(names, raw, strict=True)))
             except (msgspec.MsgspecError, OrlopError, ValueError, TypeError) as error:
                 self.problems.append(RowProblem(shape.name, identity, str(error)))
@@ -168,7 +168,7 @@ def _controller(connection: Connection, picture: Picture) -> None:
     if row is None:
         return
     try:
-        props = msgspec.json.decode(row.props, type=dict[str, str])
+        props = decoded(row.props, dict[str, str])
     except (msgspec.MsgspecError, TypeError) as error:
         raise StoreError(
             "the row of the controller cannot be read",
