@@ -215,6 +215,7 @@ WRONG_ORDER = [
     ("POST", f"{RD}/web/resources/charlie/make-available", None, 500, 225),
     ("PUT", f"{RD}/web", {"layer_stack": ["LUKS", "STORAGE"]}, 500, 225),
     ("PUT", f"{RD}/web/resources/alpha/toggle-disk/diskless", None, 500, 225),
+    ("PUT", f"{RD}/web/drbd-proxy", {}, 500, 225),
     ("PUT", "/v1/nodes/alpha", {"node_type": "AUXILIARY"}, 500, 221),
 ]
 

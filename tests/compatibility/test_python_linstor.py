@@ -306,7 +306,6 @@ def test_a_resource_object_is_built_from_outside(controller: Controller) -> None
         lambda c: c.schedule_create("daily", "0 3 * * *"),
         lambda c: c.file_modify("/etc/x", b"x"),
         lambda c: c.file_deploy("/etc/x", "web"),
-        lambda c: c.drbd_proxy_enable("web", "alpha", "bravo", None),
         lambda c: c.controller_backupdb("copy"),
     ],
 )
