@@ -361,3 +361,11 @@ def test_force_overrules_quorum_and_what_is_not_up_to_date():
     assert not nodes.may_promote("B")
     nodes.primary("B", "--force")
     assert (nodes.role("B"), nodes.disk("B")) == ("Primary", "UpToDate")
+
+
+def test_who_is_forced_takes_everybody_missing_for_outdated():
+    nodes = cluster()
+    nodes.isolate("C")
+    nodes.primary("C", "--force")
+    assert nodes.quorum("C")
+    assert may_write(nodes, "C")
