@@ -179,7 +179,9 @@ def test_a_replica_goes_its_place_is_free_and_another_one_comes(web: Replicated)
     one, two, three, _ = web.cluster.nodes
     web.deploy(one, two, three)
     web.wait_synchronized(one, two, three)
-    web.client.delete_resource(web.name, three.name, keep_tiebreaker=False)
+    web.client.delete_resource(web.name, three.name)  # two disks are left, so it stays as their tiebreaker
+    web.cluster.wait("it has no disk", lambda: "disk:Diskless" in web.told(three))
+    web.client.delete_resource(web.name, three.name)
     web.cluster.wait("the others have let go", lambda: "node3" not in web.told(one))
     web.write(one, 4)
     web.deploy(three)
