@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 XML_HELP = {
     "resource-options": ("options",),
     "net-options": ("net",),
+    "new-peer": ("net",),
     "disk-options": ("disk",),
     "peer-device-options": ("peer",),
 }
