@@ -182,6 +182,28 @@ def test_a_reason_that_came_meanwhile_is_waited_for(cluster, nodes):
     assert not whole_or_nothing(cluster, nodes)
 
 
+@pytest.mark.parametrize("state", ["taking", "checking"])
+def test_what_is_written_meanwhile_all_the_same_spoils_it(cluster, nodes, state):
+    """As by a synchronization that begins, or after somebody resumed and suspended again."""
+    volume = cluster.nodes[nodes[1]].host.drbd.resources["web"].volumes[1]
+    written = []
+
+    def write():
+        states = [o.state for o in cluster.core.picture.definition("web").operations]
+        taken = [name for name in cluster.nodes[nodes[1]].host.disk.folders[POOL] if name.endswith(".first")]
+        if state in states and not written and (taken or state == "checking"):
+            volume.written += 1
+            written.append(True)
+
+    cluster.between.append(write)
+    answers = take(cluster)
+    assert written
+    assert any("data was still coming or going" in entry.message for entry in answers)
+    cluster.settle()
+    assert not whole_or_nothing(cluster, nodes)
+    nothing_is_held(cluster)
+
+
 def test_only_replicas_that_are_up_to_date_are_taken(cluster, nodes):
     one, two = nodes
     cluster.network.cut.add(frozenset(nodes))
@@ -250,14 +272,17 @@ def test_nothing_else_is_begun_meanwhile(cluster, nodes):
     assert refused == [Fail.RSC_BUSY] * 3
 
 
-def test_several_resources_stand_still_together(cluster, nodes):
-    more = spawn(cluster, "mail")
+@pytest.mark.parametrize("seed", range(12))
+def test_several_resources_stand_still_together(seed):
+    cluster = start(seed)
+    nodes = spawn(cluster)
+    more = spawn(cluster, "mail", node_name_list=("bravo", "charlie"))
     first, second = Pairs(cluster, nodes[0]), Pairs(cluster, more[0], "mail")
     states = []
 
     def write():
         """The second resource is always written after the first."""
-        if second.number + second.half < first.number + first.half:
+        if 2 * second.number + second.half < 2 * first.number + first.half:
             second.write()
         else:
             first.write()

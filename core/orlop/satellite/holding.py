@@ -16,7 +16,7 @@ import msgspec
 from orlop.drivers import LAYER, Drivers
 from orlop.errors import NodeError, OrlopError
 from orlop.hooks import Hooks
-from orlop.host import Host, execute
+from orlop.host import Host, LocalHost, execute
 from orlop.model import Hold, ReportedHold, ReportedResource, WantedResource, key
 from orlop.model.cluster import Value
 from orlop.model.decoding import decoded
@@ -46,17 +46,17 @@ def path(directory: str, resource: str) -> str:
     return os.path.join(directory, f"{NAME}{resource}{SUFFIX}")
 
 
-def read(host: Host, directory: str, resource: str) -> Note | None:
+def read(host: Host, at: str) -> Note | None:
     """None also for what makes no sense: notes appear whole."""
-    text = host.read(path(directory, resource))
+    text = host.read(at)
     try:
         return decoded(text, Note) if text else None
     except msgspec.DecodeError:
-        log.exception("the note of what is held back of %s cannot be understood", resource)
+        log.exception("%s, a note of what is held back, cannot be understood", at)
         return None
 
 
-def let_go(host: Host, layer: HoldsWrites, directory: str, note: Note, act: Callable[[list[Step]], None]) -> bool:
+def let_go(host: Host, layer: HoldsWrites, at: str, note: Note, act: Callable[[list[Step]], None]) -> bool:
     """Whether nothing of what was noted is held back by us any more. Raises what a program says."""
     flow = layer.flow(host, note.resource)
     others = flow.held - {ASKED}
@@ -65,8 +65,26 @@ def let_go(host: Host, layer: HoldsWrites, directory: str, note: Note, act: Call
         return False
     if flow.devices and not others:  # also where it was cut in the middle
         act(layer.resume(flow))
-    act([RemoveFile(path=path(directory, note.resource))])
+    act([RemoveFile(path=at)])
     return True
+
+
+def expired(host: Host, drivers: Drivers, at: str, hold: str) -> None:
+    """What the guard does when time is up. Raises what a program says."""
+    note = read(host, at)
+    if note is None or note.hold != hold:
+        return
+    log.warning("I/O of %s was suspended for too long: it goes on", note.resource)
+    layer: HoldsWrites = drivers.load(LAYER, note.layer)
+    let_go(host, layer, at, note, lambda steps: execute(note.resource, steps, host, Hooks(), no_secret))
+
+
+def let_go_of_expired(at: str, hold: str) -> None:
+    """The same on this machine; what fails is tried again by the caller."""
+    try:
+        expired(LocalHost(), Drivers.installed(), at, hold)
+    except OrlopError:
+        log.exception("I/O is still suspended, see %s", at)
 
 
 class Holding:
@@ -133,7 +151,7 @@ class Holding:
                 return
             self._write(note)
             self._held[name] = note
-            self._host.detach(guard(self._directory, wanted.name, uuid))
+            self._host.detach(guard(self._path(note), uuid))
             note = msgspec.structs.replace(note, until=self._clock() + LEASE)
             self._write(note)
             self._held[name] = note
@@ -186,7 +204,7 @@ class Holding:
     def _release(self, name: str, note: Note) -> bool:
         self._traces.pop(name, None)
         try:
-            if let_go(self._host, self._layers[note.layer], self._directory, note, self._act(note)):
+            if let_go(self._host, self._layers[note.layer], self._path(note), note, self._act(note)):
                 self._held.pop(name, None)
                 return True
         except OrlopError as error:
@@ -213,13 +231,16 @@ class Holding:
     def _notes(self) -> Iterator[Note]:
         for name in self._host.files(self._directory) or {}:
             if name.startswith(NAME) and name.endswith(SUFFIX):
-                note = read(self._host, self._directory, name.removeprefix(NAME).removesuffix(SUFFIX))
+                note = read(self._host, os.path.join(self._directory, name))
                 if note is not None:
                     yield note
 
     def _write(self, note: Note) -> None:
         text = msgspec.json.encode(note).decode()
-        self._act(note)([WriteFile(path=path(self._directory, note.resource), content=text)])
+        self._act(note)([WriteFile(path=self._path(note), content=text)])
+
+    def _path(self, note: Note) -> str:
+        return path(self._directory, note.resource)
 
     def _act(self, note: Note) -> Callable[[list[Step]], None]:
         return lambda steps: execute(note.resource, steps, self._host, self._hooks, no_secret)
@@ -228,9 +249,9 @@ class Holding:
         self._said[name] = ReportedHold(uuid=uuid, state=state, problem=problem)
 
 
-def guard(directory: str, resource: str, hold: str) -> tuple[str, ...]:
+def guard(at: str, hold: str) -> tuple[str, ...]:
     """Arguments of the process that lets go when nobody else does."""
-    return (sys.executable, "-m", "orlop.satellite.guard", directory, resource, hold)
+    return (sys.executable, "-m", "orlop.satellite.guard", at, hold)
 
 
 def _unfit(resource: str, flow: Flow) -> str:

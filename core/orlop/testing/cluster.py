@@ -18,7 +18,7 @@ from orlop.drivers import Drivers
 from orlop.errors import NodeError, TransportError
 from orlop.hooks import Hooks
 from orlop.model import NetInterface, NewBacking, Node, NodeInfo, ReplicaOrder, StoragePool, WantedPool, key
-from orlop.satellite import guard
+from orlop.satellite import guard, holding
 from orlop.satellite.node import Node as Satellite
 from orlop.satellite.task import Job
 from orlop.satellite.trust import shared_secrets
@@ -141,13 +141,13 @@ class SimulatedNode:
     def _guard(self) -> None:
         """What a process of its own does beside the satellite; faults do not hit it."""
         for argv in list(self.host.detached):
-            directory, resource, hold = argv[-3:]
-            with self.host.faults.paused():
-                over = guard.is_over(
-                    self.host, self._cluster.drivers, directory, resource, hold, self._cluster.clock.monotonic
-                )
-            if over:
+            at, hold = argv[-2:]
+            note = holding.read(self.host, at)
+            if note is None or note.hold != hold:
                 self.host.detached.remove(argv)
+            elif self._cluster.clock.now >= note.until:
+                with self.host.faults.paused():
+                    holding.expired(self.host, self._cluster.drivers, at, hold)
 
 
 class SimulatedChannel:

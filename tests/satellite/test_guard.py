@@ -1,0 +1,50 @@
+"""The process that watches over what is held back, as a real one."""
+
+import json
+import sys
+import time
+
+import pytest
+
+from orlop.errors import CommandFailed
+from orlop.host import LocalHost
+from orlop.satellite import guard, holding
+
+
+def note(path, hold="h1", later=60.0):
+    text = {"resource": "web", "layer": "DRBD", "hold": hold, "until": time.monotonic() + later}
+    path.write_text(json.dumps(text))
+
+
+def running(path):
+    """Processes that were started with this path."""
+    return LocalHost().run(("pgrep", "--full", "--count", str(path))).strip() if _any(path) else "0"
+
+
+def _any(path):
+    try:
+        return LocalHost().run(("pgrep", "--full", str(path)))
+    except CommandFailed:
+        return ""
+
+
+def test_it_watches_as_long_as_the_note_is_there(tmp_path):
+    path = tmp_path / "held-web.json"
+    note(path)
+    LocalHost().detach(holding.guard(str(path), "h1"))
+    assert running(path) == "1"
+    path.unlink()
+    while running(path) != "0":
+        time.sleep(0.05)
+
+
+def test_another_hold_is_not_its_concern(tmp_path):
+    path = tmp_path / "held-web.json"
+    note(path, "h2")
+    assert guard.until(str(path), "h1") is None
+    assert guard.until(str(path), "h2") is not None
+
+
+def test_what_does_not_start_is_told():
+    with pytest.raises(CommandFailed, match="did not start"):
+        LocalHost().detach((sys.executable, "-c", "raise SystemExit(3)"))
