@@ -225,7 +225,7 @@ BREACHES = (
         f"{LAYERS}/drbd_look.py",
         "at.below is None or not at.ready or",
         "at.below is None or",
-        (_DRBD, "nothing_is_made_on_what_was_not_looked_at"),
+        (_DRBD, "what_is_closed_below_is_not_looked_at"),
     ),
     Breach(
         UNSEEN,

@@ -11,7 +11,7 @@ from orlop.model import MIB, Presence, WantedDrbd, WantedLevel, WantedPeer, Want
 from orlop.plugin import RemoveFile, RequireUnused, Run, Standing, Step, WriteFile
 from orlop.testing import SimulatedHost
 from orlop.testing.drbd_network import SimulatedNetwork
-from orlop_layers import drbd_config, drbd_metadata, drbd_options
+from orlop_layers import drbd_config, drbd_look, drbd_metadata, drbd_options
 from orlop_layers.drbd import Drbd
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_metadata import Place
@@ -100,6 +100,12 @@ def test_nothing_is_made_on_what_was_not_looked_at() -> None:
     new = volume(new=True)
     assert layer(new).presence(new, BELOW) is Presence.HIDDEN
     assert not any("create-md" in line for line in commands(layer(new).bring_up(new, BELOW)))
+
+
+def test_what_is_closed_below_is_not_looked_at() -> None:
+    closed = Standing(volume=volume(new=True), below=BELOW, ready=False)
+    found = drbd_look.below(SimulatedHost(), (closed,), (), Version(kernel=(8, 4, 11)))
+    assert found == drbd_look.Below({}, {})
 
 
 def test_nothing_is_made_where_the_metadata_could_not_be_read() -> None:

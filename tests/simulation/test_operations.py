@@ -140,7 +140,7 @@ def test_an_invalid_replica_gets_the_data_of_its_peer(cluster):
 def test_the_only_good_copy_is_not_invalidated(cluster):
     write(cluster, ONE, data=FIRST)
     apart(cluster)
-    with pytest.raises(Refused, match="no other replica that is connected") as refusal:
+    with pytest.raises(Refused, match="no other replica that is connected to it") as refusal:
         once(cluster, "invalidate")
     assert refusal.value.code is Fail.INSUFFICIENT_REPLICA_COUNT
     assert kernel(cluster, ONE).resources["web"].volumes[0].disk == "UpToDate"

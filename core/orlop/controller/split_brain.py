@@ -63,7 +63,7 @@ def given_up(definition: ResourceDefinition, reports: Reports) -> list[GivenUp]:
     found = []
     for one, other in combinations(replicas, 2):
         sides = tuple(_sides(one, other, reports))
-        alone = any(side.connection == ALONE and side.generations for pair in sides for side in pair)
+        alone = any(side.connection == ALONE for pair in sides for side in pair)
         met = any(side.connection == CONNECTED for pair in sides for side in pair)
         if alone and not met and is_connected(definition, one.node, other.node):
             found.append(GivenUp(nodes=(one.node, other.node), volumes=sides))
@@ -85,7 +85,8 @@ def _sides(one: Resource, other: Resource, reports: Reports) -> Iterator[tuple[S
 
 
 def _side(node: str, peer: str, volume: Volume, reports: Reports) -> Side:
-    said = facts(reports.get(key(node)), volume)
+    report = reports.get(key(node))
+    said = facts(report, volume) if report is not None and not report.plan else {}  # else it is being changed just now
     told = said.get(f"peer/{peer}/generations", "")
     differs = said.get(f"peer/{peer}/out_of_sync")
     return Side(

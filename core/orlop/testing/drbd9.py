@@ -125,6 +125,9 @@ class SimulatedDrbd9:
             case ("status", *words) if "--json" in words:
                 self.network.settle()
                 return drbd9_reports.status_json(self._named([w for w in words if not w.startswith("--")]))
+            case ("get-gi", name, peer, number):
+                metadata = self.resource(name).devices[int(number)].metadata
+                return drbd9_metadata.generations(metadata, int(peer)) if metadata else ""
             case ("status", *names):
                 self.network.settle()
                 told = [drbd9_reports.status(resource) for resource in self._named(names)]

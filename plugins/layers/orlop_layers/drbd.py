@@ -104,7 +104,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             backings=open_on,
             generations=below.generations,
             unreadable=below.unreadable,
-            split=drbd_split.generations(probe, up),
+            split=drbd_split.generations(probe, up, version.nine),
             ports=drbd_ports.taken(probe, up),
             noted={name: probe.read(drbd_files.note_of(name)) or "" for name in names},
             lent=frozenset(name for name in names if probe.read(drbd_files.lent_of(name)) is not None),

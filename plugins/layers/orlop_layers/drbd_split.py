@@ -1,7 +1,7 @@
 """What both sides of a connection that DRBD gave up need to be told apart by: the generations of their data."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from orlop.errors import NodeError
 from orlop.model import WantedReplica
@@ -22,25 +22,22 @@ def between(replica: WantedReplica, resource: Resource) -> Mapping[str, Connecti
     return {peer.node: found[peer.node_id] for peer in replica.peers if peer.node_id in found}
 
 
-def linked(replica: WantedReplica) -> Iterator[str]:
-    """Nodes of the peers that nobody asked to be disconnected from."""
-    return (peer.node for peer in replica.peers if peer.connected)
-
-
-def generations(probe: Probe, seen: Iterable[tuple[Resource, WantedReplica]]) -> Generations:
-    """Only of connections that were given up: no other resource costs a program. Left out where it is not told."""
+def generations(probe: Probe, seen: Iterable[tuple[Resource, WantedReplica]], nine: bool) -> Generations:
+    """Only of connections that were given up, and not asked to be: no other resource costs a program. Left out where
+    it is not told."""
     found = {}
     for resource, replica in seen:
         connections = between(replica, resource)
-        for peer in linked(replica):
-            if peer not in connections or connections[peer].state != ALONE:
+        for peer in replica.peers:
+            if not peer.connected or peer.node not in connections or connections[peer.node].state != ALONE:
                 continue
-            which = resource.name if len(connections) == 1 else f"{resource.name}:{peer}"
             for number in resource.devices:
+                where = ("drbdsetup", "get-gi", resource.name, str(peer.node_id), str(number))
+                argv = where if nine else ("drbdadm", "get-gi", f"{resource.name}/{number}")
                 try:
-                    told = GENERATIONS.search(probe.run(("drbdadm", "get-gi", f"{which}/{number}")))
+                    told = GENERATIONS.search(probe.run(argv))
                 except NodeError:
                     continue
                 if told:
-                    found[resource.name, number, peer] = told[1].upper()
+                    found[resource.name, number, peer.node] = told[1].upper()
     return found
