@@ -6,6 +6,7 @@ from orlop.codes import Fail, Warn
 from orlop.controller import replicas, snapshotting
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
+from orlop.controller.diskless import is_diskless
 from orlop.controller.growing import BELOW, DEVICE, facts
 from orlop.controller.picture import Picture
 from orlop.controller.usecases import lookup, replicating
@@ -111,7 +112,7 @@ def _unfit(core: Core, definition: ResourceDefinition, resource: Resource) -> st
 
 
 def _has_no_disk(resource: Resource) -> bool:
-    return not resource.flags.isdisjoint({"DISKLESS", "DRBD_DISKLESS"})
+    return resource.diskless or is_diskless(resource)
 
 
 def _is_there(core: Core, resource: Resource) -> bool:
