@@ -25,7 +25,7 @@ from orlop.model import GIB, MIB, WantedDrbd, WantedLevel, WantedPeer, WantedPoo
 from orlop.satellite.node import Node
 from orlop.testing import SimulatedHost, bench
 from orlop.testing.bench import DRIVERS, FENCE
-from orlop.testing.drbd import SimulatedNetwork
+from orlop.testing.drbd_network import SimulatedNetwork
 from orlop.transport.messages import Sync
 from orlop_layers.drbd_sizes import gross
 

@@ -160,6 +160,15 @@ def test_a_volume_that_comes_while_the_disk_goes_gets_none(nine):
     assert [level.layer for level in added.levels] == ["DRBD"]
 
 
+def test_nobody_becomes_the_first_while_a_disk_with_data_is_only_to_go(nine):
+    """Its node may keep it: it looks once more whether there is another copy."""
+    of = numbered(nine.picture, replicated(replica("alpha", new=True)))
+    going = replace(replica("alpha"), flags=frozenset({REMOVING}))
+    coming = replica("bravo", new=True, flags=[ADDING])
+    after = numbered(nine.picture, replace(of, resources=(going, coming)))
+    assert after.volume_definitions[0].first == "v-alpha"
+
+
 def test_a_disk_on_its_way_counts_as_a_replica_and_arrives(nine):
     of = numbered(nine.picture, replicated(replica("alpha"), replica("bravo", new=True, flags=[ADDING])))
     assert [r.node for r in diskful(of)] == ["alpha", "bravo"]

@@ -599,6 +599,8 @@ class Sockets(SimulatedHost):
         return self._tables.get(path) or super().read(path)
 
     def texts(self, *patterns: str) -> dict[str, str]:
+        if "hidden" in self._held:
+            raise CannotRead("/proc/1/fd/0 cannot be read: Permission denied")
         return {f"/proc/1/fd/{each}": f"socket:[{each}]" for each in self._held}
 
 
@@ -618,6 +620,10 @@ def test_drbd_itself_and_other_addresses_are_not_in_the_way() -> None:
     assert in_the_way(TCP, ()) == {}
     assert in_the_way(TCP, ("4712", "4713")) == {}
     assert in_the_way(TCP, ("4711",), state="Connected") == {}
+
+
+def test_where_it_cannot_be_seen_who_listens_nothing_is_told() -> None:
+    assert in_the_way(TCP, ("4711", "hidden")) == {}
 
 
 def test_addresses_of_version_six_are_read_as_the_kernel_prints_them() -> None:

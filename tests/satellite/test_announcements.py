@@ -9,7 +9,7 @@ import pytest
 from orlop.host.announcements import Announcements
 from orlop.satellite.node import Node
 from orlop.testing.bench import Bench
-from orlop.testing.drbd import Resource
+from orlop.testing.drbd8_model import Resource
 from orlop.testing.drbd_network import SimulatedNetwork
 
 TALKING, SILENT, SHORT = ("yes",), ("sleep", "1000"), ("echo", "once")

@@ -14,7 +14,7 @@ MINOR = 1000
 DEVICE = f"/dev/drbd{MINOR}"
 
 
-def text(names, diskless=(), clients=(), options="", net="", backing=BACKING):
+def text(names, diskless=(), clients=(), options="", net="", backing=BACKING, subnet="10.0.0"):
     """The file of the resource: node ids in the order of `names`, a connection between any two."""
     lines = [f'resource "{RESOURCE}" {{', f"options {{ {options} }}", f"net {{ {net} }}"]
     for number, name in enumerate(names):
@@ -24,7 +24,7 @@ def text(names, diskless=(), clients=(), options="", net="", backing=BACKING):
     for one, other in combinations(names, 2):
         if one in diskless and other in diskless:
             continue
-        ends = " ".join(f'host "{n}" address ipv4 10.0.0.{names.index(n) + 1}:7000;' for n in (one, other))
+        ends = " ".join(f'host "{n}" address ipv4 {subnet}.{names.index(n) + 1}:7000;' for n in (one, other))
         lines.append(f"connection {{ {ends} }}")
     return "\n".join([*lines, "}", ""])
 
@@ -32,19 +32,22 @@ def text(names, diskless=(), clients=(), options="", net="", backing=BACKING):
 class Nodes:
     """`names` of nodes, in the order of their node ids."""
 
-    def __init__(self, names="ABC", diskless="", clients="", options="", net="", size=MIB):
-        self.network = SimulatedNetwork()
+    def __init__(self, names="ABC", diskless="", clients="", options="", net="", size=MIB, **words):
+        """`words`: more that the file is made of."""
+        self.network, self.words = SimulatedNetwork(), words
         self.names, self.diskless, self.clients = list(names), set(diskless), set(clients)
         self.options, self.net = options, net
         self.hosts = {name: SimulatedHost(name=name) for name in names}
         for name, host in self.hosts.items():
             host.join(self.network, "9")
-            host.disk.add_disk(BACKING, size)
+            if clients:
+                host.drbd.tools = (9, 34, 0)
+            host.disk.add_disk(words.get("backing", BACKING), size)
             host.disk.make_folder("/var/lib/orlop/drbd")
             self.configure(name)
 
     def configure(self, name):
-        content = text(self.names, self.diskless, self.clients, self.options, self.net)
+        content = text(self.names, self.diskless, self.clients, self.options, self.net, **self.words)
         host = self.hosts[name]
         file = host.disk.new_file(len(content), BLOCK)
         file.text = content
@@ -102,7 +105,7 @@ class Nodes:
         self.settle()
 
     def isolate(self, name):
-        self.cut(*(name + other for other in self.names if other != name))
+        self.cut(*((name, other) for other in self.names if other != name))
 
     def power_loss(self, *names):
         for name in names:

@@ -546,3 +546,18 @@ def test_a_user_without_a_disk_gets_one_and_all_of_the_data_meanwhile():
     assert set(nodes.disks().values()) == {"UpToDate"}
     assert [nodes.stored("T", block) for block in (3, 4)] == ["before", "meanwhile"]
     assert nodes.role("T") == "Primary"
+
+
+def test_newer_kernels_get_a_disk_only_without_connections():
+    nodes = Nodes("AB").started()
+    nodes.hosts["B"].drbd.kernel = (9, 3, 3)
+    nodes.up("B")
+    nodes.run("B", "drbdsetup", "detach", str(MINOR))
+    nodes.up("B")
+    nodes.settle()
+    assert nodes.disk("B") == "Negotiating"
+    nodes.run("B", "drbdsetup", "detach", str(MINOR))
+    nodes.admin("B", "disconnect", "r0")
+    nodes.up("B")
+    nodes.settle()
+    assert nodes.disk("B") == "UpToDate"

@@ -20,7 +20,7 @@ from orlop.testing.drbd9_generations import Strategy, compare
 from orlop.testing.drbd9_states import why_not
 from tests.simulation.drbd9_nodes import BACKING, DEVICE, Nodes
 
-SEQUENCES = int(os.environ.get("ORLOP_TEST_SEQUENCES", "120"))
+SEQUENCES = int(os.environ.get("ORLOP_TEST_SEQUENCES", "500")) // 8
 STEPS = 40
 BLOCKS = 4
 NODE = st.integers(0, 4)
@@ -189,6 +189,7 @@ def test_with_quorum_nothing_acknowledged_is_lost_and_data_never_goes_apart():
             max_examples=SEQUENCES,
             stateful_step_count=STEPS,
             deadline=None,
+            derandomize=True,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
             phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),

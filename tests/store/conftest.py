@@ -210,7 +210,8 @@ KEY = RING.new_key("key", 0, "key of a volume")
 def definition(name: str, *nodes: str, pool: str = "pool") -> ResourceDefinition:
     """Two volumes on every node, with a snapshot on the first."""
     volumes = tuple(
-        Volume(number=nr, uuid=f"{name}-{nr}", pool=pool, levels=(Level(layer="STORAGE", size=GIB),)) for nr in (0, 1)
+        Volume(number=nr, uuid=f"{name}-{nr}", pool=pool, levels=(Level(layer="STORAGE", size=GIB),), equal=nr == 1)
+        for nr in (0, 1)
     )
     parts = (SnapshotVolume(number=0, uuid=f"{name}-s", volume=f"{name}-0", pool=pool, size=GIB),)
     snapshot = Snapshot(
@@ -227,7 +228,15 @@ def definition(name: str, *nodes: str, pool: str = "pool") -> ResourceDefinition
         external_name=f"{name} of a user",
         props={"Aux/owner": "müller"},
         volume_definitions=tuple(
-            VolumeDefinition(number=nr, uuid=f"{name}-{nr}", size=GIB, minor=1000 + nr, first="volume", keys=(KEY,))
+            VolumeDefinition(
+                number=nr,
+                uuid=f"{name}-{nr}",
+                size=GIB,
+                minor=1000 + nr,
+                first="volume",
+                day0=f"{nr:016X}",
+                keys=(KEY,),
+            )
             for nr in (0, 1)
         ),
         resources=tuple(

@@ -219,6 +219,7 @@ def definition(name: str) -> st.SearchStrategy[model.ResourceDefinition]:
                 uuid=uuids,
                 size=sizes,
                 minor=st.none() | st.integers(1000, 49999),
+                day0=st.sampled_from(["", "0123456789ABCDEF"]),
                 props=props,
                 flags=flags,
                 keys=keys,
@@ -292,3 +293,20 @@ def test_any_sequence_of_changes_is_loaded_as_it_was_committed(
         loaded = open_store.load()
         assert loaded.problems == ()
         assert contents(loaded.picture) == contents(present)
+
+
+def test_a_replica_without_a_disk_is_kept(
+    url: str, put: Callable[..., Picture], small_cluster: tuple[Aggregate, ...]
+) -> None:
+    """Its volume has one level, in the pool that holds nothing."""
+    volume = model.Volume(number=0, uuid="none", pool="nothing", levels=(model.Level(layer="DRBD", size=model.GIB),))
+    flags = frozenset({"DISKLESS", "DRBD_DISKLESS", "TIE_BREAKER"})
+    with Store.open(url) as store:
+        store.activate()
+        picture = put(
+            store, *small_cluster, model.StoragePool(node="gamma", name="nothing", uuid="no", provider="DISKLESS")
+        )
+        one = picture.definitions["one"]
+        made = model.Resource(node="gamma", uuid="tie", flags=flags, volumes=(volume,), node_id=2, ports=(7000,))
+        put(store, msgspec.structs.replace(one, resources=(*one.resources, made)))
+        assert store.load().picture.definitions["one"].resources[-1] == made

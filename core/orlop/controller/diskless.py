@@ -62,7 +62,7 @@ def _completed(definition: ResourceDefinition, resource: Resource) -> Resource:
 
 
 def loses_disk(resource: Resource, volume: Volume) -> bool:
-    return REMOVING in resource.flags and _has_disk(volume)
+    return REMOVING in resource.flags and has_disk(volume)
 
 
 def without_disk(volume: Volume) -> Volume:
@@ -97,12 +97,13 @@ def advanced(resource: Resource, gone: set[str]) -> Resource:
     if REMOVING not in resource.flags:
         return resource
     volumes = tuple(without_disk(v) if v.uuid in gone else v for v in resource.volumes)
-    if volumes == resource.volumes and any(_has_disk(v) for v in volumes):
+    if volumes == resource.volumes and any(has_disk(v) for v in volumes):
         return resource
-    if any(_has_disk(v) for v in volumes):
+    if any(has_disk(v) for v in volumes):
         return replace(resource, volumes=volumes)
     return replace(resource, volumes=volumes, flags=(resource.flags - {REMOVING}) | FLAGS, peer_slots=None)
 
 
-def _has_disk(volume: Volume) -> bool:
-    return len(volume.levels) > 1
+def has_disk(volume: Volume) -> bool:
+    """Of a replicated one."""
+    return volume.levels[-1].layer != LAYER

@@ -223,13 +223,16 @@ def _refuse_crowd(definition: ResourceDefinition) -> None:
 
 
 def _with_first(definition: ResourceDefinition, of: VolumeDefinition) -> VolumeDefinition:
-    """While no replica is there that has data, one of those to be made is the first; nothing ever changes that."""
+    """While no replica is there that has data, one of those to be made is the first; nothing ever changes that.
+
+    A disk that is only on its way out has data until it is gone.
+    """
     living = [
         v
         for r in definition.resources
         for v in r.volumes
         if v.number == of.number and not r.deleting and "DELETE" not in v.flags and LAYER in stack_of(definition, r)
-        if not is_diskless(r)
+        if diskless.has_disk(v)
     ]
     if not living or not all(v.new for v in living) or any(v.uuid == of.first for v in living):
         return of

@@ -9,90 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
 
 from orlop.errors import CommandFailed
 from orlop.testing.disk import BLOCK, Disk, SimulatedFile
+from orlop.testing.drbd8_model import Metadata, Resource, Volume, copy, different, is_newer, split
 from orlop.testing.drbd_metadata import require
-from orlop.testing.drbd_network import SimulatedNetwork, capacity
+from orlop.testing.drbd_network import SimulatedNetwork
 
-JUST_CREATED = "0000000000000004"
 DIRECTORY = "/var/lib/orlop/drbd"
 Program = Callable[[Disk, tuple[str, ...]], str]
-
-
-@dataclass
-class Metadata:
-    """`history` are generations of data that the current one came from."""
-
-    generation: str = JUST_CREATED
-    good: bool = False
-    device_uuid: str = "0" * 16
-    history: list[str] = field(default_factory=list)
-    base: dict[int, bytes] | None = None  # the data as the peer had it when it was last seen
-    size: int = 0
-    end: int = 0  # of the device below, where it was written
-
-
-@dataclass
-class Volume:
-    minor: int
-    backing: str
-    file: SimulatedFile
-    metadata: Metadata
-    disk: str = "Inconsistent"
-    replication: str = "Off"
-    written: int = 0  # whatever was written to the disk here, by whom ever
-    looks: int = 0  # until a synchronization is over
-    differs: int = 0  # bytes that a verification found
-    paused: bool = False
-
-    @property
-    def out_of_sync(self) -> int:
-        """Bytes that were written since the peer was last seen, or that a verification found."""
-        base, now = self.metadata.base, self.file.blocks
-        return self.differs if base is None else BLOCK * len(_different(base, now))
-
-    @property
-    def capacity(self) -> int:
-        return capacity(self.file.size)
-
-
-@dataclass
-class Resource:
-    name: str
-    role: str = "Secondary"
-    volumes: dict[int, Volume] = field(default_factory=dict)
-    local: str = ""
-    remote: str = ""
-    secret: str = ""
-    state: str = "StandAlone"
-    held: set[str] = field(default_factory=set)  # why I/O is suspended: user, quorum...
-    discards: bool = False  # what was written here only is given up at the next handshake
-    verifies: bool = False  # an algorithm is set
-
-
-def _copy(source: SimulatedFile, target: SimulatedFile) -> None:
-    """Block by block: what is below may encrypt them."""
-    for at in set(target.blocks) - set(source.blocks):
-        del target.blocks[at]
-    for at, data in list(source.blocks.items()):
-        target.blocks[at] = data
-    target.signatures[:] = source.signatures
-
-
-def _different(one: Mapping[int, bytes], other: Mapping[int, bytes]) -> set[int]:
-    return {at for at in one.keys() | other.keys() if one.get(at) != other.get(at)}
-
-
-def _split(one: Metadata, other: Metadata) -> bool:
-    if JUST_CREATED in (one.generation, other.generation) or one.generation == other.generation:
-        return False
-    return one.generation not in other.history and other.generation not in one.history
-
-
-def _is_newer(one: Metadata, other: Metadata) -> bool:
-    return other.generation == JUST_CREATED or other.generation in one.history
 
 
 class SimulatedDrbd:
@@ -190,8 +115,8 @@ class SimulatedDrbd:
 
     def _handshake(self, one: Resource, other: Resource) -> None:
         pairs = [(v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
-        split = any(_split(a.metadata, b.metadata) for a, b in pairs)
-        if split and one.discards == other.discards:
+        diverged = any(split(a.metadata, b.metadata) for a, b in pairs)
+        if diverged and one.discards == other.discards:
             one.state = other.state = "StandAlone"
             return
         one.state = other.state = "Connected"
@@ -201,7 +126,7 @@ class SimulatedDrbd:
             if a.metadata.generation == b.metadata.generation:
                 a.replication = b.replication = "Established"
                 continue
-            newer = other.discards if split else _is_newer(a.metadata, b.metadata)
+            newer = other.discards if diverged else is_newer(a.metadata, b.metadata)
             source, target = (a, b) if newer else (b, a)
             source.replication, target.replication = "SyncSource", "SyncTarget"
             target.disk, target.metadata.good = "Inconsistent", False
@@ -216,14 +141,14 @@ class SimulatedDrbd:
             elif there is not None and volume.replication == "VerifyS":
                 self._verify(volume, there)
             elif there is not None and one.role == "Primary" and volume.replication == "Established":
-                _copy(volume.file, there.file)
+                copy(volume.file, there.file)
 
     @staticmethod
     def _verify(source: Volume, target: Volume) -> None:
         source.looks -= 1
         if source.looks <= 0:
             source.replication = target.replication = "Established"
-            source.differs = target.differs = BLOCK * len(_different(source.file.blocks, target.file.blocks))
+            source.differs = target.differs = BLOCK * len(different(source.file.blocks, target.file.blocks))
 
     @staticmethod
     def _synchronize(source: Volume, target: Volume) -> None:
@@ -232,7 +157,7 @@ class SimulatedDrbd:
         source.looks -= 1
         if source.looks > 0:
             return
-        _copy(source.file, target.file)
+        copy(source.file, target.file)
         target.written += 1
         target.metadata.generation = source.metadata.generation
         target.metadata.history = list(source.metadata.history)

@@ -20,25 +20,23 @@ from orlop.testing import (
     drbd9_sync,
 )
 from orlop.testing.disk import Disk, SimulatedFile
-from orlop.testing.drbd9_config import configured
+from orlop.testing.drbd9_config import Configured, Tools, configured
 from orlop.testing.drbd9_io import used
 from orlop.testing.drbd9_model import Device, Metadata, Resource
 from orlop.testing.drbd_network import SimulatedNetwork
 
-VERSION = (
-    "DRBDADM_BUILDTAG=simulated\nDRBDADM_API_VERSION=2\nDRBD_KERNEL_VERSION_CODE=0x09020d\n"
-    "DRBD_KERNEL_VERSION=9.2.13\nDRBDADM_VERSION_CODE=0x091600\nDRBDADM_VERSION=9.22.0\n"
-)
 Program = Callable[[Disk, tuple[str, ...]], str]
 
 
 class SimulatedDrbd9:
-    """One node. `metadata` is kept by the file that the backing device shows."""
+    """One node. `metadata` is kept by the file that the backing device shows; `tools`: of drbd-utils."""
 
     def __init__(self, name: str, network: SimulatedNetwork, disk: Disk) -> None:
         self.name = name
         self.network = network
         self.disk = disk
+        self.kernel: Tools = (9, 2, 13)
+        self.tools: Tools = (9, 22, 0)
         self.resources: dict[str, Resource] = {}
         self.metadata: drbd9_metadata.Kept = {}
         self._told: list[str] = []
@@ -100,9 +98,9 @@ class SimulatedDrbd9:
     def _drbdadm(self, disk: Disk, arguments: tuple[str, ...]) -> str:
         match arguments:
             case ("--version",):
-                return VERSION
+                return _version(self.kernel, self.tools)
             case ("-c", path, "sh-nop"):
-                configured(path, disk.get(path).text, self.name)
+                configured(path, disk.get(path).text, self.name, self.tools)
                 return ""
             case (verb, name) if verb in drbd9_commands.TOLD:
                 return drbd9_commands.TOLD[verb](self, name)
@@ -127,6 +125,10 @@ class SimulatedDrbd9:
             case ("status", *words) if "--json" in words:
                 self.network.settle()
                 return drbd9_reports.status_json(self._named([w for w in words if not w.startswith("--")]))
+            case ("status", *names):
+                self.network.settle()
+                told = [drbd9_reports.status(resource) for resource in self._named(names)]
+                return "".join(told) or "# No currently configured DRBD found.\n"
             case ("xml-help", section) if section in drbd9_commands.XML_HELP:
                 return drbd9_commands.xml_help(section)
             case _:
@@ -173,6 +175,9 @@ class SimulatedDrbd9:
             raise CommandFailed(("drbdsetup",), 10, f"{name}: Failure: (158) Unknown resource")
         return self.resources[name]
 
+    def configured(self, name: str) -> Configured:
+        return drbd9_adjust.read(self.disk, name, self.name, self.tools)
+
     def copied(self, source: SimulatedFile, target: SimulatedFile) -> None:
         """Metadata is part of what a device holds, at its end."""
         if source.inode in self.metadata and source.size == target.size:
@@ -202,3 +207,11 @@ def _verb_first(arguments: tuple[str, ...]) -> tuple[str, ...]:
     options = [word for word in words if word.startswith("--")]
     plain = [word for word in words if not word.startswith("--")]
     return (*plain[:1], *options, *plain[1:])
+
+
+def _version(kernel: Tools, tools: Tools) -> str:
+    words = {"DRBDADM_BUILDTAG": "simulated", "DRBDADM_API_VERSION": "2"}
+    for name, version in (("DRBD_KERNEL_VERSION", kernel), ("DRBDADM_VERSION", tools)):
+        words[f"{name}_CODE"] = f"0x{version[0] << 16 | version[1] << 8 | version[2]:06x}"
+        words[name] = ".".join(map(str, version))
+    return "".join(f"{name}={value}\n" for name, value in words.items())

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from orlop.errors import CommandFailed
 from orlop.testing.disk import Disk, SimulatedFile
-from orlop.testing.drbd9_config import Configured, Peer, Volume, configured
+from orlop.testing.drbd9_config import Configured, Peer, Tools, Volume, configured
 from orlop.testing.drbd9_io import Access, DeviceFile, used
 from orlop.testing.drbd9_links import compare_again, leave
 from orlop.testing.drbd9_model import Connection, Device, Metadata, PeerDevice, Resource
@@ -19,13 +19,13 @@ FindMetadata = Callable[[SimulatedFile], Metadata | None]
 Look = Callable[[], None]
 
 
-def read(disk: Disk, name: str, here: str) -> Configured:
+def read(disk: Disk, name: str, here: str, tools: Tools) -> Configured:
     """The resource as its file says."""
     for folder in FOLDERS:
         path = f"{folder}/{name}.res"
         file = disk.find(path)
         if file is not None:
-            found = next(each for each in configured(path, file.text, here) if each.name == name)
+            found = next(each for each in configured(path, file.text, here, tools) if each.name == name)
             return replace(found, text=file.text)
     raise CommandFailed(("drbdadm",), 10, f"'{name}' not defined in your config (for this host).")
 
@@ -70,7 +70,9 @@ def attach(resource: Resource, device: Device, backing: str, find: FindMetadata)
     resource.disk.used[backing] = (f"held by drbd{device.minor}",)
     if device.file is not None:
         device.file.size = device.file.size or metadata.size
-    if not compare_again(resource, device.number):
+    if resource.attaches_alone and any(c.other is not None for c in resource.connections.values()):
+        device.disk = "Negotiating"
+    elif not compare_again(resource, device.number):
         resource.disk.used.pop(backing)
         device.disk, device.metadata, device.backing = "Diskless", None, ""
         raise fail(17, 119, "State change was refused by peer node", str(device.minor))

@@ -204,18 +204,19 @@ def xml_help(section: str) -> str:
 
 
 def adjust(node: SimulatedDrbd9, name: str, skip: bool = False) -> None:
-    wanted = drbd9_adjust.read(node.disk, name, node.name)
+    wanted = node.configured(name)
     resource = node.resources.get(name)
     if resource is None:
         resource = Resource(node.name, name, wanted.here.node_id, node.disk, dict(wanted.options))
         node.resources[name] = resource
+    resource.attaches_alone = node.kernel >= (9, 3, 0)
     taken = {d.minor for r in node.resources.values() if r is not resource for d in r.devices.values()}
     drbd9_adjust.adjust(resource, wanted, taken, node.find_metadata, node.network.look, skip)
 
 
 def attach(node: SimulatedDrbd9, target: str) -> None:
     resource, _, devices = chosen(node, target)
-    wanted = drbd9_adjust.read(node.disk, resource.name, node.name)
+    wanted = node.configured(resource.name)
     for device in devices:
         backing = wanted.here.volumes[device.number].backing
         if device.metadata is None and backing:
@@ -236,7 +237,7 @@ def down(node: SimulatedDrbd9, name: str) -> None:
 
 def create_metadata(node: SimulatedDrbd9, target: str, peers: str) -> str:
     name, _, number = target.partition("/")
-    found = drbd9_adjust.read(node.disk, name, node.name).here.volumes.values()
+    found = node.configured(name).here.volumes.values()
     wanted = [v for v in found if v.backing and number in ("", str(v.number))]
     return "".join(
         node.drbdmeta(node.disk, ("--force", str(v.minor), "v09", v.backing, "internal", "create-md", peers))
@@ -261,7 +262,7 @@ def status(node: SimulatedDrbd9, name: str) -> str:
 
 
 def dump(node: SimulatedDrbd9, name: str) -> str:
-    return drbd9_adjust.read(node.disk, name, node.name).text
+    return node.configured(name).text
 
 
 def _peers(options: tuple[str, ...]) -> str:

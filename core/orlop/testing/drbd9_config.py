@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from orlop.errors import CommandFailed
 
+Tools = tuple[int, int, int]
+TIEBREAKER_TOLD: Tools = (9, 34, 0)  # from here on the tools know nodes without a disk that have no vote
 TOKEN = re.compile(r'\s+|#[^\n]*|"(?P<quoted>[^"\n]*)"|(?P<sign>[{};])|(?P<word>[^\s{};"#]+)')
 _TABLE = """
 options cpu-mask on-no-data-accessible auto-promote peer-ack-window peer-ack-delay twopc-timeout twopc-retry-timeout
 options auto-promote-timeout max-io-depth quorum on-no-quorum quorum-minimum-redundancy on-suspended-primary-outdated
-options drbd8-compat-mode
 handlers pri-on-incon-degr pri-lost-after-sb pri-lost fence-peer unfence-peer local-io-error initial-split-brain
 handlers split-brain before-resync-target after-resync-target before-resync-source out-of-sync quorum-lost disconnected
 net protocol timeout max-epoch-size connect-int ping-int sndbuf-size rcvbuf-size ko-count allow-two-primaries
@@ -22,7 +23,7 @@ net verify-alg use-rle socket-check-timeout fencing max-buffers allow-remote-rea
 net tls-certificate _name transport load-balance-paths rdma-ctrl-rcvbuf-size rdma-ctrl-sndbuf-size
 disk on-io-error disk-barrier disk-flushes disk-drain md-flushes resync-after al-extents al-updates
 disk discard-zeroes-if-aligned disable-write-same disk-timeout read-balancing rs-discard-granularity
-peer resync-rate c-plan-ahead c-delay-target c-fill-target c-max-rate c-min-rate bitmap peer-tiebreaker
+peer resync-rate c-plan-ahead c-delay-target c-fill-target c-max-rate c-min-rate bitmap
 """
 
 
@@ -100,8 +101,8 @@ class Configured:
 
 
 class Reader:
-    def __init__(self, path: str, text: str) -> None:
-        self._path = path
+    def __init__(self, path: str, text: str, tools: Tools) -> None:
+        self._path, self._tools = path, tools
         self._tokens: list[tuple[str, str, int]] = []
         at = 0
         while at < len(text):
@@ -145,7 +146,7 @@ class Reader:
 
     def _statement(self, block: Block) -> None:
         name = self._tokens[0][1]
-        inside = _STATEMENTS[block.name]
+        inside = _STATEMENTS[block.name] - ({"tiebreaker"} if self._tools < TIEBREAKER_TOLD else set())
         if name not in inside:
             raise self.fail(" | ".join(sorted(inside)))
         self._tokens.pop(0)
@@ -159,6 +160,8 @@ class Reader:
             words = self._words()
             if not words:
                 raise self.fail("a value")
+            if len(words) > (2 if name in ("device", "address") else 1):
+                raise NotUnderstood(self._path, block.line, ";", words[-1])
             block.options[name] = " ".join(words)
         self._take(";")
 
@@ -174,9 +177,9 @@ _STATEMENTS: Mapping[str, frozenset[str]] = {
 }
 
 
-def configured(path: str, text: str, here: str) -> list[Configured]:
-    """All resources of a file as the node `here` understands them."""
-    return [_resource(path, block, here) for block in Reader(path, text).resources()]
+def configured(path: str, text: str, here: str, tools: Tools) -> list[Configured]:
+    """All resources of a file as the node `here` understands them, which has drbd-utils in version `tools`."""
+    return [_resource(path, block, here) for block in Reader(path, text, tools).resources()]
 
 
 def _resource(path: str, block: Block, here: str) -> Configured:

@@ -10,6 +10,8 @@ from orlop.testing.drbd9_split import resolve
 from orlop.testing.drbd9_states import GOOD
 from orlop.testing.drbd9_sync import End, ends, synchronize
 
+APART = (Strategy.SPLIT_BRAIN, Strategy.SPLIT_BRAIN_UNRELATED, Strategy.UNRELATED)
+
 
 def meet(resource: Resource, others: Iterable[Resource]) -> None:
     """`others` are the same resource on nodes that are reached."""
@@ -84,7 +86,7 @@ def _connect(resource: Resource, connection: Connection, other: Resource) -> Non
         both = ends(resource, connection, number)
         if both is not None:
             plans.append((*both, _verdict(connection, back, *both)))
-    if any(_must_part(*plan) for plan in plans):
+    if any(_must_part(*plan) for plan in plans) or _is_between(resource, other) or _is_between(other, resource):
         for end, at in ((connection, resource), (back, other)):
             end.wanted = end.discard = False
             lose(at, end)
@@ -104,6 +106,22 @@ def _is_ahead_of_user(user: Resource, other: Resource) -> bool:
             past = {same(g) for g in (*there.metadata.generations.history, *there.metadata.generations.bitmap.values())}
             if same(device.exposed) in past and same(there.metadata.generations.current) != same(device.exposed):
                 return True
+    return False
+
+
+def _is_between(user: Resource, other: Resource) -> bool:
+    """A node without a disk is not connected with two that do not belong together."""
+    for number, device in user.devices.items():
+        there = other.devices.get(number)
+        if device.metadata is not None or there is None or there.metadata is None:
+            continue
+        for _, _, third, has in user.far(number):
+            if has.metadata is not None and third is not other:
+                found = compare(
+                    has.metadata.generations, third.node_id, there.metadata.generations, other.node_id
+                ).strategy
+                if found in APART:
+                    return True
     return False
 
 
@@ -187,7 +205,7 @@ def _by_bitmaps(one: End, other: End) -> Strategy:
 
 
 def _must_part(one: End, other: End, verdict: Verdict, joining: bool = False) -> bool:
-    if verdict.strategy in (Strategy.SPLIT_BRAIN, Strategy.SPLIT_BRAIN_UNRELATED, Strategy.UNRELATED):
+    if verdict.strategy in APART:
         return True
     if verdict.strategy is Strategy.NO_SYNC:
         return False

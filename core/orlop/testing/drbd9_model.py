@@ -156,7 +156,8 @@ class Device:
 
 @dataclass(eq=False)
 class Resource:
-    """`node` is the host it is on; `automatic`: primary only as long as somebody has a device open."""
+    """`node` is the host it is on; `automatic`: primary only as long as somebody has a device open; `attaches_alone`:
+    as in 9.3.3, a disk that comes while there are connections is waited for for good."""
 
     node: str
     name: str
@@ -165,6 +166,7 @@ class Resource:
     options: dict[str, str] = field(default_factory=dict)
     role: str = "Secondary"
     automatic: bool = False
+    attaches_alone: bool = False
     opened: int = 0  # requests that are on their way
     suspended_by_user: bool = False
     devices: dict[int, Device] = field(default_factory=dict)

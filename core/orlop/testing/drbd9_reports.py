@@ -9,25 +9,26 @@ import msgspec
 
 from orlop.testing.drbd9_io import suspended
 from orlop.testing.drbd9_model import SYNC, Connection, Device, PeerDevice, Resource
-from orlop.testing.drbd9_states import score, why_not
+from orlop.testing.drbd9_states import promotion
 
 
 def events(resource: Resource, statistics: bool = True) -> Iterator[str]:
     """Of one resource, without the word in front that says what happened."""
     name = f"name:{resource.name}"
     waits = ",".join(suspended(resource)) or "no"
-    may = _yes_or_no(resource.role == "Primary" or why_not(resource) is None)
-    more = " write-ordering:flush" if statistics else ""
+    may, points = promotion(resource)
+    ordering = "flush" if any(device.metadata for device in resource.devices.values()) else "none"
+    more = f" write-ordering:{ordering}" if statistics else ""
     yield (
-        f"resource {name} role:{resource.role} suspended:{waits} force-io-failures:no "
-        f"may_promote:{may} promotion_score:{score(resource)}{more}"
+        f"resource {name} role:{resource.role} suspended:{waits} force-io-failures:no{more} "
+        f"may_promote:{_yes_or_no(may)} promotion_score:{points}"
     )
     for connection in resource.connections.values():
         role = connection.other.role if connection.other else "Unknown"
         more = " congested:no ap-in-flight:0 rs-in-flight:0" if statistics else ""
         yield f"connection {_peer(name, connection)} connection:{connection.state} role:{role}{more}"
     for device in resource.devices.values():
-        yield _device(name, resource, device, statistics)
+        yield _device(name, device, statistics)
     for connection in resource.connections.values():
         for number, part in connection.volumes.items():
             if number in resource.devices:
@@ -37,13 +38,12 @@ def events(resource: Resource, statistics: bool = True) -> Iterator[str]:
             yield f"path {_peer(name, connection)} local:{local} peer:{remote} established:{there}"
 
 
-def _device(name: str, resource: Resource, device: Device, statistics: bool) -> str:
+def _device(name: str, device: Device, statistics: bool) -> str:
     quorum = _yes_or_no(device.quorum)
     client = _yes_or_no(device.disk == "Diskless" and device.intended_diskless)
-    opened = _yes_or_no(bool(resource.disk.used.get(f"/dev/drbd{device.minor}")))
     line = (
         f"device {name} volume:{device.number} minor:{device.minor} backing_dev:{device.backing or 'none'} "
-        f"disk:{device.disk} client:{client} quorum:{quorum} open:{opened}"
+        f"disk:{device.disk} client:{client} quorum:{quorum}"
     )
     if not statistics:
         return line
@@ -57,7 +57,7 @@ def _peer_device(
     name: str, resource: Resource, connection: Connection, number: int, part: PeerDevice, statistics: bool
 ) -> str:
     disk = peer_disk(resource, connection, number)
-    client = _yes_or_no(disk == "Diskless" and not part.bitmap)
+    client = _yes_or_no(disk in ("Diskless", "DUnknown") and not part.bitmap)
     line = (
         f"peer-device {_peer(name, connection)} volume:{number} replication:{part.replication} "
         f"peer-disk:{disk} peer-client:{client} resync-suspended:{waiting(part)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orlop.errors import NodeError
-from orlop.testing.drbd9_generations import same
+from orlop.testing.drbd9_generations import compare, same
 from orlop.testing.drbd9_model import DISKS, SYNC, Connection, Device, PeerDevice, Resource
 from orlop.testing.drbd9_quorum import Votes, has_quorum
 
@@ -48,21 +48,30 @@ def _may_begin(resource: Resource, device: Device) -> bool:
 
 
 def _outdate(resource: Resource, device: Device) -> None:
-    """Somebody writes who is reached by way of others only: these data are left behind."""
+    """Somebody writes, or has newer data, who is reached by way of others only: these data are left behind."""
     if resource.role == "Primary" or device.disk not in GOOD:
         return
     directly = {other.node_id: part for _, part, other, _ in resource.far(device.number)}
     for other in resource.reached():
-        if other is resource or other.role != "Primary" or other.lost_quorum:
+        there = other.devices.get(device.number)
+        if other is resource or there is None:
             continue
         apart = directly.get(other.node_id, PeerDevice()).replication == "Off"
-        if apart or _is_behind(device, other.devices.get(device.number)):
+        writes = other.role == "Primary" and not other.lost_quorum
+        if (writes and (apart or _is_behind(device, there))) or (apart and _is_older(resource, device, other, there)):
             device.become("Outdated")
 
 
-def _is_behind(device: Device, there: Device | None) -> bool:
+def _is_older(resource: Resource, device: Device, other: Resource, there: Device) -> bool:
+    if device.metadata is None or there.metadata is None or not there.has_data:
+        return False
+    own, theirs = device.metadata.generations, there.metadata.generations
+    return compare(own, resource.node_id, theirs, other.node_id).strategy.is_target
+
+
+def _is_behind(device: Device, there: Device) -> bool:
     """A user without a disk knows which generation of the data it works with."""
-    if there is None or there.metadata is not None or not there.exposed or device.metadata is None:
+    if there.metadata is not None or not there.exposed or device.metadata is None:
         return False
     return same(device.metadata.generations.current) != same(there.exposed)
 
@@ -156,14 +165,18 @@ def _good_peers(resource: Resource, device: Device) -> list[Device]:
     ]
 
 
-def score(resource: Resource) -> int:
-    """Higher is better; only nodes that may be promoted count."""
-    found = []
-    for device in resource.devices.values():
-        if not accessible(resource, device):
-            return 0
-        found.append((10000 if device.disk == "UpToDate" else 1) + 100 + len(_good_peers(resource, device)))
-    return min(found, default=0)
+def promotion(resource: Resource) -> tuple[bool, int]:
+    """Whether it may be promoted, and how well that would suit: as `drbdsetup events2` reckons it, from what is next
+    to this node. Higher is better; 0 where data or quorum is missing."""
+    devices = list(resource.devices.values())
+    replicas = [len(_good_peers(resource, d)) + (d.disk == "UpToDate") for d in devices]
+    if not devices or resource.lost_quorum or not min(replicas):
+        return False, 0
+    next_to_it = [c.other.role for c in resource.connections.values() if c.other is not None]
+    with_disk = all(device.disk in (*GOOD, "Inconsistent") for device in devices)
+    up_to_date = sum(device.disk == "UpToDate" for device in devices)
+    points = 10000 * with_disk + 100 * up_to_date + min(replicas)
+    return "Primary" not in (resource.role, *next_to_it), points
 
 
 def why_not(resource: Resource) -> StateRefused | None:
@@ -204,8 +217,17 @@ def force(resource: Resource, new_generation: Callable[[], str]) -> None:
         if device.disk != "UpToDate":
             device.become("UpToDate")
             begin_generation(resource, device, new_generation())
-        device.quorum = True
+        if not device.quorum:
+            _give_up(resource, device)
+            device.quorum = _quorum(resource, device)
     promote(resource)
+
+
+def _give_up(resource: Resource, device: Device) -> None:
+    """Whoever is missing counts as outdated from now on."""
+    reached = {other.node_id for _, _, other, _ in resource.far(device.number)}
+    for node_id, slot in device.metadata.slots.items() if device.metadata else ():
+        slot.outdated = slot.outdated or node_id not in reached
 
 
 def demote(resource: Resource) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from orlop.errors import CannotRead
 from orlop.model import WantedReplica
 from orlop.plugin import Probe
 from orlop_layers.drbd_seen import Resource
@@ -38,7 +39,10 @@ def taken(probe: Probe, replicas: Iterable[tuple[Resource, WantedReplica]]) -> M
     }
     if not any(found.values()):
         return {}
-    held = set(probe.texts(HOLDERS).values())
+    try:
+        held = set(probe.texts(HOLDERS).values())
+    except CannotRead:  # where even root may not see what other processes have, nothing is told
+        return {}
     return {
         name: waiting[name].port for name, each in found.items() if any(f"socket:[{at.inode}]" in held for at in each)
     }
