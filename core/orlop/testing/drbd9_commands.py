@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 XML_HELP = {
     "resource-options": ("options",),
     "net-options": ("net",),
+    "new-peer": ("net",),
+    "new-minor": (),
     "disk-options": ("disk",),
     "peer-device-options": ("peer",),
 }
