@@ -73,6 +73,11 @@ class Replicated:
             self._writer = None
         self.cluster.wait("nobody holds it", lambda: self.one.run("drbdadm", "secondary", self.name) == "")
 
+    def use(self) -> None:
+        """I/O goes through."""
+        self.write_pairs()
+        self.stop_writing()
+
     def path(self, number: int, snapshot: str) -> Path:
         return POOL / (f"{self.name}_{number:05d}" + (f".{snapshot}" if snapshot else ""))
 
@@ -143,8 +148,8 @@ def web(cluster: Cluster) -> Iterator[Replicated]:
 
 @pytest.fixture
 def written(web: Replicated) -> Iterator[Replicated]:
-    """While somebody writes pairs."""
-    web.write_pairs()
+    """After somebody wrote pairs, and closed it: DRBD 8.4 is not suspended while it is used."""
+    web.use()
     yield web
     web.stop_writing()
     web.synchronized()
@@ -164,7 +169,7 @@ def test_a_snapshot_and_its_copy_are_of_one_moment_on_both_nodes(written: Replic
         written.take(snapshot)
         written.nothing_is_suspended()
         assert written.flags(snapshot) == {"SUCCESSFUL"}
-        written.is_written()
+        written.use()
         first, second = written.newest(one, snapshot)
         assert first - second in (0, 1), "a later write without an earlier one"
         assert written.hashes(one, snapshot) == written.hashes(two, snapshot)
@@ -186,23 +191,29 @@ def _resynchronized(node: Node, name: str) -> list[str]:
     return [line for line in log.splitlines() if f"drbd {name}" in line and "Resync done" in line]
 
 
+def test_what_is_used_is_refused(written: Replicated) -> None:
+    written.write_pairs()
+    written.cluster.wait("it is known to be in use", lambda: written.on(written.one).state.in_use)
+    with pytest.raises(ApiError, match="while it is used"):
+        written.client.create_snapshot(written.name, "busy")
+    written.is_written()
+
+
 def test_it_goes_back(written: Replicated) -> None:
     written.take("then")
     before = written.hashes(written.one, "then")
-    written.is_written()
-    written.stop_writing()
+    written.use()
     assert written.hashes(written.one) != before
     written.client.rollback_snapshot(written.name, "then")
     written.synchronized()
     assert written.hashes(written.one) == written.hashes(written.two) == before
-    written.write_pairs()
 
 
 def test_a_satellite_that_is_killed_leaves_nothing_suspended(written: Replicated) -> None:
     begin(written, "killed", written.one)
     written.cluster.stop_satellite(written.one, signal.SIGKILL)
     written.nothing_is_suspended()
-    written.is_written()
+    written.use()
     written.cluster.start_satellite(written.one)
     written.cluster.wait_online(written.one)
     written.cluster.wait("it counts as failed", lambda: written.flags("killed") & FAILURES)
@@ -212,7 +223,7 @@ def test_a_controller_that_is_killed_leaves_nothing_suspended(written: Replicate
     begin(written, "orphaned", written.one)
     written.cluster.kill_controller()
     written.nothing_is_suspended()
-    written.is_written()
+    written.use()
     written.cluster.start_controller()
     written.cluster.wait_online(*written.cluster.nodes)
     written.cluster.wait("it counts as failed", lambda: written.flags("orphaned") & FAILURES)
@@ -223,7 +234,7 @@ def test_a_node_that_loses_power_leaves_nothing_suspended(written: Replicated) -
     written.cluster.in_background(lambda: written.client.create_snapshot(written.name, "dark"))
     written.two.wait_until_off()
     written.goes_on(written.one)
-    written.is_written()
+    written.use()
     written.cluster.start_node(written.two)
     written.nothing_is_suspended()
     written.cluster.wait("it counts as failed", lambda: written.flags("dark") & FAILURES)

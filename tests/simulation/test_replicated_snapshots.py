@@ -149,6 +149,21 @@ def test_a_node_that_cannot_be_told_ends_it_and_nothing_is_left(cluster, nodes):
     assert found(cluster) is None
 
 
+def test_what_is_used_with_drbd_84_is_refused_by_controller_and_node_alike(cluster, nodes):
+    """What was under way when it was suspended would never be answered."""
+    one, two = nodes
+    cluster.nodes[one].host.drbd.resources["web"].role = "Primary"
+    answers = take(cluster)  # the controller has not heard of it yet
+    assert any("DRBD 8.4 cannot hold" in entry.message for entry in answers)
+    assert not any("suspend-io" in argv for argv in cluster.nodes[one].host.ran)
+    cluster.settle(15)
+    snapshots.delete(cluster.core, "web", "first")
+    with pytest.raises(Refused, match="while it is used") as refusal:
+        take(cluster)
+    assert refusal.value.code is Fail.IN_USE
+    nothing_is_held(cluster)
+
+
 def test_what_was_suspended_by_an_administrator_is_not_resumed(cluster, nodes):
     one, two = nodes
     cluster.nodes[one].host.run(("drbdsetup", "suspend-io", "1000"))

@@ -272,6 +272,7 @@ class Flow(Value, frozen=True, kw_only=True):
 
     devices: tuple[str, ...] = ()  # by which the layer's programs know its volumes; empty: it is not up here
     held: frozenset[str] = frozenset()  # why I/O is held back; `ASKED` is what `hold` does and `resume` undoes
+    obstacle: str = ""  # why it must not be held back as things are, one sentence
     under_way: bool = False  # something has not yet reached every replica that is connected
     trace: str = ""  # another text whenever data came or went, or a replica did
 

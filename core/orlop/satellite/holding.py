@@ -260,7 +260,7 @@ def _unfit(resource: str, flow: Flow) -> str:
     if flow.held:
         words = ", ".join(sorted("somebody asked for it" if reason == ASKED else reason for reason in flow.held))
         return f"I/O of {resource} is held back already: {words}"
-    return ""
+    return flow.obstacle
 
 
 def _interrupted(flow: Flow) -> str:
@@ -268,4 +268,4 @@ def _interrupted(flow: Flow) -> str:
         return "it went down"
     if flow.held != {ASKED}:
         return f"it is held back for other reasons: {', '.join(sorted(flow.held))}" if flow.held else "somebody let go"
-    return ""
+    return flow.obstacle

@@ -10,6 +10,8 @@ from orlop.errors import CannotRead
 from orlop.plugin import ASKED, Flow, Probe, Step, run
 
 WORDS: Mapping[str, str] = {"user": ASKED}  # DRBD's word for it
+# Seen on real nodes: what was under way when 8.4 suspended is never answered, also after it resumed.
+LOSES_REQUESTS = "DRBD 8.4 cannot hold the I/O of a resource back that is primary: make it secondary everywhere first"
 UNDER_WAY = ("lower-pending", "pending", "unacked")  # requests that a disk or a peer has not answered yet
 # `written` counts what is written to the disk here, whoever sent it.
 TRACED: Mapping[str, tuple[str, ...]] = {
@@ -41,7 +43,7 @@ class HoldsDrbd:
 def _flow(events: str, resource: str) -> Flow:
     minors: list[int] = []
     held: frozenset[str] = frozenset()
-    under_way = False
+    under_way, obstacle = False, ""
     traces: list[str] = []
     for line in filter(str.strip, events.splitlines()):
         words = line.split()
@@ -54,6 +56,7 @@ def _flow(events: str, resource: str) -> Flow:
         if kind == "resource":
             reasons = set(fields.get("suspended", "no").split(",")) - {"no"}
             held = frozenset(WORDS.get(reason, reason) for reason in reasons)
+            obstacle = LOSES_REQUESTS if "may_promote" not in fields and fields.get("role") == "Primary" else ""
         if kind == "device":
             minors.append(int(fields["minor"]))
         under_way = under_way or any(fields.get(name, "0") != "0" for name in UNDER_WAY)
@@ -61,4 +64,4 @@ def _flow(events: str, resource: str) -> Flow:
             at = (fields.get("peer-node-id", ""), fields.get("volume", ""))
             traces.append(f"{kind} {at}: {[fields.get(name, '') for name in TRACED[kind]]}")
     devices = tuple(map(str, sorted(minors)))
-    return Flow(devices=devices, held=held, under_way=under_way, trace="\n".join(sorted(traces)))
+    return Flow(devices=devices, held=held, obstacle=obstacle, under_way=under_way, trace="\n".join(sorted(traces)))

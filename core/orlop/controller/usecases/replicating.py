@@ -11,17 +11,6 @@ from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition
 
 
-def refuse_not_yet(definition: ResourceDefinition, what: str) -> None:
-    """Raises where something is asked that this version does for unreplicated resources only."""
-    if replication.replicated(definition):
-        raise Refused(
-            f"{what} is not part of this version for replicated resources such as '{definition.name}'.",
-            cause=f"Its layer stack is {', '.join(definition.layers)}.",
-            correction="Use it for definitions without the layer DRBD.",
-            code=Fail.SNAPSHOTS_NOT_SUPPORTED,
-        )
-
-
 def require_other_copy(core: Core, definition: ResourceDefinition, leaving: Resource) -> None:
     """Raises unless another replica is known to have all of the data, or there is no other one at all."""
     others = [r for r in definition.resources if r is not leaving and not r.deleting and not is_tiebreaker(r)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from orlop.codes import Fail, Warn
-from orlop.controller import replicas, snapshotting
+from orlop.controller import drbd_versions, replicas, snapshotting
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
+from orlop.controller.diskless import is_diskless
 from orlop.controller.growing import BELOW, DEVICE, facts
 from orlop.controller.picture import Picture
 from orlop.controller.usecases import lookup, replicating
@@ -56,6 +57,7 @@ def operation(
 ) -> Operation:
     """What is to be done for it. Raises where a node that may be writing cannot be reached."""
     nodes = [r.node for r in definition.resources if not r.deleting and _is_there(core, r)]
+    _refuse_in_use(core, picture, definition)
     away = [r for r in definition.resources if key(r.node) not in map(key, nodes) and not r.deleting]
     for resource in away:
         seeing = [p.node for p in parts if _may_hear(core, definition, p, resource)]
@@ -70,6 +72,20 @@ def operation(
     return snapshotting.operation(
         core.new_uuid(), core.clock.milliseconds(), snapshot, nodes, together, _is_synchronous(picture, definition)
     )
+
+
+def _refuse_in_use(core: Core, picture: Picture, definition: ResourceDefinition) -> None:
+    """DRBD 8.4 never answers what was under way when it was suspended."""
+    for resource in definition.resources:
+        report = core.reported.resource(resource.node, definition.name)
+        primary = any(facts(report, volume).get("role") == "Primary" for volume in resource.volumes)
+        if primary and not drbd_versions.all_at_least(picture, [resource.node]):
+            raise Refused(
+                f"No snapshot of '{definition.name}' can be taken while it is used on node '{resource.node}'.",
+                cause="DRBD 8.4 cannot hold the I/O of a resource back that is primary.",
+                correction=f"Close it there, 'drbdadm secondary {definition.name}', and try again; or use DRBD 9.",
+                code=Fail.IN_USE,
+            )
 
 
 def _refuse_changing(definition: ResourceDefinition) -> None:
@@ -111,7 +127,7 @@ def _unfit(core: Core, definition: ResourceDefinition, resource: Resource) -> st
 
 
 def _has_no_disk(resource: Resource) -> bool:
-    return not resource.flags.isdisjoint({"DISKLESS", "DRBD_DISKLESS"})
+    return resource.diskless or is_diskless(resource)
 
 
 def _is_there(core: Core, resource: Resource) -> bool:
