@@ -9,7 +9,8 @@ from orlop.controller.core import Core
 from orlop.controller.diskless import is_diskless
 from orlop.controller.growing import BELOW, DEVICE, facts
 from orlop.controller.picture import Picture
-from orlop.controller.usecases import lookup, replicating
+from orlop.controller.replication import replicated
+from orlop.controller.usecases import guards, lookup, replicating
 from orlop.errors import Refused
 from orlop.model import Operation, Resource, ResourceDefinition, Snapshot, key
 
@@ -45,6 +46,15 @@ def chosen(core: Core, answers: Answers, definition: ResourceDefinition, asked: 
             code=Fail.SNAPSHOT_NOT_UPTODATE,
         )
     return found
+
+
+def look_again(core: Core, name: str) -> None:
+    """Where use makes a snapshot impossible: what was just closed may still be reported as used."""
+    definition = core.picture.definition(name)
+    if definition is None or not replicated(definition):
+        return
+    if not drbd_versions.all_at_least(core.picture, [r.node for r in definition.resources]):
+        guards.look_again(core, name)
 
 
 def operation(

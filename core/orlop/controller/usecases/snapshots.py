@@ -50,6 +50,8 @@ def create_many(core: Core, request: wire.CreateMultiSnapshotRequest) -> Answers
 
 def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]]) -> Answers:
     made: list[tuple[ResourceDefinition, Snapshot]] = []
+    for name, _ in wanted:
+        snapshot_replicas.look_again(core, name)
     with core.change() as draft:
         named = [lookup.definition(draft, name) for name, _ in wanted]
         together = {key(definition.name) for definition in named if replicated(definition)}
