@@ -1,5 +1,7 @@
 """Data that is about to go has to be elsewhere: judged by what this node sees itself."""
 
+import re
+
 from orlop.codes import Fail
 from orlop.errors import Refused
 from orlop.model import WantedVolume
@@ -23,7 +25,7 @@ def still_another(volume: WantedVolume) -> RequireTold:
     return RequireTold(
         argv=("drbdsetup", "events2", "--now", "--statistics"),
         pattern=(
-            rf"^exists peer-device name:{volume.resource} (?=.*\bvolume:{volume.number} )"
+            rf"^exists peer-device name:{re.escape(volume.resource)} (?=.*\bvolume:{volume.number} )"
             rf"(?!.*\breplication:Off )(?=.*\bpeer-disk:{UP_TO_DATE}\b)"
         ),
         otherwise=_otherwise(volume),
