@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tests.lab.node import Node
 
 POOL = "StorDriver/StorPoolName"
+SETTLE = "{ udevadm settle || { sleep 1; udevadm settle; }; }"  # a slow udevd may drop the first one that asks
 
 
 class Backing(NamedTuple):
@@ -70,5 +71,5 @@ def remove(node: Node, backing: Backing) -> None:
 def wiped(node: Node) -> str:
     """Path of the node's first disk, as if it was new."""
     path = node.disks[0].path
-    node.shell(f"udevadm settle; wipefs --all --force {path} >/dev/null; blkdiscard --force {path}; udevadm settle")
+    node.shell(f"{SETTLE}; wipefs --all --force {path} >/dev/null; blkdiscard --force {path}; {SETTLE}")
     return path

@@ -14,6 +14,7 @@ from orlop.testing import SimulatedHost
 from orlop_layers import drbd_config, drbd_metadata, drbd_options, drbd_ports
 from orlop_layers.drbd import Drbd
 from orlop_layers.drbd_config import Member
+from orlop_layers.drbd_files import judged_of
 from orlop_layers.drbd_seen import Connection, Device, PeerDevice, Resource, backings, resources
 from orlop_layers.drbd_version import Version
 
@@ -396,6 +397,26 @@ def test_the_file_without_the_disk_waits_until_the_disk_is_detached() -> None:
     assert "drbdadm adjust web" in commands(detached.bring_up(new, None))
 
 
+def test_a_removal_that_was_cut_after_others_were_seen_to_have_the_data_goes_on() -> None:
+    """Once DRBD is down, nobody is seen any more."""
+    gone = volume(wanted=False)
+    with pytest.raises(Refused, match="no other replica"):
+        layer(gone, seen={}, generations={BELOW: OLD_DATA}).take_down(gone, BELOW)
+    cut = layer(gone, seen={}, generations={BELOW: OLD_DATA}, judged=frozenset({gone.uuid}))
+    assert cut.take_down(gone, BELOW) == []
+    over = layer(gone, seen={}, generations={}, judged=frozenset({gone.uuid}))
+    assert over.take_down(gone, None) == [RemoveFile(path=judged_of(gone))]
+
+
+def test_one_that_is_up_again_is_judged_again() -> None:
+    gone = volume(wanted=False)
+    with pytest.raises(Refused, match="no other replica"):
+        layer(gone, seen=kernel(peer="Inconsistent"), judged=frozenset({gone.uuid})).take_down(gone, BELOW)
+    wanted = volume()
+    taken_back = layer(wanted, seen=kernel(), judged=frozenset({wanted.uuid}))
+    assert taken_back.bring_up(wanted, BELOW) == [RemoveFile(path=judged_of(wanted))]
+
+
 def test_what_is_below_a_detached_disk_goes_and_the_device_is_left_alone() -> None:
     old, new = leaving()
     detached = layer(old, new, seen=kernel(disk="Diskless"), generations={BELOW: OLD_DATA})
@@ -423,8 +444,9 @@ def told(step: Step, line: str) -> bool:
 def test_that_there_is_another_copy_is_seen_once_more_right_before_the_data_goes() -> None:
     gone = volume(wanted=False)
     steps = layer(gone, seen=kernel()).take_down(gone, BELOW)
-    check, down = steps[:2]
+    check, judged, down = steps[:3]
     assert commands([down]) == ["drbdsetup down web"]
+    assert judged == WriteFile(path=judged_of(gone), content="")
     lines = (
         (RECORDED / "drbdsetup-events-connected-9.3.3.txt").read_text().replace("name:r0 ", "name:web ").splitlines()
     )
@@ -635,3 +657,17 @@ def test_addresses_of_version_six_are_read_as_the_kernel_prints_them() -> None:
 def test_a_port_that_is_taken_is_a_fact_of_the_volume() -> None:
     wanted = volume()
     assert layer(wanted, seen=kernel(), ports={"web": 7000}).facts(wanted, BELOW)["port_taken"] == "7000"
+
+
+def test_options_of_the_proxy_are_not_asked_of_drbd() -> None:
+    drbd_options.require_known({"Proxy/memlimit": "100M", "ProxyCompression/level": "9"}, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("kernel_version", "frees"),
+    [((8, 4, 11), False), ((9, 0, 32), False), ((9, 1, 13), True), ((9, 2, 1), False), ((9, 2, 2), True)],
+)
+def test_earlier_ones_cannot_forget_whom_the_metadata_has_no_place_for(
+    kernel_version: tuple[int, int, int], frees: bool
+) -> None:
+    assert Version(kernel=kernel_version).frees_slots is frees

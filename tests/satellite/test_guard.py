@@ -16,25 +16,21 @@ def note(path, hold="h1", later=60.0):
     path.write_text(json.dumps(text))
 
 
-def running(path):
-    """Processes that were started with this path."""
-    return LocalHost().run(("pgrep", "--full", "--count", str(path))).strip() if _any(path) else "0"
-
-
-def _any(path):
+def runs(path):
+    """Whether a process that was started with this path is there."""
     try:
-        return LocalHost().run(("pgrep", "--full", str(path)))
+        return bool(LocalHost().run(("pgrep", "--full", str(path))))
     except CommandFailed:
-        return ""
+        return False
 
 
 def test_it_watches_as_long_as_the_note_is_there(tmp_path):
     path = tmp_path / "held-web.json"
     note(path)
     LocalHost().detach(holding.guard(str(path), "h1"))
-    assert running(path) == "1"
+    assert runs(path)
     path.unlink()
-    while running(path) != "0":
+    while runs(path):
         time.sleep(0.05)
 
 
@@ -48,3 +44,18 @@ def test_another_hold_is_not_its_concern(tmp_path):
 def test_what_does_not_start_is_told():
     with pytest.raises(CommandFailed, match="did not start"):
         LocalHost().detach((sys.executable, "-c", "raise SystemExit(3)"))
+
+
+def test_no_error_ends_it_while_something_is_noted(tmp_path):
+    path = tmp_path / "held-web.json"
+    path.write_text('{"hold": "h1"}')
+    assert guard.watched(str(path), "h1")
+    path.unlink()
+    assert not guard.watched(str(path), "h1")
+
+
+def test_a_note_with_more_time_by_now_is_left(tmp_path):
+    path = tmp_path / "held-web.json"
+    note(path)
+    holding.let_go_of_expired(str(path), "h1")
+    assert path.exists()

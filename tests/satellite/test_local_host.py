@@ -166,3 +166,14 @@ def test_nothing_is_started_on_the_object_of_a_process_that_cannot_be_killed() -
             commands.run(("echo", "one"))
         assert commands.run(("echo", "two")) == "two\n", "another object is not concerned"
     assert commands.run(("echo", "one")) == "one\n", "it has ended"
+
+
+def test_what_a_program_says_of_a_secret_is_left_out(tmp_path):
+    """drbdadm prints the command that failed, with everything in it."""
+    program = tmp_path / "drbdadm"
+    program.write_text("#!/bin/sh\necho drbdsetup new-peer r 1 --shared-secret=s3cret --verify-alg=foo >&2; exit 20\n")
+    program.chmod(0o755)
+    with pytest.raises(CommandFailed) as caught:
+        LocalHost().run((str(program),))
+    assert "s3cret" not in str(caught.value)
+    assert "--verify-alg=foo" in str(caught.value)

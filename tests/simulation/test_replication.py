@@ -393,3 +393,22 @@ def test_a_crash_in_the_middle_is_made_good(cluster, spawn):
             definitions.delete(cluster.core, name)
             cluster.settle()
             assert cluster.core.picture.definitions.get(key(name)) is None
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+def test_a_removal_that_failed_in_the_middle_is_done_again(cluster, spawn, number):
+    """Nothing is forgotten before nothing is left."""
+    spawn()
+    cluster.settle()
+    one, two = replicas(cluster)
+    write(cluster, one)
+    cluster.settle()
+    cluster.nodes[two].host.faults.fail(number)
+    resources.delete(cluster.core, "web", two)
+    cluster.settle()
+    assert list(replicas(cluster)) == [one]
+    disk = cluster.nodes[two].host.disk
+    assert not disk.loops
+    assert not [name for name in disk.folders[POOL] if not name.startswith(".")]
+    assert not disk.folders["/var/lib/orlop/drbd"]
+    assert read(cluster, one) == TOKEN

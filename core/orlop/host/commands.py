@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import select
 import shutil
 import signal
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 TIME_OUT = 120.0  # seconds
+HIDDEN = re.compile(r"(--shared-secret=)\S+")  # drbdadm prints the commands of its own that fail
 FIRST_LINE = 30.0  # seconds that a detached program gets to start
 LAST_WAIT = 5.0  # seconds that a killed process gets to disappear
 
@@ -51,7 +53,7 @@ class Commands:
             self._kill(argv, process)
             raise CommandFailed(argv, 124, f"no answer in {self._time_out:.0f} s") from None
         if process.returncode:
-            raise CommandFailed(argv, process.returncode, errors.decode(errors="replace"))
+            raise CommandFailed(argv, process.returncode, HIDDEN.sub(r"\1...", errors.decode(errors="replace")))
         return output.decode(errors="replace")
 
     def _kill(self, argv: tuple[str, ...], process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ starts, other nodes may be suspended already.
 import json
 import sys
 import time
+import traceback
 
 LOOK_EVERY = 1.0  # seconds
 
@@ -24,12 +25,22 @@ def until(path: str, hold: str) -> float | None:
 
 def main(path: str, hold: str) -> None:
     print("ready", flush=True)
-    while (end := until(path, hold)) is not None:
+    while watched(path, hold):
+        time.sleep(LOOK_EVERY)
+
+
+def watched(path: str, hold: str) -> bool:
+    """Whether there is still something to watch over. After any error, for I/O may be suspended: yes."""
+    try:
+        if (end := until(path, hold)) is None:
+            return False
         if time.monotonic() >= end:
             from orlop.satellite.holding import let_go_of_expired
 
             let_go_of_expired(path, hold)
-        time.sleep(LOOK_EVERY)
+    except Exception:  # noqa: BLE001 - whatever it is, nobody else would let go
+        traceback.print_exc()
+    return True
 
 
 if __name__ == "__main__":

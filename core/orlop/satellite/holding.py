@@ -9,6 +9,7 @@ until only ours is left.
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 import msgspec
@@ -17,6 +18,7 @@ from orlop.drivers import LAYER, Drivers
 from orlop.errors import NodeError, OrlopError
 from orlop.hooks import Hooks
 from orlop.host import Host, LocalHost, execute
+from orlop.host.commands import FIRST_LINE
 from orlop.model import Hold, ReportedHold, ReportedResource, WantedResource, key
 from orlop.model.cluster import Value
 from orlop.model.decoding import decoded
@@ -69,10 +71,10 @@ def let_go(host: Host, layer: HoldsWrites, at: str, note: Note, act: Callable[[l
     return True
 
 
-def expired(host: Host, drivers: Drivers, at: str, hold: str) -> None:
-    """What the guard does when time is up. Raises what a program says."""
+def expired(host: Host, drivers: Drivers, at: str, hold: str, now: float) -> None:
+    """What the guard does when time is up, if it still is. Raises what a program says."""
     note = read(host, at)
-    if note is None or note.hold != hold:
+    if note is None or note.hold != hold or note.until > now:
         return
     log.warning("I/O of %s was suspended for too long: it goes on", note.resource)
     layer: HoldsWrites = drivers.load(LAYER, note.layer)
@@ -82,7 +84,7 @@ def expired(host: Host, drivers: Drivers, at: str, hold: str) -> None:
 def let_go_of_expired(at: str, hold: str) -> None:
     """The same on this machine; what fails is tried again by the caller."""
     try:
-        expired(LocalHost(), Drivers.installed(), at, hold)
+        expired(LocalHost(), Drivers.installed(), at, hold, time.monotonic())
     except OrlopError:
         log.exception("I/O is still suspended, see %s", at)
 
@@ -143,7 +145,7 @@ class Holding:
         if not kind:
             self._say(name, uuid, Hold.BROKEN, f"no layer of {wanted.name} can hold its I/O back")
             return
-        note = Note(resource=wanted.name, layer=kind, hold=uuid, until=self._clock() + LEASE)
+        note = Note(resource=wanted.name, layer=kind, hold=uuid, until=self._clock() + FIRST_LINE + LEASE)
         try:
             flow = self._layers[kind].flow(self._host, wanted.name)
             if problem := _unfit(wanted.name, flow):
@@ -155,6 +157,12 @@ class Holding:
             note = msgspec.structs.replace(note, until=self._clock() + LEASE)
             self._write(note)
             self._held[name] = note
+            flow = self._layers[kind].flow(self._host, wanted.name)  # starting the guard took a while
+            if problem := _unfit(wanted.name, flow):
+                self._act(note)([RemoveFile(path=self._path(note))])
+                del self._held[name]
+                self._say(name, uuid, Hold.BROKEN, problem)
+                return
             self._act(note)(self._layers[kind].hold(flow))
             self._say(name, uuid, Hold.WAITING)
         except OrlopError as error:

@@ -97,7 +97,8 @@ def _in_the_making(wanted: WantedVolume | WantedSnapshot, said: Said, unfinished
     """Neither there nor gone while steps are left: at READY the controller ends `new`, at ABSENT it forgets, and what
     is left to do, a file system or a draft that a crash left, would never be done."""
     early = Presence.READY if wanted.wanted and wanted.new else Presence.ABSENT if not wanted.wanted else None
-    if key_of(wanted) in unfinished and said.presence is early:
+    undone = key_of(wanted) in unfinished or (said.problem and early is Presence.ABSENT)
+    if undone and said.presence is early:
         return msgspec.structs.replace(said, presence=Presence.HIDDEN)
     return said
 

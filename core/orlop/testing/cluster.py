@@ -147,7 +147,7 @@ class SimulatedNode:
                 self.host.detached.remove(argv)
             elif self._cluster.clock.now >= note.until:
                 with self.host.faults.paused():
-                    holding.expired(self.host, self._cluster.drivers, at, hold)
+                    holding.expired(self.host, self._cluster.drivers, at, hold, self._cluster.clock.now)
 
 
 class SimulatedChannel:

@@ -59,6 +59,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     ports: Mapping[str, int] = {}  # by resource: where somebody else listens in its place
     noted: Mapping[str, str] = {}  # by resource: what was carried out last
     lent: frozenset[str] = frozenset()  # resources that were made primary only to grow
+    judged: frozenset[str] = frozenset()  # volumes, by uuid, whose removal has begun: others had all of the data
     prepared: bool = True  # DRBD's own tools know our files
     known: Mapping[str, frozenset[str]] = {}  # options that DRBD 9's tools know, by group, of the groups that are used
 
@@ -107,6 +108,9 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             split=drbd_split.generations(probe, up, version.nine),
             ports=drbd_ports.taken(probe, up),
             noted={name: probe.read(drbd_files.note_of(name)) or "" for name in names},
+            judged=frozenset(
+                at.volume.uuid for at in standing if probe.read(drbd_files.judged_of(at.volume)) is not None
+            ),
             lent=frozenset(name for name in names if probe.read(drbd_files.lent_of(name)) is not None),
             prepared=probe.read(drbd_files.INCLUDE) == drbd_files.INCLUDED,
             known=drbd_options.described(probe, used) if version.nine else {},
@@ -199,24 +203,41 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             return []
         steps: list[Step] = []
         device, resource = self._device(volume), self.seen.get(volume.resource)
-        guarded = not volume.wanted and not drbd_of(volume).last and self._may_hold_data(volume, below)
-        if guarded:
-            drbd_copies.require_other(resource, volume)
         others = [at.volume for at in self.standing if _stays_beside(at.volume, volume)]
+        judging = self._judging(volume, below, alone=not others)
         if device is not None and resource is not None and not self._is_taken(volume, below):
             successor = self._successor(volume)
             if resource.role == "Primary" and successor is None:
                 steps.append(RequireUnused(device=f"/dev/drbd{device.minor}"))
-            if guarded:
-                steps.append(drbd_copies.still_another(volume))
+            steps += judging
             steps += self._close(volume, device, alone=not others, stays=successor is not None)
             if not volume.wanted:
                 steps.append(RemoveFile(path=drbd_metadata.remembered(device.minor)))
+        if device is None and below is None and volume.uuid in self.judged:
+            steps.append(RemoveFile(path=drbd_files.judged_of(volume)))
         if not others and self.noted.get(volume.resource):
             files = [drbd_files.lent_of(volume.resource)] if volume.resource in self.lent else []
-            files += [drbd_files.note_of(volume.resource), drbd_files.file_of(volume.resource)]
+            files += drbd_files.left_by(volume.resource)
             steps += [RemoveFile(path=path) for path in files]
         return steps
+
+    def _judging(self, volume: WantedVolume, below: str | None, alone: bool) -> list[Step]:
+        """Whether others have the data of what is to go. When all of the resource goes down, that of all volumes:
+        afterwards no peer is seen any more.
+        """
+        siblings = [at for at in self.standing if at.volume.resource == volume.resource] if alone else []
+        guarded = [at.volume for at in siblings if self._is_guarded(at.volume, at.below)]
+        if self._is_guarded(volume, below):
+            first = min([volume, *guarded], key=lambda v: v.number)
+            if first.number < volume.number and self._device(first) is not None:
+                raise Refused(f"{volume.name} is closed together with {first.name}")
+            guarded = guarded or [volume]
+        for each in guarded:
+            drbd_copies.require_other(self.seen.get(volume.resource), each)
+        return [step for each in guarded for step in drbd_copies.judged(each)]
+
+    def _is_guarded(self, volume: WantedVolume, below: str | None) -> bool:
+        return not volume.wanted and not drbd_of(volume).last and self._may_hold_data(volume, below)
 
     @staticmethod
     def _close(volume: WantedVolume, device: Device, alone: bool, stays: bool) -> list[Step]:
@@ -232,6 +253,8 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             return False
         if self._device(volume) is not None:
             return True
+        if volume.uuid in self.judged:
+            return False
         return below is not None and (below in self.unreadable or self.generations.get(below) is not None)
 
     # -- up ---------------------------------------------------------------------------------------
@@ -239,6 +262,8 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     def bring_up(self, volume: WantedVolume, below: str | None) -> list[Step]:
         if not (volume.wanted and volume.active):
             return []
+        if volume.uuid in self.judged:  # its removal was taken back
+            return [RemoveFile(path=drbd_files.judged_of(volume))]
         if _is_diskless(volume):
             return self._adjust(volume)
         if below is None:
@@ -308,7 +333,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                 alone=not self.version.nine and not members[0].drbd.replica.peers,
                 skip_disk=any(member.skipped for member in members),
                 apart=drbd_attaching.apart(standing, members, self.version),
-                forgets=self.version.nine and any(member.below is not None for member in members),
+                forgets=self.version.frees_slots and any(member.below is not None for member in members),
             )
         )
 
@@ -349,7 +374,8 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     def _grow(self, volume: WantedVolume) -> list[Step]:
         wanted = next(level.size for level in volume.levels if level.layer == self.kind)
         resource = self.seen[volume.resource]
-        return drbd_growing.grow(resource, volume.number, drbd_of(volume), wanted, self.version.nine)
+        nodes = drbd_files.noted(self.noted.get(volume.resource, "")).nodes
+        return drbd_growing.grow(resource, volume.number, drbd_of(volume), wanted, self.version.nine, nodes)
 
     def _lend(self, volume: WantedVolume) -> list[Step]:
         """A file system is still to be made, through the device; it is given back when that is done."""

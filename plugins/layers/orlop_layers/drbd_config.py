@@ -15,7 +15,9 @@ from orlop_layers.drbd_options import known_8, section_8
 from orlop_layers.drbd_version import Version
 
 NOT_USED = "/dev/drbd/this/is/not/used"  # the backing of a peer, which is nobody's concern here
-NOBODY = 'on "orlop-nobody"'  # without a peer, DRBD 8.4 does not take a resource; one of this name is never connected
+# Without a peer, DRBD 8.4 does not take a resource; one of this name is never connected. Of each resource another one:
+# an address stands but once in all files.
+NOBODY = "orlop-nobody"
 PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")
 ALGORITHM = "sha256"
 Lines = list[str]
@@ -124,7 +126,8 @@ def _resource_8(here: str, members: list[Member]) -> Lines:
         theirs = [f"address {_address(peer.address, peer.port)};", *_volumes_8(members, lambda _: NOT_USED)]
         lines += _block(f"on {_quoted(peer.node)}", theirs)
     if not replica.peers:
-        lines += _block(NOBODY, ["address ipv4 127.0.0.1:9;", *_volumes_8(members, lambda _: NOT_USED)])
+        nobody = ["address ipv4 127.0.0.1:9;", *_volumes_8(members, lambda _: NOT_USED)]
+        lines += _block(f"on {_quoted(f'{NOBODY}-{members[0].drbd.minor}')}", nobody)
     return lines
 
 

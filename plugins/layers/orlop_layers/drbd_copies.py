@@ -5,7 +5,8 @@ import re
 from orlop.codes import Fail
 from orlop.errors import Refused
 from orlop.model import WantedVolume
-from orlop.plugin import RequireTold
+from orlop.plugin import RequireTold, Step, WriteFile
+from orlop_layers.drbd_files import judged_of
 from orlop_layers.drbd_seen import Resource
 
 UP_TO_DATE = "UpToDate"
@@ -18,6 +19,10 @@ def require_other(resource: Resource | None, volume: WantedVolume) -> None:
     parts = [c.volumes.get(volume.number) for c in connections if c.state == "Connected"]
     if not any(part is not None and part.disk == UP_TO_DATE for part in parts):
         raise Refused(_otherwise(volume), correction=CORRECTION, code=Fail.INSUFFICIENT_REPLICA_COUNT)
+
+
+def judged(volume: WantedVolume) -> list[Step]:
+    return [still_another(volume), WriteFile(path=judged_of(volume), content="")]
 
 
 def still_another(volume: WantedVolume) -> RequireTold:

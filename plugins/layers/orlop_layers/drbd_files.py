@@ -2,6 +2,7 @@
 
 import hashlib
 
+from orlop.model import WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import RemoveFile, Step, WriteFile, run
 
@@ -51,7 +52,7 @@ class Writing(Value, frozen=True, kw_only=True):
 def carried_out(writing: Writing) -> list[Step]:
     """It is tried before it takes the place of the last one; what is cut is done again, for the note says so."""
     name = writing.name
-    draft = file_of(name).removesuffix(".res") + ".draft"
+    draft = draft_of(name)
     steps: list[Step] = []
     if not writing.prepared:
         steps += [run("mkdir", "-p", DIRECTORY), WriteFile(path=INCLUDE, content=INCLUDED)]
@@ -79,8 +80,22 @@ def file_of(resource: str) -> str:
     return f"{DIRECTORY}/{resource}.res"
 
 
+def draft_of(resource: str) -> str:
+    return f"{DIRECTORY}/{resource}.draft"
+
+
+def left_by(resource: str) -> list[str]:
+    """What is to go with the last volume. The note comes last: as long as it is there, so may be the others."""
+    return [draft_of(resource), file_of(resource), note_of(resource)]
+
+
 def note_of(resource: str) -> str:
     return f"{DIRECTORY}/{resource}.done"
+
+
+def judged_of(volume: WantedVolume) -> str:
+    """There once a replica was found to be spared: its removal goes on whatever is seen afterwards."""
+    return f"{DIRECTORY}/{volume.resource}_{volume.number}.{volume.uuid}.spared"
 
 
 def lent_of(resource: str) -> str:

@@ -5,14 +5,17 @@ DRBD 8.4 grows only where it is primary: a resource that nobody uses is made so 
 
 from orlop.model import WantedDrbd
 from orlop.plugin import RemoveFile, Step, WriteFile, run
-from orlop_layers.drbd_files import lent_of
+from orlop_layers.drbd_files import Note, lent_of, note_of
 from orlop_layers.drbd_seen import Resource
 from orlop_layers.drbd_split import between
 
 COMPARING = ("WFBitMapS", "WFBitMapT")
 
 
-def grow(resource: Resource, number: int, drbd: WantedDrbd, wanted: int, nine: bool) -> list[Step]:
+def grow(
+    resource: Resource, number: int, drbd: WantedDrbd, wanted: int, nine: bool, nodes: frozenset[int]
+) -> list[Step]:
+    """`nodes`: ids that the note of the resource holds."""
     device = resource.devices.get(number)
     if device is None or not drbd.grow or device.size is None or device.size >= wanted or drbd.replica.diskless:
         return []
@@ -20,7 +23,7 @@ def grow(resource: Resource, number: int, drbd: WantedDrbd, wanted: int, nine: b
     diskful = [peer for peer in drbd.replica.peers if not peer.diskless]
     parts = [connections[peer.node].volumes.get(number) for peer in diskful if peer.node in connections]
     if any(part is not None and part.replication in COMPARING for part in parts):
-        return [] if nine else _met_again(resource.name)
+        return [] if nine else _met_again(resource.name, nodes)
     established = [part for part in parts if part is not None and part.replication == "Established"]
     if len(established) < len(diskful):
         return []  # refused by DRBD; the end of a synchronization is told
@@ -50,11 +53,12 @@ def give_back(resource: Resource) -> list[Step]:
     return [RemoveFile(path=lent_of(resource.name))]
 
 
-def _met_again(resource: str) -> list[Step]:
+def _met_again(resource: str, nodes: frozenset[int]) -> list[Step]:
     """Nodes of DRBD 8.4 that meet while only what is below has grown may take the larger size on one side only. Then
     their bitmaps do not fit, and both wait for each other for good; when they meet once more, both have that size.
+    The note no longer says that all is done: that connects them again, whatever is cut here.
     """
-    return [run("drbdadm", "disconnect", resource), run("drbdadm", "adjust", resource)]
+    return [WriteFile(path=note_of(resource), content=Note(nodes=nodes).text), run("drbdadm", "disconnect", resource)]
 
 
 def _returned(resource: str) -> list[Step]:

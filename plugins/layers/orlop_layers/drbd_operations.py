@@ -101,7 +101,7 @@ def _invalidate(resource: Resource, chosen: Connections, of: int) -> list[Step]:
                 correction="Bring another replica up and wait until it is synchronized.",
                 code=Fail.INSUFFICIENT_REPLICA_COUNT,
             )
-        which = resource.name if of == 1 or len(chosen) > 1 else f"{resource.name}:{whole[0]}"
+        which = resource.name if of == 1 else f"{resource.name}:{whole[0]}"
         found.append(run("drbdadm", "invalidate", f"{which}/{number}"))
     return found
 

@@ -35,6 +35,11 @@ class Version(Value, frozen=True, kw_only=True):
         """Whether a disk is attached only while there is no connection."""
         return self.kernel >= ATTACHES_ALONE
 
+    @property
+    def frees_slots(self) -> bool:
+        """Whether a peer can be forgotten that has no place in the metadata; earlier ones call that an error."""
+        return self.nine and (self.kernel >= (9, 2, 2) or (9, 1, 13) <= self.kernel < (9, 2, 0))
+
     def __str__(self) -> str:
         return ".".join(map(str, self.kernel))
 
