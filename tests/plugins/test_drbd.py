@@ -145,9 +145,9 @@ def test_a_file_is_tried_before_it_takes_the_place_of_the_last_one() -> None:
     steps = layer(wanted, generations={BELOW: OLD_DATA}).bring_up(wanted, BELOW)
     draft, final, note = "/var/lib/orlop/drbd/web.draft", "/var/lib/orlop/drbd/web.res", "/var/lib/orlop/drbd/web.done"
     assert [step.path if isinstance(step, WriteFile | RemoveFile) else str(step) for step in steps] == [
+        note,
         draft,
         f"drbdadm -c {draft} sh-nop",
-        note,
         final,
         draft,
         "drbdadm adjust web",

@@ -393,6 +393,7 @@ def test_a_crash_in_the_middle_is_made_good(cluster, spawn):
             definitions.delete(cluster.core, name)
             cluster.settle()
             assert cluster.core.picture.definitions.get(key(name)) is None
+            assert not any(node.host.disk.folders.get("/var/lib/orlop/drbd") for node in cluster.nodes.values())
 
 
 @pytest.mark.parametrize("number", range(1, 10))

@@ -57,9 +57,9 @@ def carried_out(writing: Writing) -> list[Step]:
     if not writing.prepared:
         steps += [run("mkdir", "-p", DIRECTORY), WriteFile(path=INCLUDE, content=INCLUDED)]
     steps += [
+        WriteFile(path=note_of(name), content=Note(nodes=writing.before.nodes | writing.nodes).text),
         WriteFile(path=draft, content=writing.text, secret=writing.secret),
         run("drbdadm", "-c", draft, "sh-nop"),
-        WriteFile(path=note_of(name), content=Note(nodes=writing.before.nodes | writing.nodes).text),
         WriteFile(path=file_of(name), content=writing.text, secret=writing.secret),
         RemoveFile(path=draft),
         *([run("drbdadm", "disconnect", name)] if writing.apart else []),
