@@ -251,6 +251,18 @@ def test_what_drbd_a_node_has_is_kept(cluster):
     assert cluster.core.picture.node("alpha").props["Satellite/Drbd/Version"].startswith("9.")
 
 
+def test_a_dead_client_does_not_hold_up_growing(cluster):
+    spawn(cluster)
+    client = next(node for node in NODES if node not in replicas(cluster))
+    create(cluster, client, "DRBD_DISKLESS")
+    cluster.nodes[client].power_loss()
+    cluster.settle()
+    definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=4096))
+    cluster.settle()
+    (volume,) = cluster.core.picture.definition("web").volume_definitions
+    assert (volume.size, volume.flags) == (4096 * KIB, frozenset())
+
+
 # -- the first copy ---------------------------------------------------------------------------------------------------
 
 
