@@ -7,6 +7,7 @@ from orlop.controller import wire
 from orlop.controller.growing import facts
 from orlop.controller.store.defaults import first_properties
 from orlop.controller.usecases import definitions, nodes, resources, spawning, toggling
+from orlop.errors import Refused
 from orlop.model import KIB, key
 from orlop.testing.cluster import SimulatedCluster
 from orlop.testing.disk import BLOCK
@@ -261,6 +262,25 @@ def test_a_dead_client_does_not_hold_up_growing(cluster):
     cluster.settle()
     (volume,) = cluster.core.picture.definition("web").volume_definitions
     assert (volume.size, volume.flags) == (4096 * KIB, frozenset())
+
+
+def test_nothing_begins_anew_beside_the_last_replica_on_its_way_out(cluster):
+    spawn(cluster, count=1)
+    (last,) = replicas(cluster)
+    write(cluster, last)
+    cluster.nodes[last].reachable = False
+    cluster.settle()
+    delete(cluster, last)
+    other = next(node for node in NODES if node != last)
+    with pytest.raises(Refused, match=f"still being deleted on {last}"):
+        create(cluster, other)
+    assert list(replicas(cluster)) == [last]
+    cluster.nodes[last].reachable = True
+    cluster.run(120)
+    cluster.settle()
+    assert not replicas(cluster)
+    create(cluster, other)
+    assert disks(cluster) == {other: "UpToDate"}
 
 
 # -- the first copy ---------------------------------------------------------------------------------------------------
