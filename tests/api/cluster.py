@@ -177,7 +177,8 @@ class Satellites:
         if volume.drbd is None or not volume.wanted:
             return ()
         disk = "Diskless" if volume.drbd.replica.diskless else self.disks.get(node, "UpToDate")
-        return (ReportedLevel(layer="DRBD", presence=Presence.READY, size=volume.levels[0].size, facts={"disk": disk}),)
+        facts = {"disk": disk} | {f"peer/{p.node}/connection": "Connected" for p in volume.drbd.replica.peers}
+        return (ReportedLevel(layer="DRBD", presence=Presence.READY, size=volume.levels[0].size, facts=facts),)
 
     def _report(self, resources: tuple[ReportedResource, ...] = (), pools: tuple[ReportedPool, ...] = ()) -> Report:
         self._number += 1

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from orlop.codes import Fail, Info, Warn
 from orlop.controller import orders
+from orlop.controller.usecases import votes
 from orlop.controller.voting import AUTO_ADD
 from orlop.model import WantedProxy
 from tests.api.cluster import Cluster
@@ -104,9 +105,12 @@ def test_a_client_has_no_vote_and_says_so(api: FlaskClient, web: None) -> None:
     assert flags(api)["charlie"] == TIED
 
 
-def test_one_that_votes_makes_the_tiebreaker_superfluous(api: FlaskClient, web: None) -> None:
+def test_one_that_votes_makes_the_tiebreaker_superfluous(api: FlaskClient, cluster: Cluster, web: None) -> None:
+    """It is told at once, and goes when all nodes see the other one."""
     answer = create(api, "delta", "DRBD_DISKLESS")
     assert Info.TIE_BREAKER_DELETING in numbers(answer)
+    assert flags(api)["charlie"] == TIED
+    assert cluster.core.wait(lambda: votes.look(cluster.core) or None, 10)
     assert "DELETE" in flags(api).get("charlie", ["DELETE"])
 
 

@@ -283,6 +283,51 @@ def test_nothing_begins_anew_beside_the_last_replica_on_its_way_out(cluster):
     assert disks(cluster) == {other: "UpToDate"}
 
 
+def without_losing(cluster, node, act):
+    """Does something; whoever uses the device on the node meanwhile never loses quorum."""
+    step = cluster.step
+    lost = []
+
+    def watched(deadline):
+        step(deadline)
+        lost.append(kernel(cluster, node).lost_quorum)
+
+    cluster.step = watched
+    act()
+    cluster.settle()
+    cluster.step = step
+    assert not any(lost)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_user_is_not_stopped_by_the_second_replica(seed):
+    cluster = started(seed=seed)
+    spawn(cluster, count=1)
+    (user,) = replicas(cluster)
+    cluster.nodes[user].host.disk.use(device(cluster), "mount")
+    cluster.settle()
+    without_losing(cluster, user, lambda: create(cluster, next(node for node in NODES if node != user)))
+    assert quorum(cluster) == "majority"
+    assert len(replicas(cluster)) == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_user_is_not_stopped_by_a_disk_that_comes_while_a_replica_is_dead(seed):
+    cluster = started(seed=seed)
+    spawn(cluster)
+    user, dead = with_state(cluster, "UpToDate")
+    cluster.nodes[user].host.disk.use(device(cluster), "mount")
+    cluster.nodes[dead].power_loss()
+    cluster.settle()
+    fresh = next(node for node in NODES if node not in replicas(cluster))
+    without_losing(cluster, user, lambda: create(cluster, fresh, "DRBD_DISKLESS"))
+    without_losing(cluster, user, lambda: toggle(cluster, fresh, "DISKFUL", storage_pool="pool1"))
+    cluster.nodes[dead].start()
+    cluster.settle()
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+    assert quorum(cluster) == "majority"
+
+
 # -- the first copy ---------------------------------------------------------------------------------------------------
 
 
