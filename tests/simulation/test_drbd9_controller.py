@@ -252,6 +252,39 @@ def test_what_drbd_a_node_has_is_kept(cluster):
     assert cluster.core.picture.node("alpha").props["Satellite/Drbd/Version"].startswith("9.")
 
 
+def apart(cluster, node):
+    """It loses sight of all others."""
+    cluster.network.cut |= {frozenset((node, other)) for other in NODES if other != node}
+    cluster.settle()
+
+
+def test_a_disk_that_sees_no_other_copy_stays(cluster):
+    spawn(cluster, count=3)
+    node = list(replicas(cluster))[0]
+    apart(cluster, node)
+    with pytest.raises(Refused, match=f"on node '{node}' is not connected"):
+        toggle(cluster, node, "DISKLESS")
+    assert not replicas(cluster)[node].flags
+    cluster.network.cut.clear()
+    cluster.settle()
+    toggle(cluster, node, "DISKLESS")
+    assert disks(cluster)[node] == "Diskless"
+
+
+def test_a_disk_on_its_way_out_is_kept_after_all(cluster):
+    spawn(cluster, count=3)
+    node = list(replicas(cluster))[0]
+    apart(cluster, node)
+    assert resources.delete(cluster.core, "web", node).failed  # it is to break ties, but the node keeps its disk
+    cluster.settle()
+    assert {"TIE_BREAKER", "DISK_REMOVING"} <= replicas(cluster)[node].flags
+    toggle(cluster, node, "DISKFUL")
+    assert not replicas(cluster)[node].flags
+    cluster.network.cut.clear()
+    cluster.settle()
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+
+
 def test_a_dead_client_does_not_hold_up_growing(cluster):
     spawn(cluster)
     client = next(node for node in NODES if node not in replicas(cluster))
