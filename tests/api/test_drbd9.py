@@ -154,6 +154,16 @@ def test_all_other_nodes_become_clients(api: FlaskClient, cluster: Cluster) -> N
     assert Warn.RSC_ALREADY_DEPLOYED in numbers(again)
 
 
+def test_a_spawn_that_finds_no_space_leaves_no_tiebreaker(api: FlaskClient, cluster: Cluster) -> None:
+    nodes(cluster, "alpha", "bravo", "charlie")
+    cluster.satellites.problems["web"] = "No space left on device"
+    body = {"resource_definition_name": "web", "volume_sizes": [4096], "select_filter": {"place_count": 2}}
+    answer = api.post("/v1/resource-groups/DfltRscGrp/spawn", json=body)
+    assert Fail.NOT_ENOUGH_FREE_SPACE in numbers(answer)
+    left = cluster.core.picture.definition("web")
+    assert left is None or left.deleting
+
+
 def test_only_replicas_with_a_disk_are_counted(api: FlaskClient, web: None) -> None:
     assert api.post(f"{WEB}/autoplace", json={"select_filter": {"place_count": 3}}).status_code == 201
     assert sum(found == [] for found in flags(api).values()) == 3
