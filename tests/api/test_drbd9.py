@@ -164,6 +164,20 @@ def test_a_spawn_that_finds_no_space_leaves_no_tiebreaker(api: FlaskClient, clus
     assert left is None or left.deleting
 
 
+def test_quorum_that_was_asked_for_stays_although_it_was_computed_so(api: FlaskClient, cluster: Cluster) -> None:
+    nodes(cluster, "alpha", "bravo", "charlie")
+    body = {"resource_definition_name": "web", "volume_sizes": [4096], "select_filter": {"place_count": 1}}
+    assert api.post("/v1/resource-groups/DfltRscGrp/spawn", json=body).status_code == 201
+    name = "DrbdOptions/Resource/quorum"
+    assert api.get(WEB).get_json()["props"][name] == "off"
+    assert api.put(WEB, json={"override_props": {f"/{name}": "off"}}).status_code == 200
+    rule = {"select_filter": {"place_count": 3}}
+    assert api.post(f"{WEB}/autoplace", json=rule).status_code == 201
+    while votes.look(cluster.core):
+        pass
+    assert api.get(WEB).get_json()["props"][name] == "off"
+
+
 def test_only_replicas_with_a_disk_are_counted(api: FlaskClient, web: None) -> None:
     assert api.post(f"{WEB}/autoplace", json={"select_filter": {"place_count": 3}}).status_code == 201
     assert sum(found == [] for found in flags(api).values()) == 3

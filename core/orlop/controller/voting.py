@@ -7,7 +7,7 @@ that the change concerns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import NAMESPACE_OID, uuid5
 
 from msgspec.structs import replace
@@ -172,9 +172,12 @@ def _chosen_node(cluster: Cluster, definition: ResourceDefinition) -> Node | Non
 # -- quorum -----------------------------------------------------------------------------------------------------------
 
 
-def marked(before: Props, after: Props) -> Props:
-    """Properties of a definition after a request: what the user sets, or takes back, is noted."""
-    if before.get(QUORUM) == after.get(QUORUM):
+def marked(before: Props, after: Props, named: Iterable[str] = ()) -> Props:
+    """Properties of a definition after a request: what the user sets, or takes back, is noted.
+
+    `named`: those that the request sets; one may be what was computed.
+    """
+    if before.get(QUORUM) == after.get(QUORUM) and QUORUM not in named:
         return after
     kept = {name: value for name, value in after.items() if name != SET_BY}
     return {**kept, SET_BY: USER} if QUORUM in after else kept
