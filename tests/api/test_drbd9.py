@@ -154,6 +154,22 @@ def test_all_other_nodes_become_clients(api: FlaskClient, cluster: Cluster) -> N
     assert Warn.RSC_ALREADY_DEPLOYED in numbers(again)
 
 
+def test_nodes_that_cannot_be_clients_are_left_out_and_named(api: FlaskClient, cluster: Cluster) -> None:
+    nodes(cluster, "alpha", "bravo", "charlie")
+    for name, version in (("delta", "8.4.11"), ("echo", "")):
+        cluster.satellites.drbd[name] = version
+        with_node(cluster, name)
+    rule = {"place_count": 2, "diskless_on_remaining": True, "node_name_list": ["alpha", "bravo"]}
+    body = {"resource_definition_name": "web", "volume_sizes": [4096], "select_filter": rule}
+    answer = api.post("/v1/resource-groups/DfltRscGrp/spawn", json=body)
+    assert answer.status_code == 201
+    assert flags(api) == {"alpha": [], "bravo": [], "charlie": TIED[:2]}
+    (warned,) = [entry for entry in answer.get_json() if "delta" in entry["message"]]
+    assert "echo" in warned["message"]
+    again = api.post(f"{WEB}/autoplace", json={"select_filter": {"place_count": 2}, "diskless_on_remaining": True})
+    assert "delta, echo" in str(again.get_json())
+
+
 def test_a_spawn_that_finds_no_space_leaves_no_tiebreaker(api: FlaskClient, cluster: Cluster) -> None:
     nodes(cluster, "alpha", "bravo", "charlie")
     cluster.satellites.problems["web"] = "No space left on device"
