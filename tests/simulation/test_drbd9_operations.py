@@ -4,7 +4,7 @@ import pytest
 
 from orlop.controller import wire
 from orlop.controller.snapshotting import EQUAL, SUCCESSFUL
-from orlop.controller.usecases import definitions, operating, snapshots, split_brains
+from orlop.controller.usecases import definitions, operating, resources, snapshots, split_brains
 from orlop.model import ReplicaVerb
 from orlop.testing.cluster import SimulatedCluster
 from orlop.testing.disk import BLOCK
@@ -94,3 +94,13 @@ def test_a_split_brain_of_one_and_two_is_explained_and_ended(cluster):
     assert set(disks(cluster).values()) == {"UpToDate"}
     for node in NODES:
         assert (data(cluster, node, 0), data(cluster, node, BLOCK)) == (None, SECOND)
+
+
+def test_a_split_brain_with_one_that_is_to_go_is_told_as_well(cluster):
+    """Its node keeps the data until it has seen another copy."""
+    split(cluster)
+    resources.delete(cluster.core, "web", ONE)
+    cluster.settle()
+    assert ONE in {r.node for r in cluster.core.picture.definition("web").resources}
+    found = split_brains.explained(cluster.core, ())
+    assert {(each.node_a, each.node_b) for each in found} == {(ONE, TWO), (ONE, THREE)}
