@@ -177,7 +177,11 @@ class Satellites:
         if volume.drbd is None or not volume.wanted:
             return ()
         disk = "Diskless" if volume.drbd.replica.diskless else self.disks.get(node, "UpToDate")
-        return (ReportedLevel(layer="DRBD", presence=Presence.READY, size=volume.levels[0].size, facts={"disk": disk}),)
+        facts = {"disk": disk}
+        for peer in volume.drbd.replica.peers:
+            there = "Diskless" if peer.diskless else self.disks.get(key(peer.node), "UpToDate")
+            facts |= {f"peer/{peer.node}/connection": "Connected", f"peer/{peer.node}/disk": there}
+        return (ReportedLevel(layer="DRBD", presence=Presence.READY, size=volume.levels[0].size, facts=facts),)
 
     def _report(self, resources: tuple[ReportedResource, ...] = (), pools: tuple[ReportedPool, ...] = ()) -> Report:
         self._number += 1

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from orlop.codes import Fail, Info, Warn
 from orlop.controller import orders
+from orlop.controller.usecases import votes
 from orlop.controller.voting import AUTO_ADD
 from orlop.model import WantedProxy
 from tests.api.cluster import Cluster
@@ -104,9 +105,12 @@ def test_a_client_has_no_vote_and_says_so(api: FlaskClient, web: None) -> None:
     assert flags(api)["charlie"] == TIED
 
 
-def test_one_that_votes_makes_the_tiebreaker_superfluous(api: FlaskClient, web: None) -> None:
+def test_one_that_votes_makes_the_tiebreaker_superfluous(api: FlaskClient, cluster: Cluster, web: None) -> None:
+    """It is told at once, and goes when all nodes see the other one."""
     answer = create(api, "delta", "DRBD_DISKLESS")
     assert Info.TIE_BREAKER_DELETING in numbers(answer)
+    assert flags(api)["charlie"] == TIED
+    assert cluster.core.wait(lambda: votes.look(cluster.core) or None, 10)
     assert "DELETE" in flags(api).get("charlie", ["DELETE"])
 
 
@@ -148,6 +152,46 @@ def test_all_other_nodes_become_clients(api: FlaskClient, cluster: Cluster) -> N
     assert sorted(flags(api).values()) == [[], [], TIED[:2], TIED[:2]]
     again = api.post(f"{WEB}/autoplace", json={"select_filter": {"place_count": 2}, "diskless_on_remaining": True})
     assert Warn.RSC_ALREADY_DEPLOYED in numbers(again)
+
+
+def test_nodes_that_cannot_be_clients_are_left_out_and_named(api: FlaskClient, cluster: Cluster) -> None:
+    nodes(cluster, "alpha", "bravo", "charlie")
+    for name, version in (("delta", "8.4.11"), ("echo", "")):
+        cluster.satellites.drbd[name] = version
+        with_node(cluster, name)
+    rule = {"place_count": 2, "diskless_on_remaining": True, "node_name_list": ["alpha", "bravo"]}
+    body = {"resource_definition_name": "web", "volume_sizes": [4096], "select_filter": rule}
+    answer = api.post("/v1/resource-groups/DfltRscGrp/spawn", json=body)
+    assert answer.status_code == 201
+    assert flags(api) == {"alpha": [], "bravo": [], "charlie": TIED[:2]}
+    (warned,) = [entry for entry in answer.get_json() if "delta" in entry["message"]]
+    assert "echo" in warned["message"]
+    again = api.post(f"{WEB}/autoplace", json={"select_filter": {"place_count": 2}, "diskless_on_remaining": True})
+    assert "delta, echo" in str(again.get_json())
+
+
+def test_a_spawn_that_finds_no_space_leaves_no_tiebreaker(api: FlaskClient, cluster: Cluster) -> None:
+    nodes(cluster, "alpha", "bravo", "charlie")
+    cluster.satellites.problems["web"] = "No space left on device"
+    body = {"resource_definition_name": "web", "volume_sizes": [4096], "select_filter": {"place_count": 2}}
+    answer = api.post("/v1/resource-groups/DfltRscGrp/spawn", json=body)
+    assert Fail.NOT_ENOUGH_FREE_SPACE in numbers(answer)
+    left = cluster.core.picture.definition("web")
+    assert left is None or left.deleting
+
+
+def test_quorum_that_was_asked_for_stays_although_it_was_computed_so(api: FlaskClient, cluster: Cluster) -> None:
+    nodes(cluster, "alpha", "bravo", "charlie")
+    body = {"resource_definition_name": "web", "volume_sizes": [4096], "select_filter": {"place_count": 1}}
+    assert api.post("/v1/resource-groups/DfltRscGrp/spawn", json=body).status_code == 201
+    name = "DrbdOptions/Resource/quorum"
+    assert api.get(WEB).get_json()["props"][name] == "off"
+    assert api.put(WEB, json={"override_props": {f"/{name}": "off"}}).status_code == 200
+    rule = {"select_filter": {"place_count": 3}}
+    assert api.post(f"{WEB}/autoplace", json=rule).status_code == 201
+    while votes.look(cluster.core):
+        pass
+    assert api.get(WEB).get_json()["props"][name] == "off"
 
 
 def test_only_replicas_with_a_disk_are_counted(api: FlaskClient, web: None) -> None:

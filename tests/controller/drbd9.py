@@ -57,11 +57,12 @@ def replicated(*resources, layers=("DRBD", "STORAGE"), **more):
 
 
 def reports(of, disks, in_use=False):
-    """By node: what is said of every volume of its replica."""
+    """By node: what is said of every volume of its replica, which sees all others."""
     found = {}
     for one in of.resources:
         if one.node in disks:
-            level = ReportedLevel(layer="DRBD", presence=Presence.READY, facts={"disk": disks[one.node]})
+            seen = {f"peer/{other.node}/connection": "Connected" for other in of.resources if other is not one}
+            level = ReportedLevel(layer="DRBD", presence=Presence.READY, facts={"disk": disks[one.node], **seen})
             volumes = tuple(
                 ReportedVolume(number=v.number, uuid=v.uuid, presence=Presence.READY, in_use=in_use, levels=(level,))
                 for v in one.volumes

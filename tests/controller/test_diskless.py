@@ -198,6 +198,15 @@ def test_not_before(moving, disk):
     assert advance(moving, reports(moving, {"alpha": "UpToDate", "bravo": disk})) is moving
 
 
+@pytest.mark.parametrize("disk", ["Inconsistent", "Outdated", ""])
+def test_the_source_stays_while_another_replica_is_not_whole(nine, moving, disk):
+    of = numbered(nine.picture, replace(moving, resources=(*moving.resources, replica("charlie"))))
+    whole = {"alpha": "UpToDate", "bravo": "UpToDate"}
+    assert advance(of, reports(of, whole)) is of, "nothing is known of it"
+    assert advance(of, reports(of, whole | {"charlie": disk})) is of
+    assert at(advance(of, reports(of, whole | {"charlie": "UpToDate"})), "alpha").deleting
+
+
 @pytest.mark.parametrize("what", ["in use", "away", "disk on its way", "new"])
 def test_the_source_stays_while(moving, what):
     disks = {"alpha": "UpToDate", "bravo": "UpToDate"}

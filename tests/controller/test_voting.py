@@ -3,14 +3,14 @@
 import pytest
 from msgspec.structs import replace
 
-from orlop.controller.diskless import CLIENT, TIE_BREAKER, is_tiebreaker
+from orlop.controller.diskless import CLIENT, TIE_BREAKER, is_diskless, is_tiebreaker
 from orlop.controller.drbd_versions import VERSION
 from orlop.controller.picture import Draft
 from orlop.controller.reported import Status
 from orlop.controller.voting import AUTO_ADD, QUORUM, SET_BY, completed, marked, touch
-from orlop.model import Controller, Presence, ReportedResource, ReportedVolume, ResourceGroup, SelectFilter
+from orlop.model import Controller, ResourceGroup, SelectFilter
 from tests.controller.conftest import node
-from tests.controller.drbd9 import NODES, cluster, replica, replicated, without_disk
+from tests.controller.drbd9 import NODES, cluster, replica, replicated, reports, without_disk
 
 
 @pytest.fixture
@@ -26,14 +26,21 @@ def tiebreakers(of):
     return [r.node for r in of.resources if is_tiebreaker(r)]
 
 
-def unused(nine, of, node, in_use=False):
-    """The node says whether its replica is in use."""
-    resource = next(r for r in of.resources if r.node == node)
-    volumes = tuple(
-        ReportedVolume(number=v.number, uuid=v.uuid, presence=Presence.READY, in_use=in_use) for v in resource.volumes
-    )
-    report = ReportedResource(name=of.name, revision=1, settled=True, volumes=volumes)
-    nine.reported.node(node).resources[of.name] = report
+def calm(nine, of, in_use=False, **disks):
+    """All nodes say that they see each other; those with a disk that it is up to date, unless told otherwise."""
+    whole = {r.node: "Diskless" if is_diskless(r) else "UpToDate" for r in of.resources} | disks
+    for name, report in reports(of, whole, in_use).items():
+        nine.reported.node(name).resources[of.name] = report
+    return of
+
+
+def cut(nine, one, other):
+    """`one` says that it does not see the other any more."""
+    (report,) = nine.reported.node(one).resources.values()
+    (volume,) = report.volumes
+    (level,) = volume.levels
+    level = replace(level, facts={**level.facts, f"peer/{other}/connection": "Connecting"})
+    nine.reported.node(one).resources[report.name] = replace(report, volumes=(replace(volume, levels=(level,)),))
 
 
 @pytest.mark.parametrize(
@@ -110,21 +117,62 @@ def test_a_client_does_not(nine):
     assert tiebreakers(completed(nine, two(without_disk("charlie", CLIENT)))) == ["delta"]
 
 
-def test_it_goes_when_it_is_not_needed_any_more(nine):
-    of = replicated(replica("alpha"), replica("bravo"), replica("delta"), without_disk("charlie", TIE_BREAKER))
-    unused(nine, of, "charlie")
-    after = completed(nine, of)
+@pytest.fixture
+def three(nine):
+    """One replica more than the tiebreaker was for."""
+    volumes = replica("charlie").volumes
+    tiebreaker = replace(without_disk("charlie", TIE_BREAKER), volumes=volumes)
+    of = replicated(replica("alpha"), replica("bravo"), replica("delta"), tiebreaker)
+    return calm(nine, replace(of, props={QUORUM: "majority"}))
+
+
+def test_it_goes_when_it_is_not_needed_any_more(nine, three):
+    after = completed(nine, three)
     assert next(r for r in after.resources if r.node == "charlie").deleting
+    assert after.props[QUORUM] == "majority"
 
 
 @pytest.mark.parametrize("seen", ["in use", "not reported"])
-def test_it_stays_where_it_may_be_in_use(nine, seen):
-    of = replicated(replica("alpha"), replica("bravo"), replica("delta"))
-    tiebreaker = replace(without_disk("charlie", TIE_BREAKER), volumes=replica("charlie").volumes)
-    of = replace(of, resources=(*of.resources, tiebreaker))
+def test_it_stays_where_it_may_be_in_use(nine, three, seen):
     if seen == "in use":
-        unused(nine, of, "charlie", in_use=True)
-    assert tiebreakers(completed(nine, of)) == ["charlie"]
+        calm(nine, three, in_use=True)
+    else:
+        del nine.reported.node("charlie").resources["web"]
+    assert completed(nine, three) is three
+
+
+UNSETTLED = {
+    "a replica without all of the data": lambda nine, of: calm(nine, of, bravo="Inconsistent"),
+    "a node that says nothing": lambda nine, of: setattr(nine.reported.node("bravo"), "status", Status.OFFLINE),
+    "an order on its way": lambda nine, of: nine.reported.node("bravo").required.update(web=99),
+    "two that do not see each other": lambda nine, of: cut(nine, "alpha", "bravo"),
+    "nobody sees the one that votes": lambda nine, of: cut(nine, "bravo", "charlie"),
+}
+
+
+@pytest.mark.parametrize("unsettled", UNSETTLED.values(), ids=UNSETTLED)
+def test_it_stays_until_all_see_each_other(nine, three, unsettled):
+    """With it gone, those that are left might be too few: whoever writes would fail."""
+    unsettled(nine, three)
+    assert completed(nine, three) is three
+
+
+def test_it_goes_after_quorum_does(nine):
+    volumes = replica("charlie").volumes
+    of = two(replace(without_disk("charlie", TIE_BREAKER), volumes=volumes))
+    calm(nine, of)
+    nine.picture.put(Controller(props={AUTO_ADD: "False"}))
+    first = completed(nine, replace(of, props={QUORUM: "majority"}))
+    assert (first.props[QUORUM], tiebreakers(first)) == ("off", ["charlie"])
+    second = completed(nine, first)
+    assert (second.props[QUORUM], tiebreakers(second)) == ("off", [])
+
+
+def test_it_does_not_go_in_a_commit_for_something_else(nine, three):
+    draft = Draft(nine.picture.freeze())
+    draft.put(three)
+    touch(nine._replace(picture=draft), draft)
+    assert tiebreakers(draft.definition("web")) == ["charlie"]
 
 
 # -- quorum -----------------------------------------------------------------------------------------------------------
@@ -143,11 +191,35 @@ def test_it_stays_where_it_may_be_in_use(nine, seen):
 )
 def test_quorum_follows_from_the_replicas(nine, resources, expected):
     nine.picture.put(Controller(props={AUTO_ADD: "False"}))
-    assert completed(nine, replicated(*resources)).props[QUORUM] == expected
+    assert completed(nine, calm(nine, replicated(*resources))).props[QUORUM] == expected
+
+
+@pytest.mark.parametrize("unsettled", UNSETTLED.values(), ids=UNSETTLED)
+def test_a_majority_is_asked_for_when_all_see_each_other(nine, unsettled):
+    of = calm(nine, two(without_disk("charlie")))
+    unsettled(nine, of)
+    assert completed(nine, of).props[QUORUM] == "off"
+    nine.reported.node("bravo").status = Status.ONLINE
+    nine.reported.node("bravo").required.clear()
+    assert completed(nine, calm(nine, of)).props[QUORUM] == "majority"
+
+
+@pytest.mark.parametrize("unsettled", UNSETTLED.values(), ids=UNSETTLED)
+def test_what_is_asked_for_already_stays(nine, unsettled):
+    of = calm(nine, replace(two(without_disk("charlie")), props={QUORUM: "majority"}))
+    unsettled(nine, of)
+    assert completed(nine, of) is of
+
+
+def test_nobody_uses_what_was_never_there(nine):
+    of = completed(nine, replicated(replica("alpha", new=True), replica("bravo", new=True)))
+    assert (of.props[QUORUM], tiebreakers(of)) == ("majority", ["charlie"])
 
 
 def test_with_a_tiebreaker_a_majority_counts(nine):
-    assert completed(nine, two()).props[QUORUM] == "majority"
+    first = completed(nine, calm(nine, two()))
+    assert (first.props[QUORUM], tiebreakers(first)) == ("off", ["charlie"])
+    assert completed(nine, calm(nine, first)).props[QUORUM] == "majority"
 
 
 def test_what_the_user_set_stays(nine):
@@ -161,7 +233,8 @@ def test_what_the_user_took_back_is_computed_again(nine):
     before = marked({}, {QUORUM: "off"})
     after = marked(before, {name: value for name, value in before.items() if name != QUORUM})
     assert SET_BY not in after
-    assert completed(nine, replace(two(), props=after)).props[QUORUM] == "majority"
+    of = replace(two(without_disk("charlie")), props=after)
+    assert completed(nine, calm(nine, of)).props[QUORUM] == "majority"
 
 
 def test_nothing_computed_hides_what_is_set_elsewhere(nine):

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from orlop.controller.picture import with_resource
 from orlop.controller.usecases.auto_diskful import CLEANUP, FLAG, MINUTES, REST, AutoDiskful
+from orlop.model import Operation
 from tests.simulation.test_drbd9_controller import create, device, disks, kernel, replicas, spawn, started, with_state
 
 
@@ -105,3 +106,47 @@ def test_nobody_goes_before_the_new_one_has_the_data(cluster, three):
     look(cluster, AutoDiskful(cluster.core), REST)
     assert not any(r.deleting for r in replicas(cluster).values())
     assert FLAG in replicas(cluster)[three].flags
+
+
+def test_nobody_goes_while_another_replica_is_dead(cluster, three):
+    dead = with_state(cluster, "UpToDate")[0]
+    auto = AutoDiskful(cluster.core)
+    cluster.run(REST)
+    cluster.nodes[dead].power_loss()
+    cluster.run(60)
+    look(cluster, auto)
+    assert not any(r.deleting for r in replicas(cluster).values())
+    cluster.nodes[dead].start()
+    cluster.settle()
+    look(cluster, auto)
+    assert len(with_state(cluster, "UpToDate")) == 2
+
+
+def busy(cluster, state):
+    """Something else is done with all replicas."""
+    with cluster.core.change() as draft:
+        of = draft.definition("web")
+        operation = Operation(uuid="o", kind="other", state=state, created=0)
+        draft.put(replace(of, operations=(operation,)))
+
+
+def test_it_gives_no_disk_while_something_else_is_under_way(cluster, auto):
+    (user,) = with_state(cluster, "Diskless")
+    after(cluster, 5)
+    look(cluster, auto, REST)
+    busy(cluster, "begun")
+    look(cluster, auto, 300)
+    assert "DISKLESS" in replicas(cluster)[user].flags
+    busy(cluster, "failed")
+    look(cluster, auto)
+    assert disks(cluster)[user] == "UpToDate"
+
+
+def test_nobody_goes_while_something_else_is_under_way(cluster, three):
+    auto = AutoDiskful(cluster.core)
+    busy(cluster, "begun")
+    look(cluster, auto, REST)
+    assert len(with_state(cluster, "UpToDate")) == 3
+    busy(cluster, "done")
+    look(cluster, auto)
+    assert len(with_state(cluster, "UpToDate")) == 2

@@ -7,6 +7,7 @@ from orlop.controller import wire
 from orlop.controller.growing import facts
 from orlop.controller.store.defaults import first_properties
 from orlop.controller.usecases import definitions, nodes, resources, spawning, toggling
+from orlop.errors import Refused
 from orlop.model import KIB, key
 from orlop.testing.cluster import SimulatedCluster
 from orlop.testing.disk import BLOCK
@@ -249,6 +250,115 @@ def test_what_drbd_a_node_has_is_kept(cluster):
     cluster.nodes["alpha"].stop()
     cluster.start_controller()
     assert cluster.core.picture.node("alpha").props["Satellite/Drbd/Version"].startswith("9.")
+
+
+def apart(cluster, node):
+    """It loses sight of all others."""
+    cluster.network.cut |= {frozenset((node, other)) for other in NODES if other != node}
+    cluster.settle()
+
+
+def test_a_disk_that_sees_no_other_copy_stays(cluster):
+    spawn(cluster, count=3)
+    node = list(replicas(cluster))[0]
+    apart(cluster, node)
+    with pytest.raises(Refused, match=f"on node '{node}' is not connected"):
+        toggle(cluster, node, "DISKLESS")
+    assert not replicas(cluster)[node].flags
+    cluster.network.cut.clear()
+    cluster.settle()
+    toggle(cluster, node, "DISKLESS")
+    assert disks(cluster)[node] == "Diskless"
+
+
+def test_a_disk_on_its_way_out_is_kept_after_all(cluster):
+    spawn(cluster, count=3)
+    node = list(replicas(cluster))[0]
+    apart(cluster, node)
+    assert resources.delete(cluster.core, "web", node).failed  # it is to break ties, but the node keeps its disk
+    cluster.settle()
+    assert {"TIE_BREAKER", "DISK_REMOVING"} <= replicas(cluster)[node].flags
+    toggle(cluster, node, "DISKFUL")
+    assert not replicas(cluster)[node].flags
+    cluster.network.cut.clear()
+    cluster.settle()
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+
+
+def test_a_dead_client_does_not_hold_up_growing(cluster):
+    spawn(cluster)
+    client = next(node for node in NODES if node not in replicas(cluster))
+    create(cluster, client, "DRBD_DISKLESS")
+    cluster.nodes[client].power_loss()
+    cluster.settle()
+    definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=4096))
+    cluster.settle()
+    (volume,) = cluster.core.picture.definition("web").volume_definitions
+    assert (volume.size, volume.flags) == (4096 * KIB, frozenset())
+
+
+def test_nothing_begins_anew_beside_the_last_replica_on_its_way_out(cluster):
+    spawn(cluster, count=1)
+    (last,) = replicas(cluster)
+    write(cluster, last)
+    cluster.nodes[last].reachable = False
+    cluster.settle()
+    delete(cluster, last)
+    other = next(node for node in NODES if node != last)
+    with pytest.raises(Refused, match=f"still being deleted on {last}"):
+        create(cluster, other)
+    assert list(replicas(cluster)) == [last]
+    cluster.nodes[last].reachable = True
+    cluster.run(120)
+    cluster.settle()
+    assert not replicas(cluster)
+    create(cluster, other)
+    assert disks(cluster) == {other: "UpToDate"}
+
+
+def without_losing(cluster, node, act):
+    """Does something; whoever uses the device on the node meanwhile never loses quorum."""
+    step = cluster.step
+    lost = []
+
+    def watched(deadline):
+        step(deadline)
+        lost.append(kernel(cluster, node).lost_quorum)
+
+    cluster.step = watched
+    act()
+    cluster.settle()
+    cluster.step = step
+    assert not any(lost)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_user_is_not_stopped_by_the_second_replica(seed):
+    cluster = started(seed=seed)
+    spawn(cluster, count=1)
+    (user,) = replicas(cluster)
+    cluster.nodes[user].host.disk.use(device(cluster), "mount")
+    cluster.settle()
+    without_losing(cluster, user, lambda: create(cluster, next(node for node in NODES if node != user)))
+    assert quorum(cluster) == "majority"
+    assert len(replicas(cluster)) == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_user_is_not_stopped_by_a_disk_that_comes_while_a_replica_is_dead(seed):
+    cluster = started(seed=seed)
+    spawn(cluster)
+    user, dead = with_state(cluster, "UpToDate")
+    cluster.nodes[user].host.disk.use(device(cluster), "mount")
+    cluster.nodes[dead].power_loss()
+    cluster.settle()
+    fresh = next(node for node in NODES if node not in replicas(cluster))
+    without_losing(cluster, user, lambda: create(cluster, fresh, "DRBD_DISKLESS"))
+    without_losing(cluster, user, lambda: toggle(cluster, fresh, "DISKFUL", storage_pool="pool1"))
+    cluster.nodes[dead].start()
+    cluster.settle()
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+    assert quorum(cluster) == "majority"
 
 
 # -- the first copy ---------------------------------------------------------------------------------------------------

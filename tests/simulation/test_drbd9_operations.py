@@ -3,7 +3,8 @@
 import pytest
 
 from orlop.controller import wire
-from orlop.controller.usecases import definitions, operating, split_brains
+from orlop.controller.snapshotting import EQUAL, SUCCESSFUL
+from orlop.controller.usecases import definitions, operating, resources, snapshots, split_brains
 from orlop.model import ReplicaVerb
 from orlop.testing.cluster import SimulatedCluster
 from orlop.testing.disk import BLOCK
@@ -65,6 +66,24 @@ def test_one_replica_is_compared_with_one_peer(cluster):
     assert said(cluster, ONE, f"peer/{THREE}/out_of_sync") == "0"
 
 
+def equal(cluster, name):
+    """Nodes whose part of a snapshot is known to hold the same as the others."""
+    snapshots.create(cluster.core, "web", wire.Snapshot(name=name))
+    cluster.settle()
+    found = next(s for s in cluster.core.picture.definition("web").snapshots if s.name == name)
+    assert SUCCESSFUL in found.flags
+    return {part.node for part in found.nodes if EQUAL in part.props}
+
+
+def test_replicas_that_are_known_to_differ_do_not_count_as_equal_in_a_snapshot(cluster):
+    assert equal(cluster, "first") == set(NODES)
+    host = cluster.nodes[TWO].host
+    host.disk.content(host.drbd.resources["web"].devices[0].backing).blocks[5 * BLOCK] = FIRST
+    operating.once(cluster.core, "web", ONE, ReplicaVerb.VERIFY, wire.ReplicaOperation(peer=TWO))
+    cluster.settle()
+    assert equal(cluster, "second") == set()
+
+
 def test_a_split_brain_of_one_and_two_is_explained_and_ended(cluster):
     split(cluster)
     found = split_brains.explained(cluster.core, ())
@@ -75,3 +94,13 @@ def test_a_split_brain_of_one_and_two_is_explained_and_ended(cluster):
     assert set(disks(cluster).values()) == {"UpToDate"}
     for node in NODES:
         assert (data(cluster, node, 0), data(cluster, node, BLOCK)) == (None, SECOND)
+
+
+def test_a_split_brain_with_one_that_is_to_go_is_told_as_well(cluster):
+    """Its node keeps the data until it has seen another copy."""
+    split(cluster)
+    resources.delete(cluster.core, "web", ONE)
+    cluster.settle()
+    assert ONE in {r.node for r in cluster.core.picture.definition("web").resources}
+    found = split_brains.explained(cluster.core, ())
+    assert {(each.node_a, each.node_b) for each in found} == {(ONE, TWO), (ONE, THREE)}

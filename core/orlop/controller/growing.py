@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from orlop.controller.diskless import has_disk
 from orlop.controller.replication import LAYER
 from orlop.model import ReportedLevel, ReportedResource, ResourceDefinition, Volume, VolumeDefinition, key
 
@@ -30,7 +31,7 @@ def _advanced(definition: ResourceDefinition, of: VolumeDefinition, reports: Rep
         for r in definition.resources
         if not r.deleting
         for volume in r.volumes
-        if volume.number == of.number
+        if volume.number == of.number and has_disk(volume)
     ]
     if BELOW in of.flags and all(_is_large(volume, report, below=True) for volume, report in replicas):
         return replace(of, flags=of.flags - {BELOW} | {DEVICE})

@@ -1,10 +1,10 @@
-"""The disk of one node takes the place of another's: the old one goes when the new one has all of the data. Pure."""
+"""The disk of one node takes the place of another's: the old one goes when all others are whole. Pure."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from orlop.controller.diskless import ADDING, is_diskless
+from orlop.controller.diskless import ADDING, diskful, is_diskless
 from orlop.controller.growing import UP_TO_DATE, Reports, facts
 from orlop.controller.picture import with_resource
 from orlop.model import Resource, ResourceDefinition, key
@@ -25,7 +25,9 @@ def _advanced(definition: ResourceDefinition, target: Resource, reports: Reports
     done = with_resource(definition, without_source(target))
     if source is None or source.deleting or is_diskless(source) or is_diskless(target):
         return done
-    if not _has_everything(target, reports) or not _is_unused(source, reports):
+    staying = [r for r in diskful(definition) if r.uuid != source.uuid]
+    whole = _has_everything(target, reports) and all(_has_everything(r, reports) for r in staying)
+    if not whole or not _is_unused(source, reports):
         return definition
     return with_resource(done, replace(source, flags=source.flags | {"DELETE"}))
 
@@ -34,11 +36,11 @@ def without_source(resource: Resource) -> Resource:
     return replace(resource, props={name: value for name, value in resource.props.items() if name != SOURCE})
 
 
-def _has_everything(target: Resource, reports: Reports) -> bool:
-    report = reports.get(key(target.node))
-    if ADDING in target.flags or not target.volumes or any(v.new for v in target.volumes):
+def _has_everything(resource: Resource, reports: Reports) -> bool:
+    report = reports.get(key(resource.node))
+    if ADDING in resource.flags or not resource.volumes or any(v.new for v in resource.volumes):
         return False
-    return all(facts(report, volume).get("disk") == UP_TO_DATE for volume in target.volumes)
+    return all(facts(report, volume).get("disk") == UP_TO_DATE for volume in resource.volumes)
 
 
 def _is_unused(source: Resource, reports: Reports) -> bool:

@@ -227,13 +227,24 @@ def _with_first(definition: ResourceDefinition, of: VolumeDefinition) -> VolumeD
 
     A disk that is only on its way out has data until it is gone.
     """
-    living = [
-        v
+    disks = [
+        (r, v)
         for r in definition.resources
         for v in r.volumes
-        if v.number == of.number and not r.deleting and "DELETE" not in v.flags and LAYER in stack_of(definition, r)
-        if diskless.has_disk(v)
+        if v.number == of.number and LAYER in stack_of(definition, r) and diskless.has_disk(v)
     ]
+    living = [v for r, v in disks if not r.deleting and "DELETE" not in v.flags]
     if not living or not all(v.new for v in living) or any(v.uuid == of.first for v in living):
         return of
+    _refuse_leaving(definition, {r.node for r, v in disks if v not in living and not v.new})
     return replace(of, first=living[0].uuid, day0=initial_sync.day0(living[0]))
+
+
+def _refuse_leaving(definition: ResourceDefinition, nodes: set[str]) -> None:
+    """What is on its way out there is known as the last one: its node could not end that beside a new first one."""
+    if nodes:
+        raise Refused(
+            f"'{definition.name}' is still being deleted on {', '.join(sorted(nodes))}.",
+            correction="Wait until these nodes have confirmed, or 'orlop node lost NODE'.",
+            code=Fail.RSC_BUSY,
+        )

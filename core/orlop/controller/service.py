@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from orlop.controller.looking import Looking
 from orlop.controller.restored import accept
 from orlop.controller.standby import Standby
 from orlop.controller.store import Activation, Store
-from orlop.controller.usecases import encryption
+from orlop.controller.usecases import encryption, votes
 from orlop.controller.usecases.auto_diskful import AutoDiskful
 from orlop.drivers import Drivers
 from orlop.errors import TransportError
@@ -128,7 +129,7 @@ class Service:
         self._opened.callback(enrolment.stop)
         links.start()
         self._opened.callback(links.stop)
-        automatisms = Looking(AutoDiskful(core).look, AUTOMATISMS, "auto-diskful")
+        automatisms = Looking(_automatisms(core), AUTOMATISMS, "automatisms")
         automatisms.start()
         self._opened.callback(automatisms.stop)
         gc.freeze()  # what was loaded stays; collecting garbage need not look at it again and again
@@ -165,6 +166,16 @@ class Service:
 
     def close(self) -> None:
         self._opened.close()
+
+
+def _automatisms(core: Core) -> Callable[[], None]:
+    auto_diskful = AutoDiskful(core)
+
+    def look() -> None:
+        votes.look(core)
+        auto_diskful.look()
+
+    return look
 
 
 def fence_of(activation: Activation) -> Fence:

@@ -162,6 +162,8 @@ def _are_equal(parts: Sequence[Resource], reports: Reports, found: Operation) ->
                 seen = facts(reports[key(one.node)], volume)
                 if seen.get(f"peer/{other.node}/replication") != "Established":
                     return False
+                if seen.get(f"peer/{other.node}/out_of_sync") != "0":
+                    return False
     return True
 
 

@@ -59,7 +59,7 @@ class GivenUp(Value, frozen=True, kw_only=True):
 
 def given_up(definition: ResourceDefinition, reports: Reports) -> list[GivenUp]:
     """Without those that an administrator asked for."""
-    replicas = [r for r in definition.resources if r.node_id is not None and not r.deleting]
+    replicas = [r for r in definition.resources if r.node_id is not None and (r.volumes or not r.deleting)]
     found = []
     for one, other in combinations(replicas, 2):
         sides = tuple(_sides(one, other, reports))

@@ -7,12 +7,13 @@ that the change concerns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import NAMESPACE_OID, uuid5
 
 from msgspec.structs import replace
 
 from orlop.controller import drbd_versions
+from orlop.controller.calm import is_calm, is_fresh
 from orlop.controller.diskless import CLIENT, FLAGS, TIE_BREAKER, diskful, is_diskless, is_tiebreaker
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.placement import Cluster, fits, node_problem
@@ -32,7 +33,7 @@ Props = Mapping[str, str]
 def touch(cluster: Cluster, draft: Draft) -> None:
     """Completes the definitions that the changes of a draft concern."""
     for definition in _concerned(draft):
-        after = completed(cluster._replace(picture=draft), definition)
+        after = completed(cluster._replace(picture=draft), definition, going=False)
         if after is not definition:
             draft.put(after)
 
@@ -58,13 +59,23 @@ def _differ(one: Props, other: Props, *names: str) -> bool:
     return any(one.get(name) != other.get(name) for name in names or (QUORUM, AUTO_ADD))
 
 
-def completed(cluster: Cluster, definition: ResourceDefinition) -> ResourceDefinition:
-    """The definition with the tiebreaker and the quorum it is to have; the same object when it has them."""
+def completed(cluster: Cluster, definition: ResourceDefinition, *, going: bool = True) -> ResourceDefinition:
+    """The definition with the tiebreaker and the quorum it is to have; the same object when it has them.
+
+    `going`: whether a tiebreaker may go. It does not in a commit that changes anything else about the votes: nodes
+    learn of that one after the other.
+    """
     if not replicated(definition) or definition.deleting or not all_modern(cluster.picture, definition):
         return definition
-    after = _with_tiebreaker(cluster, definition)
-    props = _with_quorum(cluster.picture, after)
+    after = _with_tiebreaker(cluster, definition, going)
+    props = _with_quorum(cluster, definition, after)
+    if after is not definition and _goes_off(definition, props):
+        after = definition
     return after if props == after.props else replace(after, props=props)
+
+
+def _goes_off(definition: ResourceDefinition, props: Props) -> bool:
+    return definition.props.get(QUORUM, OFF) != OFF == props.get(QUORUM)
 
 
 def all_modern(picture: Picture, definition: ResourceDefinition) -> bool:
@@ -99,17 +110,21 @@ def _votes(resource: Resource) -> bool:
     return is_diskless(resource) and CLIENT not in resource.flags and not resource.deleting
 
 
-def _with_tiebreaker(cluster: Cluster, definition: ResourceDefinition) -> ResourceDefinition:
-    present = [r for r in definition.resources if is_tiebreaker(r)]
-    needed = needs_tiebreaker(cluster.picture, definition)
-    if needed and not present:
+def _with_tiebreaker(cluster: Cluster, definition: ResourceDefinition, going: bool) -> ResourceDefinition:
+    present = any(is_tiebreaker(r) for r in definition.resources)
+    if not present and needs_tiebreaker(cluster.picture, definition):
         return _added(cluster, definition)
-    superfluous = [r for r in present[1 if needed else 0 :] if not _in_use(cluster, definition, r)]
-    if not superfluous:
+    gone = {r.uuid for r in superfluous(cluster.picture, definition) if not _in_use(cluster, definition, r)}
+    if not going or not gone or not is_calm(cluster.reported, definition):
         return definition
-    gone = {r.uuid for r in superfluous}
     resources = (replace(r, flags=r.flags | {"DELETE"}) if r.uuid in gone else r for r in definition.resources)
     return replace(definition, resources=tuple(resources))
+
+
+def superfluous(picture: Picture, definition: ResourceDefinition) -> list[Resource]:
+    """Tiebreakers that are to go as soon as that stops nobody."""
+    present = [r for r in definition.resources if is_tiebreaker(r)]
+    return present[1 if needs_tiebreaker(picture, definition) else 0 :]
 
 
 def _in_use(cluster: Cluster, definition: ResourceDefinition, resource: Resource) -> bool:
@@ -157,21 +172,29 @@ def _chosen_node(cluster: Cluster, definition: ResourceDefinition) -> Node | Non
 # -- quorum -----------------------------------------------------------------------------------------------------------
 
 
-def marked(before: Props, after: Props) -> Props:
-    """Properties of a definition after a request: what the user sets, or takes back, is noted."""
-    if before.get(QUORUM) == after.get(QUORUM):
+def marked(before: Props, after: Props, named: Iterable[str] = ()) -> Props:
+    """Properties of a definition after a request: what the user sets, or takes back, is noted.
+
+    `named`: those that the request sets; one may be what was computed.
+    """
+    if before.get(QUORUM) == after.get(QUORUM) and QUORUM not in named:
         return after
     kept = {name: value for name, value in after.items() if name != SET_BY}
     return {**kept, SET_BY: USER} if QUORUM in after else kept
 
 
-def _with_quorum(picture: Picture, definition: ResourceDefinition) -> Props:
-    if definition.props.get(SET_BY) == USER:
-        return definition.props
-    others = {name: value for name, value in definition.props.items() if name != QUORUM}
-    if _chosen_quorum(picture, definition) is not None:
+def _with_quorum(cluster: Cluster, before: ResourceDefinition, after: ResourceDefinition) -> Props:
+    """`after`: with the tiebreaker that it is to have. A majority is only asked for where it is known to be there."""
+    if before.props.get(SET_BY) == USER:
+        return before.props
+    others = {name: value for name, value in before.props.items() if name != QUORUM}
+    if _chosen_quorum(cluster.picture, after) is not None:
         return others  # whatever was computed would hide it
-    return {**others, QUORUM: _computed(definition)}
+    quorum = _computed(after)
+    rises = quorum == MAJORITY and before.props.get(QUORUM, OFF) == OFF
+    if rises and not is_fresh(after) and not is_calm(cluster.reported, after):
+        return {**others, QUORUM: OFF}
+    return {**others, QUORUM: quorum}
 
 
 def _computed(definition: ResourceDefinition) -> str:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from orlop.controller.core import Core
 from orlop.controller.link import Link
 from orlop.controller.restored import accept
+from orlop.controller.usecases import votes
 from orlop.drivers import Drivers
 from orlop.errors import NodeError, TransportError
 from orlop.hooks import Hooks
@@ -48,6 +49,7 @@ KEY_COST = 4  # nobody guesses passphrases here
 RECONNECT = 2.0  # seconds until a link tries again
 STATE = "/var/lib/orlop"
 POOL = "/srv/pool"
+LOOKS = 3  # at votes, until nothing is left to change
 
 
 class SimulatedClock:
@@ -400,7 +402,11 @@ class SimulatedCluster:
             self.step(deadline)
 
     def settle(self, seconds: float = 60.0) -> None:
+        """Let simulated time pass; the controller looks whether votes are to change, as it does all the time."""
         self.run(seconds)
+        for _ in range(LOOKS):
+            if votes.look(self.core):
+                self.run(seconds)
 
     def heal(self) -> None:
         """Everything is reachable, running and free of faults."""

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from orlop.codes import Fail
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
+from orlop.controller.diskless import is_tiebreaker
 from orlop.controller.usecases import guards, room, waiting
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition, key
@@ -47,10 +48,13 @@ def take_back(
             chosen = [r for r in current.resources if r.uuid in uuids]
             guards.no_operation(current)
             guards.unused(core, current, chosen, "Taking it back")
-            flags = {"DELETE"} if spawned and len(chosen) == len(current.resources) and not current.snapshots else set()
-            resources = tuple(
-                replace(r, flags=r.flags | {"DELETE"}) if r.uuid in uuids else r for r in current.resources
+            whole = (
+                spawned and not current.snapshots and all(r in chosen or is_tiebreaker(r) for r in current.resources)
             )
+            resources = tuple(
+                replace(r, flags=r.flags | {"DELETE"}) if whole or r in chosen else r for r in current.resources
+            )
+            flags = {"DELETE"} if whole else set()
             draft.put(replace(current, flags=current.flags | flags, resources=resources))
     except Refused as error:  # somebody uses a part of it already: theirs is not taken away
         answers.refused(error)

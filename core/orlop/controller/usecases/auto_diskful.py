@@ -18,7 +18,7 @@ from orlop.controller.picture import with_resource
 from orlop.controller.properties import effective
 from orlop.controller.replicas import around
 from orlop.controller.replication import replicated
-from orlop.controller.usecases import deploying, lookup, replicating, spawning
+from orlop.controller.usecases import deploying, guards, lookup, replicating, spawning
 from orlop.errors import OrlopError
 from orlop.model import Resource, ResourceDefinition, SelectFilter, key
 
@@ -86,6 +86,7 @@ def _minutes(core: Core, definition: ResourceDefinition, resource: Resource) -> 
 def _give_disk(core: Core, name: str, node: str) -> None:
     picture = core.picture
     definition = lookup.definition(picture, name)
+    guards.no_operation(definition)
     group = lookup.group(picture, definition.group).select_filter
     rule = SelectFilter(node_names=(node,), storage_pools=group.storage_pools, providers=group.providers)
     others = replace(definition, resources=tuple(r for r in definition.resources if key(r.node) != key(node)))
@@ -107,6 +108,7 @@ def _clean_up(core: Core, name: str, node: str) -> None:
     """The replica that got its disk by itself is whole: one of those that are too many goes, the worst first."""
     with core.change() as draft:
         definition = lookup.definition(draft, name)
+        guards.no_operation(definition)
         resource = lookup.resource(definition, node)
         if ADDING in resource.flags or not replicating.is_up_to_date(core, definition, resource):
             return
@@ -114,12 +116,17 @@ def _clean_up(core: Core, name: str, node: str) -> None:
         wanted = lookup.group(draft, definition.group).select_filter.place_count
         if allowed and allowed.value.lower() == "true" and wanted and len(diskful(definition)) > wanted:
             victim = _worst(core, definition, resource)
-            if victim is None:
-                return  # all of them are in use, or their nodes away
+            if victim is None or not _are_whole(core, definition, victim):
+                return  # all of them are in use, or their nodes away; or it may be one of the last good copies
             gone = replace(victim, flags=victim.flags | {"DELETE"})
             definition = with_resource(definition, gone)
             log.info("%s on %s is one replica too many and goes", name, victim.node)
         draft.put(with_resource(definition, replace(resource, flags=resource.flags - {FLAG})))
+
+
+def _are_whole(core: Core, definition: ResourceDefinition, without: Resource) -> bool:
+    others = [r for r in diskful(definition) if r.uuid != without.uuid]
+    return all(replicating.is_up_to_date(core, definition, r) for r in others)
 
 
 def _worst(core: Core, definition: ResourceDefinition, kept: Resource) -> Resource | None:

@@ -14,7 +14,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.growing import BELOW
 from orlop.controller.picture import Draft, Picture
-from orlop.controller.properties import Kind
+from orlop.controller.properties import Kind, normalised
 from orlop.controller.usecases import (
     deploying,
     encryption,
@@ -129,7 +129,7 @@ def modify(core: Core, name: str, request: wire.ResourceDefinitionModify) -> Ans
         definition = lookup.definition(draft, name)
         guards.not_deleting(definition)
         props = changed(core.drivers, answers, Kind.RESOURCE_DEFINITION, definition.props, request)
-        props = voting.marked(definition.props, props)
+        props = voting.marked(definition.props, props, map(normalised, request.override_props))
         definition = replace(definition, props=props)
         if request.resource_group:
             definition = replace(definition, group=lookup.group(draft, request.resource_group).name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from orlop.codes import Fail
 from orlop.controller import replication
 from orlop.controller.core import Core
@@ -29,6 +31,28 @@ def require_copy_elsewhere(core: Core, definition: ResourceDefinition, leaving: 
             correction="Wait until another one is synchronized, or delete the whole definition.",
             code=Fail.INSUFFICIENT_REPLICA_COUNT,
         )
+
+
+def require_copy_in_sight(core: Core, definition: ResourceDefinition, leaving: Resource) -> None:
+    """Raises where a node says that its replica sees no other one that has all of the data.
+
+    It would not give up its disk. A node that is away looks itself when it is back.
+    """
+    report = core.reported.resource(leaving.node, definition.name)
+    others = [r.node for r in diskful(definition) if r.uuid != leaving.uuid]
+    said = [facts(report, volume) for volume in leaving.volumes]
+    if report is None or any(all(_sees_copy(each, other) for each in said) for other in others):
+        return
+    raise Refused(
+        f"Resource '{definition.name}' on node '{leaving.node}' is not connected to any replica that is up to date.",
+        cause=f"With a disk there are others on: {', '.join(others)}.",
+        correction="Connect them first; see 'orlop resource list' and 'orlop resource split-brain'.",
+        code=Fail.INSUFFICIENT_REPLICA_COUNT,
+    )
+
+
+def _sees_copy(said: Mapping[str, str], peer: str) -> bool:
+    return said.get(f"peer/{peer}/connection") == "Connected" and said.get(f"peer/{peer}/disk") == UP_TO_DATE
 
 
 def require_up_to_date(core: Core, definition: ResourceDefinition) -> None:

@@ -97,8 +97,11 @@ def autoplace(
                 continue
             draft.put(deployed)
         if not made:
-            answers.warning(f"Every node has a resource of '{name}' already.", Warn.RSC_ALREADY_DEPLOYED)
+            answers.warning(
+                f"Every node that can have one has a resource of '{name}' already.", Warn.RSC_ALREADY_DEPLOYED
+            )
         votes.explain(core, answers, definition)
+        _explain_left_out(core, answers, deployed, rule)
         for resource in made:
             pools = ", ".join(sorted({v.pool for v in resource.volumes}))
             answers.success(
@@ -194,15 +197,32 @@ def _placed(core: Core, draft: Draft, definition: ResourceDefinition, node: Node
 
 
 def _clients(core: Core, draft: Draft, definition: ResourceDefinition) -> list[Resource]:
-    """Resources without disk and vote for all nodes that have none; raises where a node's DRBD cannot have one."""
+    """Resources without disk and vote for all nodes that have none and can have one."""
+    able = [node for node in _remaining(draft, definition) if drbd_versions.all_at_least(draft, [node.name])]
+    return [deploying.without_disk(core, definition, node, {}, frozenset({CLIENT})) for node in able]
+
+
+def _remaining(picture: Picture, definition: ResourceDefinition) -> list[Node]:
     taken = {key(r.node) for r in definition.resources}
-    found = []
-    for at, node in sorted(draft.nodes.items()):
-        if at in taken or not node.has_satellite or node.flags & {"DELETE", "EVICTED", "EVACUATE"}:
-            continue
-        drbd_versions.refuse_diskless(draft, definition, node.name)
-        found.append(deploying.without_disk(core, definition, node, {}, frozenset({CLIENT})))
-    return found
+    return [
+        node
+        for at, node in sorted(picture.nodes.items())
+        if at not in taken and node.has_satellite and not node.flags & {"DELETE", "EVICTED", "EVACUATE"}
+    ]
+
+
+def _explain_left_out(core: Core, answers: Answers, definition: ResourceDefinition, rule: SelectFilter) -> None:
+    """Nodes that should have got a resource without a disk, but their DRBD knows none."""
+    if not rule.diskless_on_remaining or not replication.replicated(definition):
+        return
+    names = [node.name for node in _remaining(core.picture, definition)]
+    unable = [name for name in names if not drbd_versions.all_at_least(core.picture, [name])]
+    if unable:
+        answers.warning(
+            f"'{definition.name}' is not made diskless on {', '.join(unable)}.",
+            cause="Their DRBD has no diskless clients, or they have not told which one they have.",
+            correction="Install DRBD 9 there, then place it once more; 'orlop node info' shows what each one has.",
+        )
 
 
 # -- resource groups ------------------------------------------------------------------------------------------
@@ -249,6 +269,7 @@ def _spawn_entries(
         details=f"UUID is: {definition.uuid}",
     )
     definitions.explain_stack(core, answers, definition, rule.layers)
+    _explain_left_out(core, answers, definition, rule)
     if not made:
         answers.info(f"No resource of '{definition.name}' was placed on any node.", Info.NO_RSC_SPAWNED)
         return

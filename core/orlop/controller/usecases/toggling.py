@@ -9,7 +9,7 @@ from orlop.codes import Fail, Subject, Warn
 from orlop.controller import drbd_versions, migrating, replication, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.diskless import ADDING, CLIENT, REMOVING, TIE_BREAKER, is_client, is_diskless
+from orlop.controller.diskless import ADDING, CLIENT, REMOVING, TIE_BREAKER, has_disk, is_client, is_diskless
 from orlop.controller.picture import Draft, with_resource
 from orlop.controller.usecases import deploying, guards, lookup, replicating, votes, waiting
 from orlop.errors import Refused
@@ -90,11 +90,9 @@ def _add(core: Core, answers: Answers, name: str, node: str, request: wire.Toggl
     with core.change() as draft:
         definition, resource = _found(draft, name, node)
         if REMOVING in resource.flags:
-            raise Refused(
-                f"The disk of '{definition.name}' on node '{resource.node}' is just being removed.",
-                correction="Wait until it is gone; see 'orlop resource list'.",
-                code=Fail.RSC_BUSY,
-            )
+            draft.put(with_resource(definition, _kept(core, definition, resource)))
+            answers.success(f"Resource '{name}' on node '{resource.node}' keeps its disk.", codes.MODIFIED)
+            return answers
         source = _source(definition, resource, request.migrate_from)
         if ADDING in resource.flags:
             after = _refuse_other_pool(definition, resource, request.storage_pool)
@@ -119,6 +117,18 @@ def _add(core: Core, answers: Answers, name: str, node: str, request: wire.Toggl
         core, answers, name, [resource.node], f"added a disk to '{definition.name}'", "the disk will be added"
     )
     return answers
+
+
+def _kept(core: Core, definition: ResourceDefinition, resource: Resource) -> Resource:
+    """Its disk stays, where it is still whole: a node does not remove it while it sees no other copy."""
+    whole = all(map(has_disk, resource.volumes)) and replicating.is_up_to_date(core, definition, resource)
+    if not whole or core.reported.current(resource.node, definition.name) is None:
+        raise Refused(
+            f"The disk of '{definition.name}' on node '{resource.node}' is just being removed.",
+            correction="Wait until it is gone; see 'orlop resource list'.",
+            code=Fail.RSC_BUSY,
+        )
+    return replace(resource, flags=resource.flags - {REMOVING, TIE_BREAKER, CLIENT})
 
 
 def _source(definition: ResourceDefinition, target: Resource, node: str | None) -> Resource | None:
@@ -164,6 +174,7 @@ def _remove(core: Core, answers: Answers, name: str, node: str, as_client: bool)
             drbd_versions.refuse_diskless(draft, definition, resource.node)
             if ADDING not in resource.flags:
                 replicating.require_copy_elsewhere(core, definition, resource)
+                replicating.require_copy_in_sight(core, definition, resource)
             flags |= {REMOVING}
         draft.put(with_resource(definition, replace(migrating.without_source(resource), flags=flags)))
     core.settle([key(name)])

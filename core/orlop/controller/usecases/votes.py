@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from msgspec.structs import replace
 
 from orlop.codes import Info, Warn
@@ -10,8 +12,12 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.diskless import CLIENT, REMOVING, TIE_BREAKER, is_diskless, is_tiebreaker
 from orlop.controller.picture import Picture, with_resource
+from orlop.controller.placement import Cluster
 from orlop.controller.usecases import waiting
+from orlop.errors import OrlopError
 from orlop.model import Resource, ResourceDefinition, key
+
+log = logging.getLogger(__name__)
 
 
 def staying(
@@ -82,6 +88,9 @@ def explain(core: Core, answers: Answers, before: ResourceDefinition) -> None:
                 Info.TIE_BREAKER_CREATED,
                 Node=resource.node,
             )
+    for resource in voting.superfluous(core.picture, after):
+        if key(resource.node) in old:
+            _explain_superfluous(answers, after, resource)
     for at, resource in old.items():
         if at in present and at not in new:
             answers.info(
@@ -90,11 +99,7 @@ def explain(core: Core, answers: Answers, before: ResourceDefinition) -> None:
                 Node=resource.node,
             )
         elif at not in present:
-            answers.info(
-                f"The tiebreaker of '{after.name}' on node '{resource.node}' is not needed any more and is removed.",
-                Info.TIE_BREAKER_DELETING,
-                Node=resource.node,
-            )
+            _explain_superfluous(answers, after, resource)
     if not new and voting.needs_tiebreaker(core.picture, after):
         answers.warning(
             f"No node is left that could break ties of '{after.name}'.",
@@ -103,3 +108,42 @@ def explain(core: Core, answers: Answers, before: ResourceDefinition) -> None:
             correction="Add a node with DRBD 9, or switch it off for this definition: orlop resource-definition "
             f"set-property {after.name} {voting.AUTO_ADD} False.",
         )
+
+
+def _explain_superfluous(answers: Answers, definition: ResourceDefinition, resource: Resource) -> None:
+    answers.info(
+        f"The tiebreaker of '{definition.name}' on node '{resource.node}' is not needed any more and is removed.",
+        Info.TIE_BREAKER_DELETING,
+        details="It goes when all replicas are up to date and connected, and nobody uses it.",
+        Node=resource.node,
+    )
+
+
+def look(core: Core) -> bool:
+    """Gives definitions the votes they could not have at once; called again and again. Whether anything changed.
+
+    Raises nothing: what cannot be done now is logged and tried at the next look.
+    """
+    if core.suspended:
+        return False
+    names = [d.name for d in list(core.picture.definitions.values()) if _completed(core, core.picture, d) is not d]
+    return sum(_complete(core, name) for name in names) > 0
+
+
+def _completed(core: Core, picture: Picture, definition: ResourceDefinition) -> ResourceDefinition:
+    return voting.completed(Cluster(picture, core.reported, core.drivers), definition)
+
+
+def _complete(core: Core, name: str) -> bool:
+    try:
+        with core.change() as draft:
+            definition = draft.definition(name)
+            after = _completed(core, draft, definition) if definition else None
+            if after is None or after is definition:
+                return False
+            draft.put(after)
+    except OrlopError as error:
+        log.warning("%s keeps its votes as they are: %s", name, error)
+        return False
+    core.settle([key(name)])
+    return True
