@@ -80,6 +80,15 @@ class Replicated:
 
         self.cluster.wait(f"{self.name} is synchronized", done)
 
+    def wait_majority(self, *nodes: Node) -> None:
+        """Quorum is asked for a while after all see each other."""
+
+        def done() -> bool:
+            shown = [node.run("drbdsetup", "show", self.name) for node in nodes]
+            return all(re.search(r"quorum\s+majority;", each) for each in shown)
+
+        self.cluster.wait(f"{self.name} asks for a majority", done)
+
     def backing_hash(self, node: Node) -> str:
         """Of the data area of the logical volume, past all caches."""
         reading = f"dd if=/dev/vg0/{self.name}_00000 bs=1M count={self.size} iflag=direct status=none | sha256sum"
@@ -132,6 +141,7 @@ def test_a_node_that_loses_power_catches_up_and_one_alone_loses_the_quorum(web: 
     one, two, three, _ = web.cluster.nodes
     web.deploy(one, two, three)
     web.wait_synchronized(one, two, three)
+    web.wait_majority(one, two, three)
     web.write(one, 4)
     one.kill()
     web.cluster.wait("the loss is noticed", lambda: "Connecting" in web.told(two))

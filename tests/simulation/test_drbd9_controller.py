@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from orlop.controller import wire
 from orlop.controller.growing import facts
+from orlop.controller.service import automatisms
 from orlop.controller.store.defaults import first_properties
 from orlop.controller.usecases import definitions, nodes, resources, spawning, toggling
 from orlop.errors import Refused
@@ -314,6 +315,18 @@ def test_nothing_begins_anew_beside_the_last_replica_on_its_way_out(cluster):
     assert not replicas(cluster)
     create(cluster, other)
     assert disks(cluster) == {other: "UpToDate"}
+
+
+def test_the_controller_looks_again_and_again_whether_a_tiebreaker_may_go(cluster):
+    spawn(cluster)
+    (tiebreaker,) = with_state(cluster, "Diskless")
+    third = wire.Resource(node_name=next(node for node in NODES if node not in replicas(cluster)))
+    assert not resources.create(cluster.core, "web", (wire.ResourceCreate(resource=third),)).failed
+    cluster.run(60)
+    assert tiebreaker in replicas(cluster)
+    automatisms(cluster.core)()
+    cluster.run(60)
+    assert tiebreaker not in replicas(cluster)
 
 
 def without_losing(cluster, node, act):

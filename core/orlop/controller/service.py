@@ -129,9 +129,9 @@ class Service:
         self._opened.callback(enrolment.stop)
         links.start()
         self._opened.callback(links.stop)
-        automatisms = Looking(_automatisms(core), AUTOMATISMS, "automatisms")
-        automatisms.start()
-        self._opened.callback(automatisms.stop)
+        looking = Looking(automatisms(core), AUTOMATISMS, "automatisms")
+        looking.start()
+        self._opened.callback(looking.stop)
         gc.freeze()  # what was loaded stays; collecting garbage need not look at it again and again
         gc.set_threshold(20_000)  # a request makes thousands of values and leaves hardly any cycle behind
 
@@ -168,7 +168,8 @@ class Service:
         self._opened.close()
 
 
-def _automatisms(core: Core) -> Callable[[], None]:
+def automatisms(core: Core) -> Callable[[], None]:
+    """What is to be called again and again."""
     auto_diskful = AutoDiskful(core)
 
     def look() -> None:
