@@ -94,7 +94,8 @@ def test_an_entry_that_the_kernel_makes_or_changes_later_is_waited_for(tmp_path:
     path = tmp_path / "size"
     kernel = Kernel(str(tmp_path), patience=20)
     for text, old in (("8", ""), ("16", "8")):
-        later = threading.Timer(0.2, path.write_text, (text,))
+        (tmp_path / "next").write_text(text)
+        later = threading.Timer(0.2, os.replace, (tmp_path / "next", path))
         later.start()
         kernel.change(AwaitEntry(path=str(path), other_than=old))
         assert path.read_text() == text
