@@ -542,12 +542,3 @@ def test_a_first_generation_is_not_that_of_a_primary() -> None:
     made = [each.partition(":")[0] for each in told]
     assert len(set(made)) == 32
     assert all(int(generation, 16) % 2 == 0 for generation in made)
-
-
-@pytest.mark.parametrize(("role", "apart"), [("Secondary", True), ("Primary", False)])
-def test_a_volume_that_comes_late_is_told_of_when_they_meet_again(role: str, apart: bool) -> None:
-    both = (volume(), volume(1))
-    seen = kernel(role)
-    steps = commands(layer(*both, seen=seen, generations={below(both[1]): OLD_DATA}).bring_up(both[0], BELOW))
-    assert ("drbdadm disconnect web" in steps) is apart
-    assert steps[-1] == "drbdadm adjust web"

@@ -37,7 +37,7 @@ def apart(resource: Resource | None, members: Iterable[Member], version: Version
 
 
 def _comes_late(resource: Resource, members: Iterable[Member]) -> bool:
-    """Whether DRBD 8.4 met a peer before a volume was up that the peer has: what they have is told when they meet."""
+    """Whether DRBD 8.4 met a peer before a volume was up that the peer has: only when they meet do they compare them."""
     if resource.role == "Primary" or all(member.number in resource.devices for member in members):
         return False
     return any(connection.state == "Connected" for connection in resource.connections)
