@@ -16,11 +16,7 @@ def is_up(resource: Resource | None, member: Member) -> bool:
 
 def apart(resource: Resource | None, members: Iterable[Member], version: Version) -> bool:
     """Whether connections have to go for a moment. Raises where they cannot: data that is in use comes through them."""
-    if resource is None:
-        return False
-    if not version.nine:
-        return _comes_late(resource, members)
-    if not version.attaches_alone:
+    if resource is None or not version.attaches_alone:
         return False
     there = [m for m in members if m.below is not None and m.number in resource.devices]
     if all(is_up(resource, member) for member in there):
@@ -34,10 +30,3 @@ def apart(resource: Resource | None, members: Iterable[Member], version: Version
             code=Fail.IN_USE,
         )
     return True
-
-
-def _comes_late(resource: Resource, members: Iterable[Member]) -> bool:
-    """Whether DRBD 8.4 met a peer before a volume was up that the peer has: only when they meet do they compare them."""
-    if resource.role == "Primary" or all(member.number in resource.devices for member in members):
-        return False
-    return any(connection.state == "Connected" for connection in resource.connections)
