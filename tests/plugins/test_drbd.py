@@ -542,3 +542,14 @@ def test_a_first_generation_is_not_that_of_a_primary() -> None:
     made = [each.partition(":")[0] for each in told]
     assert len(set(made)) == 32
     assert all(int(generation, 16) % 2 == 0 for generation in made)
+
+
+def test_a_resource_comes_up_with_all_of_its_volumes_or_not_at_all() -> None:
+    """DRBD 8.4 that meets a peer with more volumes than it has itself hangs."""
+    one, two = volume(), volume(1)
+    with pytest.raises(NodeError, match="not brought up without web_00001"):
+        layer(one, two, generations={below(one): OLD_DATA}).bring_up(one, BELOW)
+    both = {below(one): OLD_DATA, below(two): OLD_DATA}
+    assert "drbdadm adjust web" in commands(layer(one, two, generations=both).bring_up(one, BELOW))
+    up = layer(one, two, seen=kernel(), generations={})  # one that is added to it, or has failed, holds up nothing
+    assert "drbdadm adjust web" in commands(up.bring_up(one, BELOW))

@@ -312,6 +312,8 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         members = self._members(volume.resource)
         if not members or volume.number != members[0].number:
             return []
+        if not self.version.nine:
+            self._require_all_at_once(volume)
         text = drbd_config.text(volume.resource, self.here, members, self.version)
         secret = _secret(members[0].drbd.replica, self.version.nine)
         before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
@@ -336,6 +338,20 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                 forgets=self.version.frees_slots and any(member.below is not None for member in members),
             )
         )
+
+    def _require_all_at_once(self, volume: WantedVolume) -> None:
+        """Raises where a resource would come up with a part of its volumes. DRBD 8.4 that meets a peer with more
+        of them never ends comparing: both wait, and refuse to part.
+        """
+        if volume.resource in self.seen:
+            return
+        for at in self.standing:
+            beside = at.volume.resource == volume.resource and at.volume.wanted and at.volume.active
+            if beside and not at.volume.new and not self._can_be_up(at.volume, at.below):
+                raise NodeError(
+                    f"{volume.resource} is not brought up without {at.volume.name}, which is not there yet",
+                    correction=f"If {at.volume.name} stays away, see what is wrong with it.",
+                )
 
     def _members(self, resource: str) -> list[Member]:
         """Volumes that can be up now, lowest number first."""
