@@ -10,7 +10,7 @@ from tests.lab.node import Node
 MODULES = os.environ.get("ORLOP_LAB_DRBD9", "")  # a folder with drbd.ko, drbd_transport_tcp.ko and what these need
 TESTS = "test_drbd9.py"
 TRANSPORT = "drbd_transport_tcp"
-TARGET = "/root/drbd9"
+TARGET = "/opt/drbd9"  # in the node
 
 
 def load(node: Node) -> None:

@@ -441,3 +441,23 @@ def test_whatever_dies_whenever(seed):
             snapshots.delete(cluster.core, "web", f"s{number}")
     cluster.settle()
     assert not cluster.core.picture.definition("web").snapshots
+
+
+@pytest.mark.parametrize("changed", ["role", "held"])
+def test_what_changes_while_the_guard_starts_is_seen(changed):
+    """8.4 never answers what is under way when it is suspended; and what somebody else suspends is not let go of."""
+    cluster = start()
+    one, _ = spawn(cluster)
+    host = cluster.nodes[one].host
+    resource, detach = host.drbd.resources["web"], host.detach
+
+    def detach_slowly(argv):
+        detach(argv)
+        setattr(resource, changed, {"role": "Primary", "held": {"user"}}[changed])
+
+    host.detach = detach_slowly
+    take(cluster)
+    cluster.settle()
+    assert found(cluster).flags & FAILURES
+    assert resource.held == ({"user"} if changed == "held" else set())
+    assert not resource.stuck

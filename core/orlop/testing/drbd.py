@@ -14,30 +14,23 @@ from orlop.errors import CommandFailed
 from orlop.testing.disk import BLOCK, Disk, SimulatedFile
 from orlop.testing.drbd8_model import Metadata, Resource, Volume, copy, different, is_newer, split
 from orlop.testing.drbd_metadata import require
-from orlop.testing.drbd_network import SimulatedNetwork
+from orlop.testing.drbd_network import Listened, SimulatedNetwork
 
 DIRECTORY = "/var/lib/orlop/drbd"
 Program = Callable[[Disk, tuple[str, ...]], str]
 
 
-class SimulatedDrbd:
+class SimulatedDrbd(Listened):
     """One node. `metadata` is found by the file that the backing device shows."""
 
     def __init__(self, name: str, network: SimulatedNetwork) -> None:
         self.name, self.network = name, network
         self.resources: dict[str, Resource] = {}
-        self._told: list[str] = []
         self._metadata: dict[int, Metadata] = {}
         network.nodes[name] = self
 
     def programs(self) -> Mapping[str, Program]:
         return {"drbdadm": self.drbdadm, "drbdsetup": self.drbdsetup, "drbdmeta": self.drbdmeta}
-
-    def changed(self, wait: float) -> bool:
-        """Whether `drbdsetup events2` would have told something since the last call; it is not waited for."""
-        self.network.settle()
-        before, self._told = self._told, list(self._events())
-        return before != self._told
 
     def write(self, name: str, number: int, at: int, data: bytes) -> bool:
         """As a user of the device; False while I/O is suspended here: whoever writes has to wait."""
@@ -342,6 +335,7 @@ class SimulatedDrbd:
         for resource in self.resources.values():
             if any(v.minor == minor for v in resource.volumes.values()):
                 resource.held = resource.held | {"user"} if suspend else set()
+                resource.stuck = resource.stuck or (suspend and resource.role == "Primary")
 
     def _down(self, disk: Disk, name: str) -> None:
         resource = self.resources.get(name)

@@ -58,6 +58,7 @@ class Resource:
     secret: str = ""
     state: str = "StandAlone"
     held: set[str] = field(default_factory=set)  # why I/O is suspended: user, quorum...
+    stuck: bool = False  # what was under way when it was suspended is never answered
     discards: bool = False  # what was written here only is given up at the next handshake
     verifies: bool = False  # an algorithm is set
 

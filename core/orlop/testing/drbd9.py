@@ -23,12 +23,12 @@ from orlop.testing.disk import Disk, SimulatedFile
 from orlop.testing.drbd9_config import Configured, Tools, configured
 from orlop.testing.drbd9_io import used
 from orlop.testing.drbd9_model import Device, Metadata, Resource
-from orlop.testing.drbd_network import SimulatedNetwork
+from orlop.testing.drbd_network import Listened, SimulatedNetwork
 
 Program = Callable[[Disk, tuple[str, ...]], str]
 
 
-class SimulatedDrbd9:
+class SimulatedDrbd9(Listened):
     """One node. `metadata` is kept by the file that the backing device shows; `tools`: of drbd-utils."""
 
     def __init__(self, name: str, network: SimulatedNetwork, disk: Disk) -> None:
@@ -39,17 +39,10 @@ class SimulatedDrbd9:
         self.tools: Tools = (9, 22, 0)
         self.resources: dict[str, Resource] = {}
         self.metadata: drbd9_metadata.Kept = {}
-        self._told: list[str] = []
         network.nodes[name] = self
 
     def programs(self) -> Mapping[str, Program]:
         return {"drbdadm": self.drbdadm, "drbdsetup": self.drbdsetup, "drbdmeta": self.drbdmeta}
-
-    def changed(self, wait: float) -> bool:
-        """Whether `drbdsetup events2` would have told something since the last call; it is not waited for."""
-        self.network.settle()
-        before, self._told = self._told, list(self._events())
-        return before != self._told
 
     def power_loss(self) -> None:
         for resource in self.resources.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -45,6 +46,22 @@ class SimulatedNetwork:
         for node in self.nodes.values():
             node.progress()
         self.look()
+
+
+class Listened:
+    """A node's DRBD as `drbdsetup events2` tells of it."""
+
+    network: SimulatedNetwork
+    _told: tuple[str, ...] = ()
+
+    def _events(self) -> Iterable[str]:
+        raise NotImplementedError
+
+    def changed(self, wait: float) -> bool:
+        """Whether something would have been told since the last call; it is not waited for."""
+        self.network.settle()
+        before, self._told = self._told, tuple(self._events())
+        return before != self._told
 
 
 def capacity(size: int, peers: int = 1) -> int:
