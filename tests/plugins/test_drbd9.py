@@ -6,9 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orlop.errors import BadProperty, CannotRead, CommandFailed, NodeError, Refused
-from orlop.model import MIB, Presence, WantedDrbd, WantedLevel, WantedPath, WantedPeer, WantedReplica, WantedVolume
+from orlop.model import (
+    MIB,
+    Presence,
+    ReplicaOrder,
+    ReplicaVerb,
+    WantedDrbd,
+    WantedLevel,
+    WantedPath,
+    WantedPeer,
+    WantedReplica,
+    WantedVolume,
+)
 from orlop.plugin import RemoveFile, RequireTold, RequireUnused, Run, Standing, Step, WriteFile
 from orlop.testing import SimulatedHost
 from orlop_layers import drbd_config, drbd_metadata, drbd_options, drbd_ports
@@ -671,3 +683,28 @@ def test_earlier_ones_cannot_forget_whom_the_metadata_has_no_place_for(
     kernel_version: tuple[int, int, int], frees: bool
 ) -> None:
     assert Version(kernel=kernel_version).frees_slots is frees
+
+
+def test_data_is_given_up_for_that_of_a_peer_that_has_all_of_it() -> None:
+    """Left to itself the kernel takes the first peer that will do, which may be in the middle of getting it."""
+    resource = kernel(peer="Inconsistent")["web"]
+    whole = replace(resource.connections[0], volumes={0: PeerDevice(replication="Established", disk="UpToDate")})
+    seen = {"web": replace(resource, connections=(resource.connections[1], whole))}
+    wanted = volume(peers=(BRAVO, replace(CHARLY, diskless=False)))
+    steps = layer(wanted, seen=seen).operate("web", ReplicaOrder(verb=ReplicaVerb.INVALIDATE))
+    assert commands(steps) == ["drbdadm invalidate web:charly/0"]
+
+
+def test_two_volumes_go_down_together_and_each_is_judged_before() -> None:
+    gone, beside = volume(wanted=False), volume(wanted=False, number=1, uuid="v-1")
+    resource = kernel()["web"]
+    part = PeerDevice(replication="Established", disk="UpToDate")
+    connections = tuple(replace(c, volumes={0: part, 1: part}) for c in resource.connections)
+    devices = {n: Device(minor=1000 + n, disk="UpToDate", size=24 * MIB) for n in (0, 1)}
+    seen = {"web": replace(resource, connections=connections, devices=devices)}
+    both = layer(gone, beside, seen=seen, backings={1000 + v.number: below(v) for v in (gone, beside)})
+    steps = both.take_down(gone, below(gone))
+    judged = [step.path for step in steps if isinstance(step, WriteFile)]
+    assert judged == [judged_of(gone), judged_of(beside)]
+    with pytest.raises(Refused, match="closed together with web_00000"):
+        both.take_down(beside, below(beside))

@@ -6,6 +6,8 @@ from orlop.codes import Fail
 from orlop.controller import wire
 from orlop.controller.usecases import definitions, resources, snapshots, spawning
 from orlop.errors import Refused
+from orlop.host.commands import FIRST_LINE
+from orlop.satellite import holding
 from orlop.testing.cluster import POOL, STATE, SimulatedCluster
 from orlop.testing.disk import BLOCK
 
@@ -461,3 +463,19 @@ def test_what_changes_while_the_guard_starts_is_seen(changed):
     assert found(cluster).flags & FAILURES
     assert resource.held == ({"user"} if changed == "held" else set())
     assert not resource.stuck
+
+
+def test_a_guard_that_starts_slowly_does_not_find_its_time_up():
+    cluster = start()
+    one, _ = spawn(cluster)
+    host, left = cluster.nodes[one].host, []
+    detach = host.detach
+
+    def detach_and_look(argv):
+        left.append(holding.read(host, argv[-2]).until - cluster.clock.now)
+        detach(argv)
+
+    host.detach = detach_and_look
+    take(cluster)
+    cluster.settle()
+    assert min(left) > FIRST_LINE

@@ -413,3 +413,21 @@ def test_a_removal_that_failed_in_the_middle_is_done_again(cluster, spawn, numbe
     assert not [name for name in disk.folders[POOL] if not name.startswith(".")]
     assert not disk.folders["/var/lib/orlop/drbd"]
     assert read(cluster, one) == TOKEN
+
+
+def test_what_is_kept_is_not_forgotten(cluster, spawn):
+    """DRBD is down there, and nobody says that another replica has the data: what is below stays, and is told."""
+    spawn()
+    cluster.settle()
+    one, two = replicas(cluster)
+    write(cluster, one)
+    cluster.settle()
+    node = cluster.nodes[two]
+    node.stop()
+    resources.delete(cluster.core, "web", two)
+    node.host.drbd.drbdsetup(node.host.disk, ("down", "web"))
+    cluster.nodes[one].power_loss()
+    node.start()
+    cluster.settle()
+    assert replicas(cluster)[two].volumes
+    assert [name for name in node.host.disk.folders[POOL] if not name.startswith(".")]
