@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from orlop.codes import Fail, Info, Warn
 from orlop.controller import orders
+from orlop.controller.calm import is_calm
 from orlop.controller.usecases import votes
 from orlop.controller.voting import AUTO_ADD
 from orlop.model import WantedProxy
@@ -110,7 +111,9 @@ def test_one_that_votes_makes_the_tiebreaker_superfluous(api: FlaskClient, clust
     answer = create(api, "delta", "DRBD_DISKLESS")
     assert Info.TIE_BREAKER_DELETING in numbers(answer)
     assert flags(api)["charlie"] == TIED
-    assert cluster.core.wait(lambda: votes.look(cluster.core) or None, 10)
+    definition = cluster.core.picture.definition("web")
+    assert cluster.core.wait(lambda: is_calm(cluster.core.reported, definition) or None, 10)
+    assert votes.look(cluster.core)
     assert "DELETE" in flags(api).get("charlie", ["DELETE"])
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from orlop.controller.diskless import has_disk
 from orlop.controller.replication import LAYER
-from orlop.model import ReportedLevel, ReportedResource, ResourceDefinition, Volume, VolumeDefinition, key
+from orlop.model import ReportedLevel, ReportedResource, Resource, ResourceDefinition, Volume, VolumeDefinition, key
 
 BELOW, DEVICE = "RESIZE", "DRBD_RESIZE"  # flags of a volume definition, as clients know them
 UP_TO_DATE = "UpToDate"
@@ -56,3 +56,8 @@ def reported_levels(report: ReportedResource | None, volume: Volume) -> tuple[Re
 def facts(report: ReportedResource | None, volume: Volume) -> Mapping[str, str]:
     """What the replicating layer said of a volume; empty while nothing is known."""
     return next((level.facts for level in reported_levels(report, volume) if level.layer == LAYER), {})
+
+
+def is_whole(resource: Resource, report: ReportedResource | None) -> bool:
+    """Whether a replica is known to have all of the data of all of its volumes."""
+    return bool(resource.volumes) and all(facts(report, v).get("disk") == UP_TO_DATE for v in resource.volumes)

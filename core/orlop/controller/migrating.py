@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from orlop.controller.diskless import ADDING, diskful, is_diskless
-from orlop.controller.growing import UP_TO_DATE, Reports, facts
+from orlop.controller.growing import Reports, is_whole
 from orlop.controller.picture import with_resource
 from orlop.model import Resource, ResourceDefinition, key
 
@@ -37,10 +37,9 @@ def without_source(resource: Resource) -> Resource:
 
 
 def _has_everything(resource: Resource, reports: Reports) -> bool:
-    report = reports.get(key(resource.node))
-    if ADDING in resource.flags or not resource.volumes or any(v.new for v in resource.volumes):
+    if ADDING in resource.flags or any(v.new for v in resource.volumes):
         return False
-    return all(facts(report, volume).get("disk") == UP_TO_DATE for volume in resource.volumes)
+    return is_whole(resource, reports.get(key(resource.node)))
 
 
 def _is_unused(source: Resource, reports: Reports) -> bool:

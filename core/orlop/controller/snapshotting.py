@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from orlop.controller.growing import UP_TO_DATE, facts
+from orlop.controller.growing import facts, is_whole
 from orlop.model import (
     Hold,
     NodeSnapshot,
@@ -138,7 +138,7 @@ def _taken(
     nodes = {key(part.node) for part in snapshot.nodes}
     parts = [r for r in definition.resources if key(r.node) in nodes]
     for resource in parts:
-        if not _is_whole(resource, reports[key(resource.node)]):
+        if not is_whole(resource, reports[key(resource.node)]):
             problem = f"node {resource.node}: its data was not up to date any more"
             return _failed(definition, found, snapshot, problem)
     if _are_equal(parts, reports, found):
@@ -146,10 +146,6 @@ def _taken(
         marked = tuple(replace(p, props={**p.props, EQUAL: slots[key(p.node)]}) for p in snapshot.nodes)
         definition = _put(definition, replace(snapshot, nodes=marked))
     return _with(definition, replace(found, state=PROVING))
-
-
-def _is_whole(resource: Resource, report: ReportedResource) -> bool:
-    return all(facts(report, volume).get("disk") == UP_TO_DATE for volume in resource.volumes)
 
 
 def _are_equal(parts: Sequence[Resource], reports: Reports, found: Operation) -> bool:

@@ -89,3 +89,12 @@ def connected(core: Core, nodes: Iterable[str], what: str) -> None:
             correction="Start the satellites there and try again.",
             code=Fail.NOT_CONNECTED,
         )
+
+
+def active(definition: ResourceDefinition, resource: Resource) -> None:
+    if "INACTIVE" in resource.flags:
+        raise Refused(
+            f"Resource '{definition.name}' on node '{resource.node}' is not active.",
+            correction=f"Activate it first: orlop resource activate {resource.node} {definition.name}.",
+            code=Fail.INVLD_RSC_STATE,
+        )

@@ -126,12 +126,7 @@ def _replica(core: Core, name: str, node: str) -> tuple[ResourceDefinition, Reso
     definition = lookup.definition(core.picture, name)
     resource = _of_definition(definition, node)
     guards.connected(core, [resource.node], f"Doing this with '{definition.name}' on '{resource.node}'")
-    if "INACTIVE" in resource.flags:
-        raise Refused(
-            f"Resource '{definition.name}' on node '{resource.node}' is inactive.",
-            correction=f"orlop resource activate {resource.node} {definition.name}",
-            code=Fail.INVLD_RSC_STATE,
-        )
+    guards.active(definition, resource)
     return definition, resource
 
 

@@ -8,7 +8,7 @@ from orlop.codes import Fail
 from orlop.controller import replication
 from orlop.controller.core import Core
 from orlop.controller.diskless import diskful, is_diskless, is_tiebreaker
-from orlop.controller.growing import UP_TO_DATE, facts
+from orlop.controller.growing import UP_TO_DATE, facts, is_whole
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition
 
@@ -72,7 +72,4 @@ def is_up_to_date(core: Core, definition: ResourceDefinition, resource: Resource
     """Whether a replica is known to have all of the data."""
     if not core.reported.online(resource.node) or "INACTIVE" in resource.flags:
         return False
-    report = core.reported.resource(resource.node, definition.name)
-    return bool(resource.volumes) and all(
-        facts(report, volume).get("disk") == UP_TO_DATE for volume in resource.volumes
-    )
+    return is_whole(resource, core.reported.resource(resource.node, definition.name))

@@ -74,12 +74,7 @@ def _found(draft: Draft, name: str, node: str) -> tuple[ResourceDefinition, Reso
     guards.no_operation(definition)
     if resource.deleting:
         raise Refused(f"Resource '{name}' on node '{node}' is being deleted.", code=Fail.INVLD_RSC_STATE)
-    if "INACTIVE" in resource.flags:
-        raise Refused(
-            f"Resource '{name}' on node '{node}' is not active.",
-            correction=f"Activate it first: orlop resource activate {node} {name}.",
-            code=Fail.INVLD_RSC_STATE,
-        )
+    guards.active(definition, resource)
     return definition, resource
 
 
