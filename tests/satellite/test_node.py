@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from orlop.errors import Fenced, NodeError, TransportError
-from orlop.model import GIB, FileSystem, Presence
+from orlop.model import GIB, FileSystem, Presence, WantedResource
 from orlop.testing import SimulatedHost
 from orlop.testing.bench import FENCE, FOLDER, Bench, pool, replace, resource, snapshot, volume
 from orlop.testing.programs import Program
@@ -73,6 +73,21 @@ def test_a_look_that_was_asked_for_is_told_when_it_is_over_and_not_before() -> N
     bench.wait(0)
     after = bench.node.reports(before.number)
     assert (after.looked, after.resources[0].volumes[0].in_use) == (7, True)
+
+
+@pytest.mark.parametrize("again", [(), (resource(volume(wanted=False), revision=3),)], ids=["waiting", "ordered again"])
+def test_a_look_tells_that_a_device_was_closed_also_where_work_is_left(again: tuple[WantedResource, ...]) -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.host.disk.use(bench.device(), "mounted at /mnt")
+    bench.update(resource(volume(wanted=False), revision=2))
+    bench.wait(10)
+    assert bench.resources["res"].volumes[0].in_use
+    bench.host.disk.release("/dev/loop0")
+    bench.node.update(Update(fence=FENCE, resources=again, look=7))
+    bench.node.look(bench.now)
+    said = bench.node.reports(0)
+    assert (said.looked, said.resources[0].volumes[0].in_use) == (7, False)
 
 
 class Interrupted(SimulatedHost):

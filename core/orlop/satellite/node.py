@@ -406,6 +406,8 @@ class Node:
             if not self._outbox.is_synced:  # a long copy must not keep the rest of the node unknown
                 task.looked = True
                 self._say(course.outcome(seen, self._users))
+            else:
+                self._say_use(course.outcome(seen, self._users))
             return True
         task.looked = True
         if task.lacking and not course.failed:  # they are on their way; the next look follows their arrival
@@ -437,6 +439,13 @@ class Node:
             task.due = NOW
         elif task.due == NEVER:
             self._say(said)
+            return
+        self._say_use(said)
+
+    def _say_use(self, seen: ReportedResource) -> None:
+        """Whoever asked for a look wants to know who uses what, whatever is left to do."""
+        if (said := self._outbox.said(seen.name)) is not None:
+            self._outbox.resource(report.with_use(said, seen))
 
     def _say(self, said: ReportedResource) -> None:
         self._outbox.resource(self._holding.told(said))

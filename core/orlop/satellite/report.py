@@ -189,6 +189,13 @@ def orphans(wanted: list[WantedResource], seen: Observation) -> tuple[BackingObj
     return tuple(found)
 
 
+def with_use(said: ReportedResource, seen: ReportedResource) -> ReportedResource:
+    """What was said before, only who uses what as it was seen now: it may be told while other work is left."""
+    uses = {v.uuid: v.in_use for v in seen.volumes if v.in_use is not None}
+    volumes = tuple(msgspec.structs.replace(v, in_use=uses.get(v.uuid, v.in_use)) for v in said.volumes)
+    return msgspec.structs.replace(said, volumes=volumes)
+
+
 def without_new(wanted: WantedResource, said: ReportedResource) -> WantedResource:
     """The order without `new` for what was seen complete: never made again, even before the controller says so."""
     whole = {v.uuid for v in said.volumes if v.presence is Presence.READY and not v.problem}
