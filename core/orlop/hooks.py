@@ -1,7 +1,7 @@
 """Typed front of the hooks; the only module that calls them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pluggy
@@ -29,6 +29,22 @@ class Hooks:
         hooks._manager.load_setuptools_entrypoints(PROJECT)
         hooks._manager.check_pending()
         return hooks
+
+    @property
+    def implemented(self) -> frozenset[str]:
+        """Names of the hooks that some plugin implements."""
+        hooks = self._manager.hook.__dict__
+        return frozenset(
+            name for name, hook in hooks.items() if isinstance(hook, pluggy.HookCaller) and hook.get_hookimpls()
+        )
+
+    def preselected(self, size: int, pools: Sequence[StoragePool]) -> Sequence[StoragePool]:
+        """The pools that every plugin with an opinion leaves."""
+        for answer in self._manager.hook.orlop_preselect_placement(size=size, pools=pools):
+            if answer is not None:
+                left = {(pool.node, pool.name) for pool in answer}
+                pools = [pool for pool in pools if (pool.node, pool.name) in left]
+        return pools
 
     def vetoes(self, size: int, pool: StoragePool) -> list[str]:
         if not self._manager.hook.orlop_veto_placement.get_hookimpls():

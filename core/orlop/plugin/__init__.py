@@ -22,6 +22,7 @@ from orlop.plugin.contracts import (
     TellsOfChanges,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
+from orlop.plugin.placing import Candidate, Columns, Placement, PlacementPolicy
 from orlop.plugin.steps import (
     CLUSTER,
     CREATED,
@@ -59,6 +60,8 @@ __all__ = [
     "SECRET",
     "UUID",
     "AwaitEntry",
+    "Candidate",
+    "Columns",
     "CopyDevice",
     "CreateFile",
     "DeviceStorage",
@@ -76,6 +79,8 @@ __all__ = [
     "NeedsKernel",
     "NodeLayer",
     "Operates",
+    "Placement",
+    "PlacementPolicy",
     "Probe",
     "ReadsZeros",
     "RemoveDirectory",

@@ -11,11 +11,12 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.diskless import CLIENT, is_diskless
 from orlop.controller.picture import Draft, Picture, with_resource
-from orlop.controller.placement import Candidate, Cluster, place
+from orlop.controller.placement import Candidate, place
 from orlop.controller.properties import Kind
 from orlop.controller.replicas import SKIP_DISK
 from orlop.controller.usecases import (
     all_or_nothing,
+    choosing,
     definitions,
     deploying,
     filters,
@@ -142,11 +143,11 @@ def choose(
     core: Core, picture: Picture, rule: SelectFilter, definition: ResourceDefinition, count: int
 ) -> list[Candidate]:
     """The coarsest of the chosen pools decides how large the replicas are: a coarser one makes the choice anew."""
-    cluster = Cluster(picture, core.reported, core.drivers, room.asked_of(picture, definition))
+    cluster = choosing.cluster(core, picture, room.asked_of(picture, definition))
     unit = stacks.SMALLEST
     while True:
         size = size_of(core, definition, unit)
-        chosen = place(cluster, count, size, rule, definition.layers, definition, core.hooks.vetoes, core.hooks.weight)
+        chosen = place(cluster, count, size, rule, definition.layers, definition, **choosing.plugins(core))
         pools = [(c.node.name, c.pool.name) for c in chosen]
         numbers = [v.number for v in definition.volume_definitions]
         units = [stacks.granularity(core.drivers, picture, definition, number, pools) for number in numbers]
