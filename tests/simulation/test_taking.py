@@ -7,9 +7,10 @@ import pytest
 from orlop.controller import wire
 from orlop.controller.usecases import definitions, insight, resources, taking
 from orlop.errors import Refused
-from orlop.model import Presence
+from orlop.model import BackingObject, Presence
 from orlop.testing.cluster import SimulatedCluster
 from orlop.testing.disk import BLOCK
+from orlop.transport.messages import TakeObject
 from tests.simulation.backends import BACKENDS
 
 DATA = b"years of work".ljust(BLOCK, b".")
@@ -86,6 +87,7 @@ def whole(cluster, backend, name="db", number=0, blocks=(DATA,)):
     thing = next(t for t in backend.things(host) if t.name == f"{definition.name}_{number:05d}")
     assert (thing.uuid, list(thing.content.blocks.values())) == (volume.uuid, list(blocks))
     assert orphans(cluster) == []
+    assert not any(v.new for _, told in cluster.sent for resource in told.resources for v in resource.volumes)
 
 
 # -- adopting -------------------------------------------------------------------------------------------------
@@ -147,6 +149,7 @@ def test_a_name_that_is_taken_is_not_given_away(cluster, backend, put, host):
     put("other_00001")
     with pytest.raises(Refused, match="exists already; it was left as it is"):
         taking.import_(cluster.core, "other", stranger("old", volume_number=1))
+    cluster.settle()
     assert content(backend, host, "old").blocks[0] == DATA
     assert orphans(cluster) == [("other_00001", None)]
 
@@ -160,6 +163,11 @@ def test_what_a_node_was_told_of_is_no_orphan_whatever_it_is_called(cluster, bac
             act(cluster.core, orphan() if act is taking.adopt else going())
     with pytest.raises(Refused, match="belongs to db"):
         taking.import_(cluster.core, "other", stranger(STRANGER))
+    uuid = cluster.core.picture.definition("db").resources[0].volumes[0].uuid
+    thing = BackingObject(pool="pool1", name=STRANGER, uuid=uuid)
+    for only_look in (True, False):
+        order = TakeObject(fence=cluster.core.fence, object=thing, mark="m", only_look=only_look)
+        assert "belongs to db" in cluster.core.take_object("alpha", order).problem
 
 
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
@@ -259,6 +267,18 @@ def test_nothing_is_asked_of_a_node_that_is_away(cluster, put):
     cluster.settle()
     with pytest.raises(Refused, match="not connected: alpha"):
         taking.import_(cluster.core, "db", stranger("old"))
+
+
+def test_made_volumes_by_others_keep_their_mark(cluster, backend, put, host):
+    put()
+    taking.adopt(cluster.core, orphan())
+    with cluster.core.change() as draft:
+        draft.remove(draft.definition("db"))
+    cluster.settle()
+    [(name, uuid)] = orphans(cluster)
+    with pytest.raises(Refused, match=f"bears the mark {uuid} of cluster .*, and none was named; it was left as it is"):
+        taking.import_(cluster.core, "other", stranger(name))
+    assert orphans(cluster) == [(name, uuid)]
 
 
 # -- removing -------------------------------------------------------------------------------------------------
