@@ -233,6 +233,7 @@ def test_a_volume_in_use_is_not_deleted(cluster, spawn):
     with pytest.raises(Refused) as refused:
         definitions.delete(cluster.core, "web")
     assert refused.value.code == Fail.IN_USE
+    assert f"On {node}: volume 0: /mnt in the name space of process 7." in refused.value.cause
     assert not cluster.core.picture.definition("web").deleting
 
 
