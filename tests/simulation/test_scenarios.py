@@ -267,6 +267,18 @@ def test_a_volume_that_comes_into_use_meanwhile_keeps_its_data(cluster, spawn):
     assert files(cluster, node) == []
 
 
+def test_a_removal_that_failed_is_tried_at_once_when_it_is_asked_for_again(cluster, spawn):
+    spawn(count=1)
+    node = cluster.core.picture.definition("web").resources[0].node
+    disk = cluster.nodes[node].host.disk
+    opened = device(cluster, node)
+    disk.use(opened, "/mnt")
+    assert definitions.delete(cluster.core, "web").failed
+    disk.release(opened)
+    assert not definitions.delete(cluster.core, "web").failed
+    assert files(cluster, node) == []
+
+
 def test_a_full_pool_fails_the_creation_and_leaves_nothing_half_made(cluster, create):
     definition = wire.ResourceDefinition(name="web", volume_definitions=(wire.VolumeDefinition(size_kib=64),))
     definitions.create(cluster.core, wire.ResourceDefinitionCreate(resource_definition=definition))
