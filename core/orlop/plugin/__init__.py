@@ -19,6 +19,7 @@ from orlop.plugin.contracts import (
     SnapshotRoom,
     Standing,
     StorageDriver,
+    TakesObjects,
     TellsOfChanges,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
@@ -39,6 +40,7 @@ from orlop.plugin.steps import (
     RemoveDirectory,
     RemoveFile,
     RemoveLink,
+    RenameFile,
     RequireTold,
     RequireUnused,
     ResizeFile,
@@ -86,6 +88,7 @@ __all__ = [
     "RemoveDirectory",
     "RemoveFile",
     "RemoveLink",
+    "RenameFile",
     "RequireTold",
     "RequireUnused",
     "ResizeFile",
@@ -95,6 +98,7 @@ __all__ = [
     "Standing",
     "Step",
     "StorageDriver",
+    "TakesObjects",
     "TellsOfChanges",
     "WriteAttribute",
     "WriteFile",
