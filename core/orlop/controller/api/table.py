@@ -16,6 +16,7 @@ from orlop.controller.api import (
     monitoring,
     nodes,
     operating,
+    placing,
     pools,
     protection,
     remotes,
@@ -46,6 +47,7 @@ SERVED = (
     extensions.route,
     operating.route,
     protection.route,
+    placing.route,
 )
 
 

@@ -1,6 +1,8 @@
 """Where replicas go. `place` is what the rest of the controller uses."""
 
+from orlop.controller.placement.changes import Change, smallest
 from orlop.controller.placement.cluster import Cluster
+from orlop.controller.placement.explaining import Explanation, explained
 from orlop.controller.placement.placing import (
     Attempt,
     NotEnoughNodes,
@@ -11,6 +13,7 @@ from orlop.controller.placement.placing import (
     candidates,
     node_problem,
     place,
+    refusal,
 )
 from orlop.controller.placement.scoring import DEFAULT as DEFAULT_POLICY
 from orlop.controller.placement.scoring import POLICY, Weight
@@ -23,7 +26,9 @@ __all__ = [
     "POLICY",
     "Attempt",
     "Candidate",
+    "Change",
     "Cluster",
+    "Explanation",
     "NotEnoughNodes",
     "Preselect",
     "Request",
@@ -33,7 +38,10 @@ __all__ = [
     "Weight",
     "attempt",
     "candidates",
+    "explained",
     "fits",
     "node_problem",
     "place",
+    "refusal",
+    "smallest",
 ]

@@ -108,7 +108,7 @@ class Filters:
         found: list[Objection] = []
         if self._pools and key(pool.name) not in self._pools:
             found.append(
-                Objection("storage_pools", "not one of the wanted storage pools", f"ask for {_where(pool)} too")
+                Objection("storage_pools", "not one of the wanted storage pools", f"ask for pool {pool.name} too")
             )
         if self._providers and pool.provider not in self._providers:
             found.append(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from typing import NamedTuple
 
 from orlop.codes import Fail
-from orlop.controller.placement.cells import Cell
+from orlop.controller.placement.cells import Cell, Grouping
 from orlop.controller.placement.choice import Choice, Place, choose
 from orlop.controller.placement.cluster import Cluster
 from orlop.controller.placement.filters import Filters, NodeRule
@@ -48,8 +48,10 @@ class Attempt(NamedTuple):
     order: Sequence[int]  # indexes of the candidates that were ranked: the best one of each node
     places: Sequence[Place]
     choice: Choice
+    grouping: Grouping
     against_nodes: Mapping[str, Objections]  # by key of the node
     against_pools: Mapping[str, Sequence[tuple[Candidate, Objections]]]  # by key of the node
+    behind: Sequence[Candidate]  # pools that only their node speaks against
 
     @property
     def chosen(self) -> list[Candidate]:
@@ -66,17 +68,24 @@ class NotEnoughNodes(Refused):
     code = Fail.NOT_ENOUGH_NODES
 
     def __init__(
-        self, wanted: int, size: int, reasons: Iterable[str], cause: str = "", attempt: Attempt | None = None
+        self,
+        wanted: int,
+        size: int,
+        reasons: Iterable[str],
+        attempt: Attempt | None = None,
+        changes: Sequence[str] = (),
     ) -> None:
+        """`changes`: each would make it succeed, the smallest one first."""
         self.reasons = tuple(reasons)
         self.attempt = attempt
-        needed = f"{wanted} node{'s' if wanted != 1 else ''} with {size // KIB} KiB free each are needed."
-        super().__init__(
-            "Not enough available nodes",
-            cause=f"{needed} {cause}".strip(),
-            details="\n".join(self.reasons),
-            correction="Add nodes or pools, free space, or relax the filters named above.",
-        )
+        self.changes = tuple(changes)
+        cause = f"{wanted} node{'s' if wanted != 1 else ''} with {size // KIB} KiB free each are needed."
+        if attempt is not None and not attempt.choice.complete:
+            cause += f" There may be a choice: {attempt.choice.steps} attempts were made and found none."
+        help_ = "Add nodes or pools, free space, or relax the filters named above."
+        if changes:
+            help_ = f"The smallest change: {changes[0]}." + "".join(f" Or: {text}." for text in changes[1:4])
+        super().__init__("Not enough available nodes", cause=cause, details="\n".join(self.reasons), correction=help_)
 
 
 def place(
@@ -107,6 +116,7 @@ def attempt(cluster: Cluster, request: Request) -> Attempt:
     filters = Filters(cluster, request.size, request.rule, request.layers, request.existing, request.node_rule)
     mixing = Mixing(cluster, filters.standings, request.layers, request.existing)
     found: list[Standing] = []
+    behind: list[Candidate] = []
     against_nodes: dict[str, Objections] = {}
     against_pools: dict[str, list[tuple[Candidate, Objections]]] = {}
     for node_key, standing, of_node, of_pool in filters.pools():
@@ -117,7 +127,9 @@ def attempt(cluster: Cluster, request: Request) -> Attempt:
             continue
         if of_node:
             against_nodes[node_key] = of_node
-        if of_pool:
+        if not of_pool:
+            behind.append(standing.candidate)
+        else:
             against_pools.setdefault(node_key, []).append((standing.candidate, of_pool))
     found, turned_down = _asked_of_plugins(request, found)
     for standing, why in turned_down:
@@ -125,8 +137,9 @@ def attempt(cluster: Cluster, request: Request) -> Attempt:
     candidates = [standing.candidate for standing in found]
     points = scores(cluster, request.rule, request.size, request.wanted, candidates, request.weight)
     order, places = _places(filters, mixing, found, points)
-    choice = choose(places, request.wanted, filters.spread.grouping) if request.wanted > 0 else Choice(())
-    return Attempt(request, candidates, points, order, places, choice, against_nodes, against_pools)
+    grouping = filters.spread.grouping
+    choice = choose(places, request.wanted, grouping) if request.wanted > 0 else Choice(())
+    return Attempt(request, candidates, points, order, places, choice, grouping, against_nodes, against_pools, behind)
 
 
 def _asked_of_plugins(
@@ -205,10 +218,10 @@ def node_problem(
     return "; ".join(objection.text for objection in found) or None
 
 
-def refusal(cluster: Cluster, tried: Attempt) -> NotEnoughNodes:
-    """What the user is told: what was asked, and what stood in the way on each node."""
+def refusal(cluster: Cluster, tried: Attempt, changes: Sequence[str] = ()) -> NotEnoughNodes:
+    """What the user is told: what was asked, what stood in the way on each node, and what would help."""
     request = tried.request
-    return NotEnoughNodes(request.wanted, request.size, lines(cluster, tried), "", tried)
+    return NotEnoughNodes(request.wanted, request.size, lines(cluster, tried), tried, changes)
 
 
 def lines(cluster: Cluster, tried: Attempt) -> list[str]:

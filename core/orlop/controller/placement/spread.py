@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from orlop.codes import Fail
 from orlop.controller.placement.cells import Cell, Group, Grouping
 from orlop.controller.placement.objections import Objection
@@ -77,22 +79,23 @@ class Spread:
             tuple([props.get(name, "") for name in self._groups]),
         )
 
+    def mended(self, node: Node) -> tuple[tuple[Hashable, ...], tuple[str, ...], Cell] | None:
+        """The place of a node once it has the properties that it lacks; None where their values are not known."""
+        lacking = {name: value for name, (value, _) in self._same.items() if name not in node.props}
+        if not lacking:
+            return self.place(node)
+        props = {name: value for name, value in lacking.items() if value is not None}
+        return self.place(replace(node, props={**node.props, **props})) if len(props) == len(lacking) else None
+
     def objections(self, node: Node) -> Iterator[Objection]:
         """What the rules say against a node whatever else is chosen."""
         props = node.props
         for name, (value, source) in self._same.items():
             if name not in props:
-                yield Objection(
-                    "replicas_on_same",
-                    f"it lacks the property {name}",
-                    f"set {name} on node {node.name}",
-                )
+                change = f"set {name} of node {node.name} to {value or 'a value'}"
+                yield Objection("replicas_on_same", f"it lacks the property {name}", change)
             elif value is not None and props[name] != value:
-                yield Objection(
-                    "replicas_on_same",
-                    f"its {name} is {props[name]}, not {value}{source}",
-                    f"set {name} of node {node.name} to {value}",
-                )
+                yield Objection("replicas_on_same", f"its {name} is {props[name]}, not {value}{source}")
         for one in self._different:
             value = props.get(one.name)
             if value is not None and value in one.forbidden:
@@ -101,7 +104,7 @@ class Spread:
                 why = f"its {one.name} is {value}, as that of {one.taken[value]}, which has a replica"
             else:
                 continue
-            yield Objection("replicas_on_different", why, f"set {one.name} of node {node.name} to another value")
+            yield Objection("replicas_on_different", why)
         for name, group in self._groups.items():
             value = props.get(name, "")
             if group.seen.get(value, 0) >= group.limit:
@@ -109,7 +112,6 @@ class Spread:
                     "x_replicas_on_different",
                     f"{group.seen[value]} replicas are on nodes whose {name} is {value or 'not set'}, and "
                     f"{group.limit} are wanted",
-                    f"set {name} of node {node.name} to another value",
                 )
 
 
