@@ -17,6 +17,7 @@ from orlop.controller.api import (
     nodes,
     operating,
     placing,
+    planning,
     pools,
     protection,
     remotes,
@@ -48,6 +49,7 @@ SERVED = (
     operating.route,
     protection.route,
     placing.route,
+    planning.route,
 )
 
 

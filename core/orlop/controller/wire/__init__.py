@@ -97,6 +97,7 @@ from orlop.controller.wire.placing import (
     PlacementChange,
     PlacementExplanation,
 )
+from orlop.controller.wire.planning import Plan, PlannedChange, PlannedField, PlannedNode, PlannedObject, PlanRequest
 from orlop.controller.wire.pools import (
     PhysicalStorage,
     PhysicalStorageCreate,
@@ -168,6 +169,12 @@ __all__ = [
     "Orphan",
     "OrphanAdopt",
     "OrphanRemove",
+    "Plan",
+    "PlanRequest",
+    "PlannedChange",
+    "PlannedField",
+    "PlannedNode",
+    "PlannedObject",
     "Job",
     "JoinCommand",
     "Difference",
