@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import commands, drbd, real, satellite, simulated, store, table, view
+from benchmarks import commands, drbd, placement, real, satellite, simulated, store, table, view
 from benchmarks.seed import Scale
 from benchmarks.table import Figure
 
@@ -16,6 +16,7 @@ Benchmark = Callable[[Path, Scale, float], Iterator[Figure]]
 BENCHMARKS: dict[str, Benchmark] = {
     "store": store.figures,
     "view": view.figures,
+    "placement": placement.figures,
     "satellite": satellite.figures,
     "commands": commands.figures,
     "drbd": drbd.figures,
@@ -47,6 +48,7 @@ def main(names: tuple[str, ...], nodes: int, resources: int, seconds: float, dir
 
     \b
     store      commits and the load of the database
+    placement  how long placements take, how evenly pools are filled
     view       lists of resources, inside the server
     satellite  the memory of a satellite with nothing to do
     commands   external programs that each kind of pool needs

@@ -83,6 +83,7 @@ class Picture:
         "external_names",
         "groups",
         "key_values",
+        "loads",
         "master_keys",
         "node_connections",
         "nodes",
@@ -105,6 +106,7 @@ class Picture:
         self.master_keys: dict[str, MasterKey] = {}  # one, or none before there is a master passphrase
         self.external_names: dict[str, str] = {}  # external name -> key of the definition
         self.usage: dict[tuple[str, str], Usage] = {}  # key of a pool -> what is promised in it
+        self.loads: dict[str, int] = {}  # key of a node -> how many resources it has, with and without a disk
 
     # Lookups that know that names are case-insensitive; None where there is nothing.
 
@@ -205,11 +207,14 @@ class Draft(Picture):
                 names[new] = at
             self.external_names = names
         usage = dict(self.usage) if self.usage is self._base.usage else self.usage
+        loads = dict(self.loads) if self.loads is self._base.loads else self.loads
         if before:
             count(usage, before, -1)
+            count_resources(loads, before, -1)
         if after:
             count(usage, after, 1)
-        self.usage = usage
+            count_resources(loads, after, 1)
+        self.usage, self.loads = usage, loads
 
 
 def with_resource(definition: ResourceDefinition, resource: Resource) -> ResourceDefinition:
@@ -259,6 +264,13 @@ def count(usage: dict[tuple[str, str], Usage], definition: ResourceDefinition, s
             seen.snapshots + sign * is_snapshot,
             seen.pending + sign * (size if fresh else 0),
         )
+
+
+def count_resources(loads: dict[str, int], definition: ResourceDefinition, sign: int = 1) -> None:
+    """Add the resources of a definition to the number that each node has, or take them away."""
+    for resource in definition.resources:
+        at = key(resource.node)
+        loads[at] = loads.get(at, 0) + sign
 
 
 def promises(definition: ResourceDefinition) -> list[tuple[tuple[str, str], int, bool, bool]]:

@@ -6,7 +6,6 @@ that the change concerns.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from uuid import NAMESPACE_OID, uuid5
 
@@ -16,7 +15,7 @@ from orlop.controller import drbd_versions
 from orlop.controller.calm import is_calm, is_fresh
 from orlop.controller.diskless import CLIENT, FLAGS, TIE_BREAKER, diskful, is_diskless, is_tiebreaker
 from orlop.controller.picture import Draft, Picture
-from orlop.controller.placement import Cluster, fits, node_problem
+from orlop.controller.placement import Cluster, fits, node_check
 from orlop.controller.properties import Kind, Source, effective
 from orlop.controller.replication import LAYER, numbered, replicated
 from orlop.errors import Refused
@@ -152,11 +151,12 @@ def _uuid(definition: ResourceDefinition, node: Node) -> str:
 def _chosen_node(cluster: Cluster, definition: ResourceDefinition) -> Node | None:
     """One that the group's rules of spreading allow, if there is any; the one with the fewest resources."""
     taken = {key(r.node) for r in definition.resources}
+    problem = node_check(cluster, SelectFilter(), (LAYER,))
     found = [
         node
         for at, node in cluster.picture.nodes.items()
         if at not in taken
-        and node_problem(cluster, node, SelectFilter(), (LAYER,), None) is None
+        and problem(node) is None
         and drbd_versions.all_at_least(cluster.picture, [at], drbd_versions.TIEBREAKERS)
     ]
     if not found:
@@ -164,9 +164,9 @@ def _chosen_node(cluster: Cluster, definition: ResourceDefinition) -> Node | Non
     group = cluster.picture.group(definition.group)
     rule = group.select_filter if group else SelectFilter()
     others = [node for r in diskful(definition) if (node := cluster.picture.node(r.node)) is not None]
-    load = Counter(key(r.node) for d in cluster.picture.definitions.values() for r in d.resources)
+    load = cluster.picture.loads
     spread = replace(rule, x_replicas_on_different={name: 1 for name in rule.x_replicas_on_different})
-    return min(found, key=lambda node: (not fits([*others, node], spread), load[key(node.name)], key(node.name)))
+    return min(found, key=lambda node: (not fits([*others, node], spread), load.get(key(node.name), 0), key(node.name)))
 
 
 # -- quorum -----------------------------------------------------------------------------------------------------------
