@@ -350,8 +350,8 @@ class Node:
             if everything:
                 self._users = users
                 self._secrets.keep(task.wanted for task in self._tasks.values())
-            for task, again, said in checked:
-                self._checked(task, again, said, freed)
+            for task, parts, said in checked:
+                self._checked(task, parts, said, freed)
             jobs = [Job(*item) for item in planned if self._keep(*item, seen, now)]
             if everything or not self._outbox.is_synced:
                 self._finish_sync(pools, seen)
@@ -415,7 +415,7 @@ class Node:
             self._outbox.bump()
             self._release(task, NEVER if self._secrets.lacks(task.lacking) else NOW)
             return False
-        task.course = None
+        task.course, task.refused = None, course.refused
         for device in course.opened(seen):
             if self._users is not None:
                 self._users.pop(device, None)  # an earlier volume may have had a device of this name
@@ -430,12 +430,14 @@ class Node:
             task.failures += 1
         return False
 
-    def _checked(self, task: Task, again: bool, said: ReportedResource, freed: frozenset[str]) -> None:
+    def _checked(self, task: Task, parts: tuple[Part, ...], said: ReportedResource, freed: frozenset[str]) -> None:
         """What should have stayed as it was: if not, it is worked on; a failed one keeps waiting for its turn, which
-        comes at once when a device of it is not in use any more."""
+        comes at once when a device of it is not in use any more, or what was in the way of planning is not there."""
         if not self._current(task):
             return
-        if again and (task.due == NEVER or any(volume.device in freed for volume in said.volumes)):
+        again = any(part.steps or part.problem for part in parts)
+        cleared = any(part.steps and part.key in task.refused for part in parts)
+        if again and (task.due == NEVER or cleared or any(volume.device in freed for volume in said.volumes)):
             task.due = NOW
         elif task.due == NEVER:
             self._say(said)
@@ -472,6 +474,5 @@ class Node:
         self._outbox.synced()
 
 
-def _check(task: Task, seen: Observation, users: report.Users | None) -> tuple[bool, ReportedResource]:
-    again = any(part.steps or part.problem for part in plan(task.wanted, seen))
-    return again, report.resource(task.wanted, seen, users, {}, ())
+def _check(task: Task, seen: Observation, users: report.Users | None) -> tuple[tuple[Part, ...], ReportedResource]:
+    return plan(task.wanted, seen), report.resource(task.wanted, seen, users, {}, ())

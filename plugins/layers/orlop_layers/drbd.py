@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 from msgspec.structs import replace
 
 from orlop.errors import CannotRead, NodeError, Refused
-from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedReplica, WantedVolume
+from orlop.model import Presence, ReplicaOrder, ReplicaVerb, WantedDrbd, WantedReplica, WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, run
 from orlop_layers import (
@@ -157,9 +157,12 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     def operate(self, resource: str, order: ReplicaOrder) -> list[Step]:
         """What an administrator has done once with the replica that is up here."""
         seen = self.seen.get(resource)
-        replica = next((drbd_of(at.volume).replica for at in self.standing if at.volume.resource == resource), None)
-        if seen is None or replica is None:
+        volumes = [at.volume for at in self.standing if at.volume.resource == resource]
+        if seen is None or not volumes:
             raise Refused(f"{resource} is not up here", correction="See 'orlop resource list'.")
+        if order.verb is ReplicaVerb.PRIMARY and not any(volume.wanted for volume in volumes):
+            raise Refused(f"{resource} is to go from this node: it is not made primary here")
+        replica = drbd_of(volumes[0]).replica
         return drbd_operations.steps(seen, replica, drbd_split.between(replica, seen), order)
 
     def _device(self, volume: WantedVolume) -> Device | None:
@@ -213,7 +216,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             steps += self._close(volume, device, alone=not others, stays=successor is not None)
             if not volume.wanted:
                 steps.append(RemoveFile(path=drbd_metadata.remembered(device.minor)))
-        if device is None and below is None and volume.uuid in self.judged:
+        if device is None and volume.uuid in self.judged and not self._is_stored(volume):
             steps.append(RemoveFile(path=drbd_files.judged_of(volume)))
         if not others and self.noted.get(volume.resource):
             files = [drbd_files.lent_of(volume.resource)] if volume.resource in self.lent else []
@@ -234,7 +237,15 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             guarded = guarded or [volume]
         for each in guarded:
             drbd_copies.require_other(self.seen.get(volume.resource), each)
-        return [step for each in guarded for step in drbd_copies.judged(each)]
+        return drbd_copies.judged(guarded)
+
+    def unjudged(self, volume: WantedVolume, below: str | None) -> bool:
+        """It is not up: that its peers have the data shows only when it is connected to them. Or it is up, and what was
+        judged before holds no more.
+        """
+        if not self._is_guarded(volume, below) or self._successor(volume) is not None:
+            return False
+        return self._device(volume) is None or volume.uuid in self.judged
 
     def _is_guarded(self, volume: WantedVolume, below: str | None) -> bool:
         return not volume.wanted and not drbd_of(volume).last and self._may_hold_data(volume, below)
@@ -253,9 +264,12 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             return False
         if self._device(volume) is not None:
             return True
-        if volume.uuid in self.judged:
+        if volume.uuid in self.judged or not self._is_stored(volume):
             return False
-        return below is not None and (below in self.unreadable or self.generations.get(below) is not None)
+        return below is None or below not in self.generations or self.generations[below] is not None
+
+    def _is_stored(self, volume: WantedVolume) -> bool:
+        return next((at.stored for at in self.standing if at.volume.uuid == volume.uuid), True)
 
     # -- up ---------------------------------------------------------------------------------------
 
@@ -346,7 +360,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         if volume.resource in self.seen:
             return
         for at in self.standing:
-            beside = at.volume.resource == volume.resource and at.volume.wanted and at.volume.active
+            beside = at.volume.resource == volume.resource and self._belongs_up(at)
             if beside and not at.volume.new and not self._can_be_up(at.volume, at.below):
                 raise NodeError(
                     f"{volume.resource} is not brought up without {at.volume.name}, which is not there yet",
@@ -358,7 +372,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         found = []
         for at in self.standing:
             volume = at.volume
-            if volume.resource != resource or not (volume.wanted and volume.active):
+            if volume.resource != resource or not self._belongs_up(at):
                 continue
             if self._is_taken(volume, at.below) or not self._can_be_up(volume, at.below):
                 continue
@@ -369,9 +383,17 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                     drbd=_linked(volume),
                     below=at.below,
                     skipped=self._skips_disk(volume, at.below),
+                    leaves=not volume.wanted,
                 )
             )
         return sorted(found, key=lambda member: member.number)
+
+    def _belongs_up(self, at: Standing) -> bool:
+        """What is to go stays up, or comes up, until it was seen that others have its data."""
+        volume = at.volume
+        if volume.wanted:
+            return volume.active
+        return self._is_guarded(volume, at.below) and self._successor(volume) is None
 
     def _can_be_up(self, volume: WantedVolume, below: str | None) -> bool:
         """A device that still has the disk of an earlier incarnation is left as it is until that has gone."""
