@@ -6,7 +6,6 @@ that the change concerns.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from uuid import NAMESPACE_OID, uuid5
 
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 from orlop.controller import drbd_versions
 from orlop.controller.calm import is_calm, is_fresh
 from orlop.controller.diskless import CLIENT, FLAGS, TIE_BREAKER, diskful, is_diskless, is_tiebreaker
+from orlop.controller.occupied import NOTHING
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.placement import Cluster, fits, node_problem
 from orlop.controller.properties import Kind, Source, effective
@@ -164,7 +164,8 @@ def _chosen_node(cluster: Cluster, definition: ResourceDefinition) -> Node | Non
     group = cluster.picture.group(definition.group)
     rule = group.select_filter if group else SelectFilter()
     others = [node for r in diskful(definition) if (node := cluster.picture.node(r.node)) is not None]
-    load = Counter(key(r.node) for d in cluster.picture.definitions.values() for r in d.resources)
+    there = cluster.picture.occupied
+    load = {at: there.get(at, NOTHING).resources for at in cluster.picture.nodes}
     spread = replace(rule, x_replicas_on_different={name: 1 for name in rule.x_replicas_on_different})
     return min(found, key=lambda node: (not fits([*others, node], spread), load[key(node.name)], key(node.name)))
 
