@@ -11,7 +11,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from msgspec.structs import replace
 
-from orlop.controller import drbd_versions
+from orlop.controller import drbd_versions, joining
 from orlop.controller.calm import is_calm, is_fresh
 from orlop.controller.diskless import CLIENT, FLAGS, TIE_BREAKER, diskful, is_diskless, is_tiebreaker
 from orlop.controller.occupied import NOTHING
@@ -32,6 +32,12 @@ Props = Mapping[str, str]
 
 def touch(cluster: Cluster, draft: Draft) -> None:
     """Completes the definitions that the changes of a draft concern."""
+    for change in draft.changes:
+        match change.before, change.after:
+            case ResourceDefinition() as before, ResourceDefinition() as after if _counts(draft, before, after):
+                joined = joining.begun(cluster.reported, before, after)
+                if joined is not after:
+                    draft.put(joined)
     for definition in _concerned(draft):
         after = completed(cluster._replace(picture=draft), definition, going=False)
         if after is not definition:
@@ -217,6 +223,13 @@ def _chosen_quorum(picture: Picture, definition: ResourceDefinition) -> str | No
         picture.controller.props,
     ]
     return next((props[QUORUM] for props in around if QUORUM in props), None)
+
+
+def _counts(picture: Picture, before: ResourceDefinition, after: ResourceDefinition) -> bool:
+    """Whether a majority, or the like, is asked for on the nodes."""
+    if not replicated(after) or not all_modern(picture, after):
+        return False
+    return (_chosen_quorum(picture, before) or before.props.get(QUORUM, OFF)) != OFF
 
 
 def _around(picture: Picture, definition: ResourceDefinition) -> dict[Kind, Source]:
