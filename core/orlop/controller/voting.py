@@ -34,8 +34,8 @@ def touch(cluster: Cluster, draft: Draft) -> None:
     """Completes the definitions that the changes of a draft concern."""
     for change in draft.changes:
         match change.before, change.after:
-            case ResourceDefinition() as before, ResourceDefinition() as after if _counts(draft, before, after):
-                joined = joining.begun(cluster.reported, before, after)
+            case ResourceDefinition() as before, ResourceDefinition() as after if _are_counted(draft, after):
+                joined = _joined(cluster._replace(picture=draft), before, after)
                 if joined is not after:
                     draft.put(joined)
     for definition in _concerned(draft):
@@ -225,11 +225,14 @@ def _chosen_quorum(picture: Picture, definition: ResourceDefinition) -> str | No
     return next((props[QUORUM] for props in around if QUORUM in props), None)
 
 
-def _counts(picture: Picture, before: ResourceDefinition, after: ResourceDefinition) -> bool:
-    """Whether a majority, or the like, is asked for on the nodes."""
-    if not replicated(after) or not all_modern(picture, after):
-        return False
-    return (_chosen_quorum(picture, before) or before.props.get(QUORUM, OFF)) != OFF
+def _joined(cluster: Cluster, before: ResourceDefinition, after: ResourceDefinition) -> ResourceDefinition:
+    """With replicas that were added as ones that meet the others first, where votes are short."""
+    in_force = _chosen_quorum(cluster.picture, before) or before.props.get(QUORUM, OFF)
+    return after if in_force == OFF else joining.begun(cluster.reported, before, after, in_force)
+
+
+def _are_counted(picture: Picture, definition: ResourceDefinition) -> bool:
+    return replicated(definition) and all_modern(picture, definition)
 
 
 def _around(picture: Picture, definition: ResourceDefinition) -> dict[Kind, Source]:
