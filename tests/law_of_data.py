@@ -143,7 +143,7 @@ BREACHES = (
     Breach(
         IDENTITY,
         DRBD,
-        f"{LAYERS}/drbd.py",
+        f"{LAYERS}/drbd_observed.py",
         "return on is not None and below is not None and on != below",
         "return False",
         (_DRBD, "device_on_another_one_than_ours"),
@@ -207,7 +207,7 @@ BREACHES = (
     Breach(
         LAST,
         DRBD,
-        f"{LAYERS}/drbd.py",
+        f"{LAYERS}/drbd_observed.py",
         "return below is None or below not in self.generations or self.generations[below] is not None",
         "return below is not None and self.generations.get(below) is not None",
         (_LAST, "stays_while_no_other_copy_is_seen or by_the_device_without_it"),
@@ -239,7 +239,7 @@ BREACHES = (
     Breach(
         LAST,
         DRBD,
-        f"{LAYERS}/drbd.py",
+        f"{LAYERS}/drbd_observed.py",
         "return self._is_guarded(volume, at.below) and self._successor(volume) is None",
         "return False",
         (_LAST, "compared_with_others_before_it_goes or all_volumes_are_judged"),
@@ -303,9 +303,9 @@ BREACHES = (
     Breach(
         SYNC,
         DRBD,
-        f"{LAYERS}/drbd.py",
-        "        if drbd.first:\n            return drbd_metadata.declare_first",
-        "        if True:\n            return drbd_metadata.declare_first",
+        f"{LAYERS}/drbd_observed.py",
+        "    if drbd.first:\n        return drbd_metadata.declare_first",
+        "    if True:\n        return drbd_metadata.declare_first",
         (_DRBD, "only_the_first_replica_declares"),
     ),
     Breach(
@@ -351,7 +351,7 @@ BREACHES = (
     Breach(
         SPLIT,
         DRBD,
-        f"{LAYERS}/drbd.py",
+        f"{LAYERS}/drbd_observed.py",
         "tuple(peer for peer in drbd.replica.peers if peer.connected)",
         "drbd.replica.peers",
         (_OPERATIONS, "disconnection_lasts or options_do_not_connect"),
