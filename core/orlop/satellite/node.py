@@ -19,6 +19,7 @@ from orlop.satellite.backings import Backings
 from orlop.satellite.info import info
 from orlop.satellite.objects import Objects
 from orlop.satellite.operating import operated
+from orlop.satellite.planning import planned
 from orlop.satellite.rounds import LOOK_EVERY, Rounds
 from orlop.satellite.secrets import no_secret
 from orlop.satellite.task import NEVER, NOW, Task
@@ -31,6 +32,8 @@ from orlop.transport.messages import (
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     RemoveBacking,
     Report,
     Secrets,
@@ -188,6 +191,12 @@ class Node(Rounds):
         outcome = self._objects.taken(message, pools, known)
         self._look_now()
         return outcome
+
+    def plan(self, message: Plan) -> Planned:
+        self.check(message.fence)
+        with self.changed:
+            pools = self._pools if message.pools is None else message.pools
+        return planned(self._host, self._drivers, pools, message.resources, message.fence.cluster)
 
     def operate(self, message: Operate, wait: float) -> Operated:
         """What is in hand of the resource is finished first; it may take `wait` seconds."""
