@@ -6,7 +6,7 @@ that the change concerns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import NAMESPACE_OID, uuid5
 
 from msgspec.structs import replace
@@ -157,23 +157,27 @@ def _uuid(definition: ResourceDefinition, node: Node) -> str:
 
 def _chosen_node(cluster: Cluster, definition: ResourceDefinition) -> Node | None:
     """One that the group's rules of spreading allow, if there is any; the one with the fewest resources."""
-    taken = {key(r.node) for r in definition.resources}
-    found = [
-        node
-        for at, node in cluster.picture.nodes.items()
-        if at not in taken
-        and node_problem(cluster, node, SelectFilter(), (LAYER,), None) is None
-        and drbd_versions.all_at_least(cluster.picture, [at], drbd_versions.TIEBREAKERS)
-    ]
-    if not found:
-        return None
     group = cluster.picture.group(definition.group)
     rule = group.select_filter if group else SelectFilter()
     others = [node for r in diskful(definition) if (node := cluster.picture.node(r.node)) is not None]
-    there = cluster.picture.occupied
-    load = {at: there.get(at, NOTHING).resources for at in cluster.picture.nodes}
     spread = replace(rule, x_replicas_on_different={name: 1 for name in rule.x_replicas_on_different})
-    return min(found, key=lambda node: (not fits([*others, node], spread), load[key(node.name)], key(node.name)))
+    second_best = None
+    for node in _able(cluster, definition):
+        if fits([*others, node], spread):
+            return node
+        second_best = second_best or node
+    return second_best
+
+
+def _able(cluster: Cluster, definition: ResourceDefinition) -> Iterator[Node]:
+    """Nodes that can break its ties, the one with the fewest resources first: most are never looked at."""
+    taken, there = {key(r.node) for r in definition.resources}, cluster.picture.occupied
+    nodes = cluster.picture.nodes
+    for at in sorted(nodes, key=lambda at: (there.get(at, NOTHING).resources, at)):
+        if at in taken or node_problem(cluster, nodes[at], SelectFilter(), (LAYER,), None) is not None:
+            continue
+        if drbd_versions.all_at_least(cluster.picture, [at], drbd_versions.TIEBREAKERS):
+            yield nodes[at]
 
 
 # -- quorum -----------------------------------------------------------------------------------------------------------
