@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from orlop.controller import occupied
 from orlop.model import (
     Controller,
     KeyValueStore,
@@ -83,10 +84,10 @@ class Picture:
         "external_names",
         "groups",
         "key_values",
-        "loads",
         "master_keys",
         "node_connections",
         "nodes",
+        "occupied",
         "pool_definitions",
         "pools",
         "sequence",
@@ -106,7 +107,7 @@ class Picture:
         self.master_keys: dict[str, MasterKey] = {}  # one, or none before there is a master passphrase
         self.external_names: dict[str, str] = {}  # external name -> key of the definition
         self.usage: dict[tuple[str, str], Usage] = {}  # key of a pool -> what is promised in it
-        self.loads: dict[str, int] = {}  # key of a node -> how many resources it has, with and without a disk
+        self.occupied: occupied.Nodes = {}  # what each node has
 
     # Lookups that know that names are case-insensitive; None where there is nothing.
 
@@ -195,6 +196,7 @@ class Draft(Picture):
             table[short] = after
         if kind is ResourceDefinition:
             self._index(at[0], before, after)  # type: ignore[arg-type]
+            self.occupied = occupied.moved(self.occupied, before, after)  # type: ignore[arg-type]
 
     def _index(self, at: str, before: ResourceDefinition | None, after: ResourceDefinition | None) -> None:
         old = before.external_name if before else None
@@ -207,14 +209,11 @@ class Draft(Picture):
                 names[new] = at
             self.external_names = names
         usage = dict(self.usage) if self.usage is self._base.usage else self.usage
-        loads = dict(self.loads) if self.loads is self._base.loads else self.loads
         if before:
             count(usage, before, -1)
-            count_resources(loads, before, -1)
         if after:
             count(usage, after, 1)
-            count_resources(loads, after, 1)
-        self.usage, self.loads = usage, loads
+        self.usage = usage
 
 
 def with_resource(definition: ResourceDefinition, resource: Resource) -> ResourceDefinition:
@@ -264,13 +263,6 @@ def count(usage: dict[tuple[str, str], Usage], definition: ResourceDefinition, s
             seen.snapshots + sign * is_snapshot,
             seen.pending + sign * (size if fresh else 0),
         )
-
-
-def count_resources(loads: dict[str, int], definition: ResourceDefinition, sign: int = 1) -> None:
-    """Add the resources of a definition to the number that each node has, or take them away."""
-    for resource in definition.resources:
-        at = key(resource.node)
-        loads[at] = loads.get(at, 0) + sign
 
 
 def promises(definition: ResourceDefinition) -> list[tuple[tuple[str, str], int, bool, bool]]:

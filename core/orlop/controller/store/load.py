@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, select
 
-from orlop.controller.picture import TABLES, Picture, count, count_resources
+from orlop.controller import occupied
+from orlop.controller.picture import TABLES, Picture, Usage, count
 from orlop.controller.store import tables
 from orlop.controller.store.errors import StoreError
 from orlop.controller.store.shapes import (
@@ -151,9 +152,8 @@ def read_picture(connection: Connection) -> Loaded:
     for kind, values in read.items():
         single = {identity[0] if len(identity) == 1 else identity: value for identity, value in values.items()}
         setattr(picture, TABLES[kind], single)
-    for definition in picture.definitions.values():
-        count(picture.usage, definition)
-        count_resources(picture.loads, definition)
+    picture.usage = _usage(picture.definitions.values())
+    picture.occupied = occupied.of_all(picture.definitions.values())
     isolated = reader.isolated
     return Loaded(
         picture,
@@ -223,6 +223,13 @@ def _external_names(reader: Reader, definitions: dict[Identity, Any], picture: P
             reader.isolate(DEFINITION, identity, f"its external name {name!r} is also that of {names[name]}")
             del definitions[identity]
     picture.external_names = names
+
+
+def _usage(definitions: Iterable[ResourceDefinition]) -> dict[tuple[str, str], Usage]:
+    usage: dict[tuple[str, str], Usage] = {}
+    for definition in definitions:
+        count(usage, definition)
+    return usage
 
 
 EXPENDABLE = frozenset(shape.name for root in ROOTS.values() for shape in every(root) if shape.expendable)
