@@ -37,6 +37,7 @@ class Request(NamedTuple):
     weight: Weight | None = None
     preselect: Preselect | None = None
     node_rule: NodeRule | None = None
+    overprovision: float | None = None  # stands in for all over-subscription ratios of thin pools
 
 
 class Attempt(NamedTuple):
@@ -113,7 +114,15 @@ def place(
 
 def attempt(cluster: Cluster, request: Request) -> Attempt:
     """Looks for a choice; raises only where the request itself makes no sense."""
-    filters = Filters(cluster, request.size, request.rule, request.layers, request.existing, request.node_rule)
+    filters = Filters(
+        cluster,
+        request.size,
+        request.rule,
+        request.layers,
+        request.existing,
+        request.node_rule,
+        request.overprovision,
+    )
     mixing = Mixing(cluster, filters.standings, request.layers, request.existing)
     found: list[Standing] = []
     behind: list[Candidate] = []

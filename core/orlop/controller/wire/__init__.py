@@ -94,6 +94,7 @@ from orlop.controller.wire.placing import (
     ExplainedNode,
     ExplainedPool,
     ExplainPlacement,
+    FreeSpace,
     PlacementChange,
     PlacementExplanation,
 )
@@ -164,6 +165,7 @@ __all__ = [
     "ExplainedNode",
     "ExplainedPool",
     "ExplainPlacement",
+    "FreeSpace",
     "PlacementChange",
     "PlacementExplanation",
     "Orphan",
