@@ -48,6 +48,7 @@ from orlop.plugin.steps import (
     WriteFile,
     run,
 )
+from orlop.plugin.waiting import Awaited, Copy, Verdict, WaitPolicy
 
 __all__ = [
     "API_VERSION",
@@ -59,6 +60,8 @@ __all__ = [
     "SECRET",
     "UUID",
     "AwaitEntry",
+    "Awaited",
+    "Copy",
     "CopyDevice",
     "CreateFile",
     "DeviceStorage",
@@ -91,6 +94,8 @@ __all__ = [
     "Step",
     "StorageDriver",
     "TellsOfChanges",
+    "Verdict",
+    "WaitPolicy",
     "WriteAttribute",
     "WriteFile",
     "hookimpl",

@@ -23,6 +23,7 @@ from orlop.controller.api import (
     snapshots,
     statistics,
     toggle_disk,
+    waiting,
 )
 from orlop.controller.api.routes import Route
 
@@ -44,6 +45,7 @@ SERVED = (
     remotes.route,
     extensions.route,
     operating.route,
+    waiting.route,
 )
 
 

@@ -150,6 +150,7 @@ from orlop.controller.wire.snapshots import (
     SnapshotVolumeDefinition,
     SnapshotVolumeNode,
 )
+from orlop.controller.wire.waiting import WaitCondition, WaitMissing, WaitProgress, WaitRequest
 
 __all__ = [
     "Orphan",
@@ -274,4 +275,8 @@ __all__ = [
     "VolumeLayer",
     "VolumeModify",
     "VolumeState",
+    "WaitCondition",
+    "WaitMissing",
+    "WaitProgress",
+    "WaitRequest",
 ]

@@ -1,0 +1,1 @@
+"""Policies: where replicas go, and when a request counts as done."""
