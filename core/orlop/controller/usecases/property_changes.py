@@ -6,6 +6,7 @@ from orlop.codes import Info, Warn
 from orlop.controller import options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.properties import Kind, apply
+from orlop.controller.wait import presets
 from orlop.drivers import Drivers
 
 
@@ -25,6 +26,7 @@ def changed(
     change = apply(kind, props, request.override_props, request.delete_props, request.delete_namespaces, heeded)
     if kind in options.KINDS:
         options.check(drivers, change.props, change.set_keys, provider)
+        presets.check_values(drivers, change.props, change.set_keys)
     for name in change.set_keys:
         answers.info(f"Property '{name}' is set to '{change.props[name]}'.", Info.PROP_SET)
     for name in change.removed_keys:
@@ -39,6 +41,7 @@ def checked(drivers: Drivers, kind: Kind, props: Mapping[str, str], provider: st
     found = apply(kind, {}, props, options=_heeded(drivers, kind)).props
     if kind in options.KINDS:
         options.check(drivers, found, found, provider)
+        presets.check_values(drivers, found, found)
     return found
 
 

@@ -8,13 +8,14 @@ from orlop import codes
 from orlop.codes import Fail, Subject, Warn
 from orlop.controller import options, wire
 from orlop.controller.answers import Answers
-from orlop.controller.core import Core
+from orlop.controller.core import WAIT, Core
 from orlop.controller.picture import Draft
 from orlop.controller.properties import Kind
 from orlop.controller.replication import replicated
 from orlop.controller.snapshotting import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
-from orlop.controller.usecases import guards, lookup, room, snapshot_replicas, waiting
+from orlop.controller.usecases import guards, lookup, room, snapshot_replicas, wait_presets, waiting
 from orlop.controller.usecases.property_changes import changed, checked
+from orlop.controller.wait import presets
 from orlop.drivers import STORAGE
 from orlop.errors import Refused
 from orlop.model import (
@@ -209,10 +210,13 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
             problems[""] = problem
         return current if current.flags & ENDED else None
 
-    outcome = core.wait(ended)
+    until = wait_presets.of(core, definition.name, presets.SNAPSHOT, snapshot=snapshot.name)
+    outcome = core.wait(ended, until.seconds if until else WAIT)
     if isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
         for part in outcome.nodes:
             answers.success(f"Node '{part.node}' took snapshot '{snapshot.name}'.", Node=part.node)
+        if until:  # it counts on all nodes at once, so the policy only says whether they are enough
+            wait_presets.explain(core, answers, until)
     elif outcome is None:
         answers.warning(
             f"Snapshot '{snapshot.name}' of '{definition.name}' is not complete yet; the work goes on.",

@@ -8,17 +8,15 @@ from typing import NamedTuple
 from orlop.codes import Fail
 from orlop.controller import wire
 from orlop.controller.core import Core
-from orlop.controller.properties import Kind, Source, effective
 from orlop.controller.usecases import lookup
-from orlop.controller.wait import Expression, Outcome, check, judge, known, parse
+from orlop.controller.wait import Expression, Outcome, check, judge, known, parse, presets
+from orlop.controller.wait.presets import RESOURCE, SIZE, SNAPSHOT
 from orlop.errors import Refused
-from orlop.model import KIB, ResourceDefinition
+from orlop.model import KIB
 from orlop.plugin import Awaited
 
 KEEP_ALIVE = 15.0  # seconds after which a stream says that it lives
 DEFAULT = "all"
-PREFIX = "Orlop/WaitFor/"  # properties of resource definitions, groups and the controller
-RESOURCE, SIZE, SNAPSHOT, TIMEOUT = (PREFIX + name for name in ("Resource", "Size", "Snapshot", "Timeout"))
 
 
 class Question(NamedTuple):
@@ -31,21 +29,6 @@ class Question(NamedTuple):
     snapshot: str | None = None
 
 
-def default(core: Core, definition: ResourceDefinition, name: str) -> tuple[str, str] | None:
-    """The value that holds for a definition, and where it was set; None where nobody set one."""
-    picture = core.picture
-    group = picture.group(definition.group)
-    objects = {
-        Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
-        Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
-        Kind.CONTROLLER: Source("", picture.controller.props),
-    }
-    found = effective(name, objects)
-    if found is None:
-        return None
-    return found.value, f"{found.origin_kind.words} {found.origin_name}".strip()
-
-
 def question(core: Core, request: wire.WaitRequest) -> Question:
     """Raises `Refused` for what cannot be understood."""
     definition = lookup.definition(core.picture, request.resource)
@@ -55,9 +38,9 @@ def question(core: Core, request: wire.WaitRequest) -> Question:
             correction="Give a volume_number with size_kib, and no snapshot.",
             code=Fail.INVLD_REQUEST,
         )
-    name = SNAPSHOT if request.snapshot else RESOURCE if request.size_kib is None else SIZE
-    preset = default(core, definition, name)
-    expression = parse(request.policy or (preset[0] if preset else DEFAULT))
+    kind = SNAPSHOT if request.snapshot else RESOURCE if request.size_kib is None else SIZE
+    preset = presets.preset(core.picture, definition, kind)
+    expression = parse(request.policy or (preset.policy if preset else DEFAULT))
     check(core.drivers, expression)
     return Question(
         resource=definition.name,
