@@ -212,11 +212,24 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
 
     until = wait_presets.of(core, definition.name, presets.SNAPSHOT, snapshot=snapshot.name)
     outcome = core.wait(ended, until.seconds if until else WAIT)
+    _tell(answers, definition, snapshot, outcome, problems)
+    if until and isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
+        # It counts on all nodes at once, so the policy only says whether they are enough.
+        core.wait(lambda: wait_presets.is_over(core, until, at_rest=True) or None, until.seconds)
+        wait_presets.explain(core, answers, until)
+
+
+def _tell(
+    answers: Answers,
+    definition: ResourceDefinition,
+    snapshot: Snapshot,
+    outcome: object,
+    problems: dict[str, str],
+) -> None:
+    """What became of it; None: it is not known yet. `problems` by node, or by nothing for all of them."""
     if isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
         for part in outcome.nodes:
             answers.success(f"Node '{part.node}' took snapshot '{snapshot.name}'.", Node=part.node)
-        if until:  # it counts on all nodes at once, so the policy only says whether they are enough
-            wait_presets.explain(core, answers, until)
     elif outcome is None:
         answers.warning(
             f"Snapshot '{snapshot.name}' of '{definition.name}' is not complete yet; the work goes on.",
