@@ -19,7 +19,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     """What is waited for: a resource, one of its volumes, a size of it, or a snapshot.
 
     `size_kib` 0 is the size that the volume is to have. Without a policy the controller uses that of the resource
-    group, or `all`. `timeout` in seconds; None waits without end.
+    group, or `all` (for a size `ratio=1`). `timeout` in seconds; None waits without end.
     """
 
     resource: str

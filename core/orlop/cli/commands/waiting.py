@@ -56,7 +56,8 @@ def wait(session: Session, resource: str, policy: tuple[str, ...], number: int |
 def wait_for_size(
     session: Session, resource: str, number: int, policy: tuple[str, ...], size: int, timeout: float | None
 ) -> None:
-    """Wait until enough copies of a volume have a size. POLICY as with `resource wait`."""
+    """Wait until enough copies of a volume have a size. POLICY as with `resource wait`; without one, and none of the
+    resource group, every copy has to have it, in step or not."""
     from orlop.client import Wait
 
     wanted = Wait(resource=resource, volume_number=number, size_kib=size, policy=_joined(policy), timeout=timeout)

@@ -16,7 +16,7 @@ from orlop.model import KIB
 from orlop.plugin import Awaited
 
 KEEP_ALIVE = 15.0  # seconds after which a stream says that it lives
-DEFAULT = "all"
+DEFAULTS = {RESOURCE: "all", SIZE: "ratio=1", SNAPSHOT: "all"}  # a volume that grew may be out of step for long
 
 
 class Question(NamedTuple):
@@ -40,7 +40,7 @@ def question(core: Core, request: wire.WaitRequest) -> Question:
         )
     kind = SNAPSHOT if request.snapshot else RESOURCE if request.size_kib is None else SIZE
     preset = presets.preset(core.picture, definition, kind)
-    expression = parse(request.policy or (preset.policy if preset else DEFAULT))
+    expression = parse(request.policy or (preset.policy if preset else DEFAULTS[kind]))
     check(core.drivers, expression)
     return Question(
         resource=definition.name,

@@ -79,7 +79,7 @@ def _is_over(asked: Asked) -> bool:
 
 def _policies(asked: Asked) -> tuple[Policy, ...]:
     if asked.plugin == SIZE:
-        return (Policy(name="all"),)
+        return (Policy(name="ratio", argument="1"),)  # every copy, in step or not
     found = tuple(Policy(name=name, argument=asked.text(name)) for name in POLICIES if asked.text(name))
     if not found:
         raise Refused(
