@@ -18,8 +18,9 @@ class WaitRequest(Body, frozen=True, kw_only=True):
     """What is waited for: a resource, or one of its volumes; a size of a volume; a snapshot.
 
     `size_kib` 0 stands for the size that the volume is to have. Without a `policy` that of the resource definition,
-    its group or the controller counts, else `all` (for a size `ratio=1`: every copy, in step or not). `timeout`: seconds that the client is still ready to wait; without
-    it there is no end. `hold`: seconds after which it is answered how far it is; the client asks again.
+    its group or the controller counts, else `all` (for a size `ratio=1`: every copy, in step or not). `timeout`:
+    seconds that the client is still ready to wait; without it there is no end. `hold`: seconds after which it is
+    answered how far it is; the client asks again.
     """
 
     resource: str
