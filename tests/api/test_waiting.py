@@ -16,7 +16,7 @@ from orlop.model import MIB, Presence
 from tests.api.cluster import Cluster
 from tests.api.test_conventions import entries
 from tests.api.test_streams import event, listen
-from tests.api.test_views import deployed, put, seen
+from tests.api.test_views import deployed, put, seen, with_node
 
 WAIT = "/v1/orlop/wait"
 
@@ -217,3 +217,68 @@ def test_drbd_manages_keys_are_answered(api: FlaskClient, half: Cluster) -> None
     assert api.post(path, json={"resource": "none", "count": "1"}).status_code == 404
     assert api.post(path, json={"resource": "web", "count": 1}).status_code in (200, 400)
     assert api.post("/v1/orlop/drbdmanage/WaitForGodot", json={"resource": "web"}).status_code == 500
+
+
+# -- requests of a group with a policy ----------------------------------------------------------------------------
+
+
+def spawn(api: FlaskClient, cluster: Cluster, policy: str) -> tuple[list[Any], float]:
+    """Two copies, on alpha that works and on bravo that does not get on; and the seconds it took."""
+    for name in ("alpha", "bravo"):
+        with_node(cluster, name)
+        cluster.satellites.pools_changed(name)
+    cluster.satellites.idle.add("bravo")
+    body = {"override_props": {"Orlop/WaitFor/Resource": policy, "Orlop/WaitFor/Timeout": "2"}}
+    assert api.put("/v1/resource-groups/DfltRscGrp", json=body).status_code == 200
+    started = time.monotonic()
+    body = {"resource_definition_name": "web", "volume_sizes": [8192], "select_filter": {"place_count": 2}}
+    answer = api.post("/v1/resource-groups/DfltRscGrp/spawn", json=body)
+    assert answer.status_code == 201, answer.text
+    return entries(answer), time.monotonic() - started
+
+
+def said(found: list[Any]) -> str:
+    return "\n".join(entry["message"] for entry in found)
+
+
+def test_a_spawn_does_not_wait_for_a_slow_node_where_one_copy_is_enough(api: FlaskClient, cluster: Cluster) -> None:
+    found, seconds = spawn(api, cluster, "count=1")
+    assert seconds < 2
+    assert "Node 'alpha' created 'web'." in said(found)
+    assert "Node 'bravo' is still at work: it will be created." in said(found)
+    assert "is satisfied: count=1: 1 of 1 copy deployed" in said(found)
+    assert all(entry["ret_code"] & 0x8000000000000000 == 0 for entry in found)
+
+
+def test_a_spawn_waits_for_every_copy_where_all_are_needed(api: FlaskClient, cluster: Cluster) -> None:
+    found, seconds = spawn(api, cluster, "count=2")
+    assert seconds >= 2
+    assert "is not satisfied yet: count=2: 1 of 2 copies deployed" in said(found)
+    (entry,) = [entry for entry in found if "not satisfied" in entry["message"]]
+    assert entry["ret_code"] < 0
+    assert entry["details"] == "Node 'bravo', volume 0: the node is at work"
+    assert "orlop resource wait web" in entry["correction"]
+
+
+def test_what_has_no_disk_is_waited_for_whatever_the_policy(api: FlaskClient, cluster: Cluster) -> None:
+    """It counts for no policy, and whoever asked for it wants to use it."""
+    cluster.satellites.drbd = {"alpha": "9.2.13", "bravo": "9.2.13"}
+    for name in ("alpha", "bravo"):
+        with_node(cluster, name)
+        cluster.satellites.pools_changed(name)
+    props = {"Orlop/WaitFor/Resource": "count=1", "Orlop/WaitFor/Timeout": "2"}
+    api.put("/v1/resource-groups/DfltRscGrp", json={"override_props": props})
+    body = {"resource_definition": {"name": "web", "layer_data": [{"type": "DRBD"}, {"type": "STORAGE"}]}}
+    assert api.post("/v1/resource-definitions", json=body).status_code == 201
+    volume = {"volume_definition": {"size_kib": 8192}}
+    answer = api.post("/v1/resource-definitions/web/volume-definitions", json=volume)
+    assert "wait policy" not in said(entries(answer))
+    place = "/v1/resource-definitions/web/resources"
+    assert "is satisfied" in said(
+        entries(api.post(f"{place}/alpha", json={"resource": {"props": {"StorPoolName": "pool"}}}))
+    )
+    cluster.satellites.idle.add("bravo")
+    started = time.monotonic()
+    answer = api.post(f"{place}/bravo", json={"resource": {"flags": ["DRBD_DISKLESS"]}})
+    assert answer.status_code == 201, answer.text
+    assert time.monotonic() - started >= 2
