@@ -6,7 +6,7 @@ from orlop.controller.wait import hopeless, judge, parse
 from orlop.controller.wait.expressions import check
 from orlop.drivers import WAIT_FOR, Drivers
 from orlop.errors import Refused, UnknownDriver
-from orlop.plugin import API_VERSION, Awaited, Verdict, WaitPolicy
+from orlop.plugin import API_VERSION, Awaited, Copy, Verdict, WaitPolicy
 from tests.controller.wait_volumes import DRIVERS, awaited
 
 YES, NO = True, False
@@ -98,6 +98,14 @@ REPLICATED = [
 def test_a_policy_is_satisfied(text, volumes, satisfied):
     volumes = [awaited(line, number) for number, line in enumerate(volumes.split())]
     assert judge(DRIVERS, parse(text), volumes).satisfied is satisfied
+
+
+def test_a_share_is_exact():
+    """Binary fractions are not: 0.28 of 25 would be a little more than seven."""
+    copies = tuple(Copy(node=f"node{number}", done=number < 7) for number in range(25))
+    volume = Awaited(volume=0, copies=copies)
+    assert judge(DRIVERS, parse("ratio=0.28"), [volume]).satisfied
+    assert not judge(DRIVERS, parse("ratio=0.280001"), [volume]).satisfied
 
 
 UNRELATED = [

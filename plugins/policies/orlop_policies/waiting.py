@@ -70,7 +70,7 @@ class Ratio:
 
     @classmethod
     def judge(cls, argument: str, awaited: Awaited) -> Verdict:
-        # Exact: as a binary number, 0.6 of five would be a little more than three.
+        # Exact: as a binary number, 0.28 of 25 would be a little more than seven.
         return deployed(ceil(len(awaited.copies) * Fraction(argument)), awaited)
 
 
