@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from waitress.server import create_server
 
-from orlop.client import ApiError, Client, Unreachable, Wait, wait_from
+from orlop.client import ApiError, Client, ConnectionBroken, Unreachable, Wait, wait_from
 from orlop.codes import Fail
 from orlop.controller.api import create_application
 from orlop.controller.error_reports import ErrorReports
@@ -134,11 +136,13 @@ def test_a_poll_goes_on_with_the_next_controller(first, second):
 
 def test_a_controller_that_never_answered_is_not_waited_for(first):
     first.kill()
+    began = time.monotonic()
     with Client([first.address]) as client:
         with pytest.raises(Unreachable):
             client.wait_for(WAIT)
         with pytest.raises(Unreachable):
             next(client.watch(WAIT))
+    assert time.monotonic() - began < 5
 
 
 def test_a_controller_that_went_away_is_waited_for_until_the_timeout(first):
@@ -162,6 +166,27 @@ def test_a_busy_controller_is_asked_again(tmp_path):
             assert all(each().satisfied for each in waiting)
     finally:
         small.kill()
+
+
+def test_a_stream_that_is_cut_is_told_from_one_that_ends():
+    """The machine of the controller is gone: nobody says how the answer would have gone on."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b"event: progress\ndata: {}\n\n"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            connection, _ = listening.accept()
+            connection.recv(4096)
+            connection.sendall(head + b"%x\r\n%s\r\n" % (len(body), body))
+            connection.close()
+
+        serving = in_background(serve)
+        with Client([f"http://127.0.0.1:{listening.getsockname()[1]}"]) as client:
+            events = client.events("/v1/orlop/wait")
+            assert next(events).name == "progress"
+            with pytest.raises(ConnectionBroken):
+                next(events)
+        serving()
 
 
 CONFIGURED = [

@@ -52,6 +52,7 @@ REPLICATED = [
     ("quorum", "UI+t", YES),
     ("quorum", "UI+x", NO),
     ("quorum", "II+t", NO),
+    ("quorum", "I+tt", NO),
     ("quorum", "aU+t", YES),
     ("quorum", "aN+t", NO),
     ("quorum", "UUa", YES),

@@ -115,6 +115,7 @@ def test_who_was_invalidated_counts_again_when_it_is_synchronized(cluster):
     assert look(cluster, "quorum").satisfied
     told = wait_for.changes(cluster.core, asked(cluster, "redundancy=2"), 600.0)
     assert not next(told).satisfied
+    assert passed(cluster, lambda: next(told)) == (None, wait_for.KEEP_ALIVE)
     once(cluster, two, ReplicaVerb.RESUME_SYNC)
     said = [progress for progress in told if progress is not None]
     assert said[-1].satisfied
@@ -224,6 +225,21 @@ def test_a_policy_that_can_never_be_satisfied_is_no_reason_to_wait(cluster):
     answers, seconds = spawned(cluster, 2)
     assert not answers.failed
     assert "cannot be satisfied and was not waited for" in words(answers)
+    assert seconds < 20
+
+
+def test_where_nothing_is_planned_the_request_is_done_all_the_same(cluster):
+    spawn(cluster, count=1)
+    (one,) = with_state(cluster, "UpToDate")
+    other = next(name for name in cluster.nodes if name not in disks(cluster))
+    preset(cluster, Resource="count=1")
+    resources.deactivate(cluster.core, "web", one)
+    body = wire.ResourceCreate(
+        resource=wire.Resource(node_name=other, props={"StorPoolName": "pool1"}, flags=("INACTIVE",))
+    )
+    answers, seconds = passed(cluster, lambda: resources.create(cluster.core, "web", (body,)))
+    assert "'count=1' (resource group 'DfltRscGrp') does not apply: 'web' has no active replica" in words(answers)
+    assert not answers.failed
     assert seconds < 20
 
 

@@ -14,6 +14,7 @@ from orlop.client.wait_values import Wait, WaitProgress
 from orlop.client.wire import path, query
 
 HOLD = 30.0  # seconds that a controller may hold one question
+BRIEFLY = 5.0  # the same before a stream is tried again
 PATIENCE = 120.0  # seconds without any controller after which even an endless wait is given up
 PAUSE = 1.0  # seconds between attempts to reach one
 SILENCE = 60.0  # seconds; controllers say four times in it that they live
@@ -60,10 +61,8 @@ class WaitCalls(Caller):
                     raise ApiError(msgspec.convert(event.data, list[Entry]), 500)
                 found = msgspec.convert(event.data, WaitProgress)
                 yield found
-        except TRANSIENT as error:
-            clock.pause(error)
-        except UnexpectedReply:  # it has no place for a stream
-            yield clock.repeated(lambda: self._ask(wait, clock, HOLD))
+        except (*TRANSIENT, UnexpectedReply):  # it went away, or has no place for a stream
+            yield clock.repeated(lambda: self._ask(wait, clock, BRIEFLY))
         else:
             if not found.ended:
                 clock.pause(ConnectionBroken("the stream of the controller ended"))

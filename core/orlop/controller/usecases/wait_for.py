@@ -78,7 +78,6 @@ def look(core: Core, asked: Question) -> Outcome:
 
 def wait(core: Core, asked: Question, timeout: float | None, hold: float) -> wire.WaitProgress:
     """Answers as soon as the policy is satisfied, the timeout is over, or `hold` seconds have passed."""
-    look(core, asked)
     ends = timeout is not None and timeout <= hold
     found = core.wait(lambda: _satisfied(core, asked), timeout if timeout is not None and ends else hold)
     return progress(asked, found or look(core, asked), ends)
