@@ -16,7 +16,9 @@ from orlop.controller.api import (
     monitoring,
     nodes,
     operating,
+    planning,
     pools,
+    protection,
     remotes,
     resources,
     settings,
@@ -45,6 +47,8 @@ SERVED = (
     remotes.route,
     extensions.route,
     operating.route,
+    protection.route,
+    planning.route,
     waiting.route,
 )
 

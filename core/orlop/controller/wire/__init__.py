@@ -82,6 +82,7 @@ from orlop.controller.wire.nodes import (
     SatelliteConfigLog,
     SatelliteConfigNet,
 )
+from orlop.controller.wire.objects import OrphanAdopt, OrphanRemove, VolumeImport
 from orlop.controller.wire.operating import (
     ReplicaOperation,
     ResolveSplitBrain,
@@ -89,6 +90,7 @@ from orlop.controller.wire.operating import (
     SplitBrainSide,
     SplitBrainVolume,
 )
+from orlop.controller.wire.planning import Plan, PlannedChange, PlannedField, PlannedNode, PlannedObject, PlanRequest
 from orlop.controller.wire.pools import (
     PhysicalStorage,
     PhysicalStorageCreate,
@@ -154,6 +156,14 @@ from orlop.controller.wire.waiting import WaitCondition, WaitMissing, WaitProgre
 
 __all__ = [
     "Orphan",
+    "OrphanAdopt",
+    "OrphanRemove",
+    "Plan",
+    "PlanRequest",
+    "PlannedChange",
+    "PlannedField",
+    "PlannedNode",
+    "PlannedObject",
     "Job",
     "JoinCommand",
     "Difference",
@@ -266,6 +276,7 @@ __all__ = [
     "ToggleDiskRequest",
     "Volume",
     "VolumeDefinition",
+    "VolumeImport",
     "VolumeDefinitionCreate",
     "VolumeDefinitionLayer",
     "VolumeDefinitionModify",
