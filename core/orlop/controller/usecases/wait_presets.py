@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from orlop.codes import Warn
+from orlop.codes import Info, Warn
 from orlop.controller.answers import Answers
 from orlop.controller.core import WAIT, Core
 from orlop.controller.usecases import wait_for
@@ -59,7 +59,7 @@ def explain(core: Core, answers: Answers, waited: Waited) -> None:
     if not isinstance(outcome, Outcome):
         answers.warning(f"The wait policy {waited} does not apply: {outcome}", Warn.NO_EFFECT)
     elif outcome.satisfied:
-        answers.info(f"The wait policy {waited} is satisfied: {outcome.said}.")
+        answers.info(f"The wait policy {waited} is satisfied: {outcome.said}.", Info.NOOP)
     elif outcome.never:
         answers.warning(
             f"The wait policy {waited} cannot be satisfied and was not waited for.",

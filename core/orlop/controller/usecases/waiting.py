@@ -97,7 +97,7 @@ def _entry(
     if report is None and not core.reported.online(node):
         offline(core, answers, node, later)
     elif enough and (report is None or not (report.settled or report.problem)):
-        answers.info(f"Node '{node}' is still at work: {later}.", Node=node)
+        answers.info(f"Node '{node}' is still at work: {later}.", Info.NOOP, Node=node)
     elif report is None or not (report.settled or report.problem):
         answers.warning(
             f"Node '{node}' is still at work: {later}.",
