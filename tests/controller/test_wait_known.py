@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from orlop.controller.diskless import JOINING
 from orlop.controller.picture import Draft
 from orlop.controller.reported import Status
 from orlop.controller.wait import known
@@ -146,6 +147,16 @@ def test_only_active_replicas_with_a_disk_that_stay_are_planned(picture):
     asleep = replica("delta", flags=("INACTIVE",))
     scene = Scene(picture, replicated(replica("bravo"), replica("alpha"), gone, asleep))
     assert list(scene.copies()) == ["alpha", "bravo"]
+
+
+def test_a_replica_that_meets_the_others_first_is_planned_and_does_not_vote(picture):
+    scene = Scene(picture, replicated(replica("alpha"), replica("bravo", new=True, flags=(JOINING,))))
+    scene.say("bravo", facts={"disk": "Diskless", "peer/alpha/connection": "Connected"})
+    copy = scene.copy("bravo")
+    assert (copy.done, copy.problem) == (False, "it meets the others before it gets its disk")
+    assert scene.volumes()[0].voters == ()
+    scene.reported.node("bravo").status = Status.OFFLINE
+    assert scene.copy("bravo").stalled
 
 
 def test_a_tiebreaker_votes_while_it_is_connected_and_a_client_never(picture):

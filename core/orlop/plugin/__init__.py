@@ -9,6 +9,7 @@ from orlop.plugin.contracts import (
     Flow,
     HasVersion,
     HoldsWrites,
+    JudgesCopies,
     KeepsRemnants,
     KeyStore,
     NeedsKernel,
@@ -23,6 +24,7 @@ from orlop.plugin.contracts import (
     TellsOfChanges,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
+from orlop.plugin.placing import Candidate, Columns, Placement, PlacementPolicy
 from orlop.plugin.steps import (
     CLUSTER,
     CREATED,
@@ -63,6 +65,8 @@ __all__ = [
     "UUID",
     "AwaitEntry",
     "Awaited",
+    "Candidate",
+    "Columns",
     "Copy",
     "CopyDevice",
     "CreateFile",
@@ -72,6 +76,7 @@ __all__ = [
     "Flow",
     "HoldsWrites",
     "HasVersion",
+    "JudgesCopies",
     "KeepsRemnants",
     "KernelStep",
     "KeyStore",
@@ -81,6 +86,8 @@ __all__ = [
     "NeedsKernel",
     "NodeLayer",
     "Operates",
+    "Placement",
+    "PlacementPolicy",
     "Probe",
     "ReadsZeros",
     "RemoveDirectory",

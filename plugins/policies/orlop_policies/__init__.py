@@ -1,1 +1,1 @@
-"""Policies: where replicas go, and when a request counts as done."""
+"""Policies: which of several possible places a replica gets, and when a request counts as done."""

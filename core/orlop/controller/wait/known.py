@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from orlop.codes import Fail
 from orlop.controller.diskless import diskful, is_client, is_diskless
 from orlop.controller.growing import UP_TO_DATE, facts
+from orlop.controller.joining import is_joining
 from orlop.controller.picture import Picture
 from orlop.controller.progress import reported_volume
 from orlop.controller.replication import replicated
@@ -122,7 +123,8 @@ def _lost(definition: ResourceDefinition, snapshot: Snapshot) -> Refused:
 def _planned(definition: ResourceDefinition) -> list[Resource]:
     if definition.deleting:
         raise Refused(f"Resource definition '{definition.name}' is being deleted.", code=Fail.INVLD_RSC_STATE)
-    found = [r for r in diskful(definition) if INACTIVE not in r.flags]
+    to_come = [r for r in definition.resources if is_joining(r)]
+    found = [r for r in (*diskful(definition), *to_come) if INACTIVE not in r.flags]
     if not found:
         raise NotFound(
             f"'{definition.name}' has no active replica with a disk to wait for.",
@@ -133,7 +135,11 @@ def _planned(definition: ResourceDefinition) -> list[Resource]:
 
 
 def _votes(resource: Resource) -> bool:
-    return is_diskless(resource) and not is_client(resource) and not resource.flags & {DELETE, INACTIVE}
+    return (
+        is_diskless(resource)
+        and not (is_client(resource) or is_joining(resource))
+        and not resource.flags & {DELETE, INACTIVE}
+    )
 
 
 def _volumes(definition: ResourceDefinition, number: int | None) -> list[VolumeDefinition]:
@@ -150,6 +156,8 @@ def _volumes(definition: ResourceDefinition, number: int | None) -> list[VolumeD
 def _copy(
     picture: Picture, reported: Reported, definition: ResourceDefinition, resource: Resource, number: int
 ) -> Copy:
+    if is_joining(resource) and reported.online(resource.node):
+        return replace(_blank(picture, resource.node), problem="it meets the others before it gets its disk")
     found, said = _deployed(picture, reported, definition, resource, number)
     if not found.done or not replicated(definition) or said.get("disk") == UP_TO_DATE:
         return replace(found, up_to_date=found.done)
