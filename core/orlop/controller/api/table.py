@@ -22,6 +22,7 @@ from orlop.controller.api import (
     remotes,
     resources,
     settings,
+    sites,
     snapshots,
     statistics,
     toggle_disk,
@@ -48,6 +49,7 @@ SERVED = (
     operating.route,
     protection.route,
     planning.route,
+    sites.route,
 )
 
 

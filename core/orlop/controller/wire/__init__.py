@@ -142,6 +142,7 @@ from orlop.controller.wire.settings import (
     ResourceStats,
     StoragePoolStats,
 )
+from orlop.controller.wire.sites import Site, SiteConnection, SiteConnectionModify, SiteModify
 from orlop.controller.wire.snapshots import (
     CreateMultiSnapshotRequest,
     Snapshot,
@@ -258,6 +259,10 @@ __all__ = [
     "SatelliteConfig",
     "SatelliteConfigLog",
     "SatelliteConfigNet",
+    "Site",
+    "SiteConnection",
+    "SiteConnectionModify",
+    "SiteModify",
     "Snapshot",
     "SnapshotModify",
     "SnapshotNode",
