@@ -1,6 +1,6 @@
 """The controller itself: properties, passphrase, reports, key-value stores, and what Orlop has of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orlop.client.answer import Answer
@@ -164,6 +164,23 @@ class ControllerCalls(Caller):
             resource_group_name=group,
         )
         return self.command("POST", path("orlop", "resource-definitions", resource, "import"), body)
+
+    def import_replicated(
+        self,
+        resource: str,
+        replicas: Sequence[Mapping[str, Any]],
+        minor: int | None = None,
+        port: int | None = None,
+        group: str | None = None,
+    ) -> Answer:
+        """`replicas` have node_name, storage_pool_name, name and, if needed, volume_number and uuid."""
+        body = given(
+            replicas=[dict(each) for each in replicas],
+            drbd_minor_number=minor,
+            drbd_tcp_port=port,
+            resource_group_name=group,
+        )
+        return self.command("POST", path("orlop", "resource-definitions", resource, "import-drbd"), body)
 
     def sites(self) -> list[Site]:
         return self.read(list[Site], path("orlop", "sites"))

@@ -82,7 +82,13 @@ from orlop.controller.wire.nodes import (
     SatelliteConfigLog,
     SatelliteConfigNet,
 )
-from orlop.controller.wire.objects import OrphanAdopt, OrphanRemove, VolumeImport
+from orlop.controller.wire.objects import (
+    ImportedReplica,
+    OrphanAdopt,
+    OrphanRemove,
+    ReplicatedImport,
+    VolumeImport,
+)
 from orlop.controller.wire.operating import (
     ReplicaOperation,
     ResolveSplitBrain,
@@ -156,7 +162,9 @@ from orlop.controller.wire.snapshots import (
 
 __all__ = [
     "Orphan",
+    "ImportedReplica",
     "OrphanAdopt",
+    "ReplicatedImport",
     "OrphanRemove",
     "Plan",
     "PlanRequest",
