@@ -24,6 +24,7 @@ from orlop.plugin.contracts import (
     TellsOfChanges,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
+from orlop.plugin.placing import Candidate, Columns, Placement, PlacementPolicy
 from orlop.plugin.steps import (
     CLUSTER,
     CREATED,
@@ -62,6 +63,8 @@ __all__ = [
     "SECRET",
     "UUID",
     "AwaitEntry",
+    "Candidate",
+    "Columns",
     "CopyDevice",
     "CreateFile",
     "DeviceStorage",
@@ -80,6 +83,8 @@ __all__ = [
     "NeedsKernel",
     "NodeLayer",
     "Operates",
+    "Placement",
+    "PlacementPolicy",
     "Probe",
     "ReadsZeros",
     "RemoveDirectory",

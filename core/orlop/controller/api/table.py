@@ -16,6 +16,7 @@ from orlop.controller.api import (
     monitoring,
     nodes,
     operating,
+    placing,
     planning,
     pools,
     protection,
@@ -48,6 +49,7 @@ SERVED = (
     extensions.route,
     operating.route,
     protection.route,
+    placing.route,
     planning.route,
     sites.route,
 )
