@@ -3,7 +3,17 @@
 import pytest
 
 from orlop.controller import orders, wire
-from orlop.controller.usecases import definitions, groups, node_connections, nodes, resources, settings, sites, spawning
+from orlop.controller.usecases import (
+    definitions,
+    free_space,
+    groups,
+    node_connections,
+    nodes,
+    resources,
+    settings,
+    sites,
+    spawning,
+)
 from orlop.errors import BadName, BadProperty, Refused
 from orlop.model import KIB
 from orlop.testing.cluster import SimulatedCluster
@@ -157,6 +167,25 @@ def test_sites_are_listed_with_what_is_set_and_the_space_they_have(cluster):
     assert (berlin.name, berlin.props) == ("berlin", {PROTOCOL: "C"})
     assert berlin.free_kib == sum(each.free for each in capacities) // KIB
     assert berlin.total_kib == sum(each.total for each in capacities) // KIB
+
+
+def test_replicas_are_placed_by_site_and_space_is_asked_for_by_site(cluster):
+    rule = wire.AutoSelectFilter(place_count=2, site_list=("berlin", "vienna"), most_per_site=1)
+    body = wire.ResourceGroupSpawn(resource_definition_name="db", volume_sizes=(64,), select_filter=rule)
+    spawning.spawn(cluster.core, "DfltRscGrp", body)
+    used = {r.node for r in cluster.core.picture.definitions["db"].resources if not r.diskless}
+    assert len(used & {"alpha", "bravo"}) == 1
+    assert "charlie" in used
+
+    def space(*wanted, count=1, **more):
+        asked = wire.AutoSelectFilter(place_count=count, site_list=wanted, **more)
+        request = wire.QuerySizeInfoRequest(select_filter=asked)
+        return free_space.query_size_info(cluster.core, "DfltRscGrp", request).space_info
+
+    assert {r.node_name for r in space("vienna").next_spawn_result} == {"charlie"}
+    assert space("vienna", count=2).max_vlm_size_in_kib == 0
+    assert space("berlin", count=2).max_vlm_size_in_kib > 0
+    assert space("berlin", "vienna", count=3, most_per_site=1).max_vlm_size_in_kib == 0
 
 
 @pytest.mark.parametrize(
