@@ -23,6 +23,7 @@ from orlop.controller.api import (
     remotes,
     resources,
     settings,
+    sites,
     snapshots,
     statistics,
     toggle_disk,
@@ -51,6 +52,7 @@ SERVED = (
     protection.route,
     placing.route,
     planning.route,
+    sites.route,
     waiting.route,
 )
 
