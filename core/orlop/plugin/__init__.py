@@ -9,6 +9,7 @@ from orlop.plugin.contracts import (
     Flow,
     HasVersion,
     HoldsWrites,
+    Imports,
     JudgesCopies,
     KeepsRemnants,
     KeyStore,
@@ -52,6 +53,7 @@ from orlop.plugin.steps import (
     WriteFile,
     run,
 )
+from orlop.plugin.waiting import Awaited, Copy, Verdict, WaitPolicy
 
 __all__ = [
     "API_VERSION",
@@ -63,8 +65,10 @@ __all__ = [
     "SECRET",
     "UUID",
     "AwaitEntry",
+    "Awaited",
     "Candidate",
     "Columns",
+    "Copy",
     "CopyDevice",
     "CreateFile",
     "DeviceStorage",
@@ -73,6 +77,7 @@ __all__ = [
     "Flow",
     "HoldsWrites",
     "HasVersion",
+    "Imports",
     "JudgesCopies",
     "KeepsRemnants",
     "KernelStep",
@@ -102,6 +107,8 @@ __all__ = [
     "StorageDriver",
     "TakesObjects",
     "TellsOfChanges",
+    "Verdict",
+    "WaitPolicy",
     "WriteAttribute",
     "WriteFile",
     "hookimpl",

@@ -23,9 +23,11 @@ from orlop.controller.api import (
     remotes,
     resources,
     settings,
+    sites,
     snapshots,
     statistics,
     toggle_disk,
+    waiting,
 )
 from orlop.controller.api.routes import Route
 
@@ -50,6 +52,8 @@ SERVED = (
     protection.route,
     placing.route,
     planning.route,
+    sites.route,
+    waiting.route,
 )
 
 

@@ -187,7 +187,7 @@ def _places(
     ranked = sorted([(-points.totals[index], found[index].node_key, found[index].pool_key, index) for index in best])
     spaces = any(found[index].pool.shared_space for index in best)
     spread = filters.spread
-    spots = filters.standings.spots(spread.names)
+    spots = {} if spread.names is None else filters.standings.spots(spread.names)
     order, places = [], []
     for score, name, _, index in ranked:
         standing = found[index]

@@ -7,6 +7,7 @@ from orlop.controller import options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.placement import DEFAULT_POLICY, POLICY
 from orlop.controller.properties import Kind, apply
+from orlop.controller.wait import presets
 from orlop.drivers import PLACEMENT, Drivers
 from orlop.errors import BadProperty
 
@@ -28,6 +29,7 @@ def changed(
     if kind in options.KINDS:
         options.check(drivers, change.props, change.set_keys, provider)
     _check_policy(drivers, change.props, change.set_keys)
+    presets.check_values(drivers, change.props, change.set_keys)
     for name in change.set_keys:
         answers.info(f"Property '{name}' is set to '{change.props[name]}'.", Info.PROP_SET)
     for name in change.removed_keys:
@@ -43,6 +45,7 @@ def checked(drivers: Drivers, kind: Kind, props: Mapping[str, str], provider: st
     if kind in options.KINDS:
         options.check(drivers, found, found, provider)
     _check_policy(drivers, found, found)
+    presets.check_values(drivers, found, found)
     return found
 
 

@@ -8,13 +8,14 @@ from orlop import codes
 from orlop.codes import Fail, Subject, Warn
 from orlop.controller import options, wire
 from orlop.controller.answers import Answers
-from orlop.controller.core import Core
+from orlop.controller.core import WAIT, Core
 from orlop.controller.picture import Draft
 from orlop.controller.properties import Kind
 from orlop.controller.replication import replicated
 from orlop.controller.snapshotting import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
-from orlop.controller.usecases import guards, lookup, protection, room, snapshot_replicas, waiting
+from orlop.controller.usecases import guards, lookup, protection, room, snapshot_replicas, wait_presets, waiting
 from orlop.controller.usecases.property_changes import changed, checked
+from orlop.controller.wait import presets
 from orlop.drivers import STORAGE
 from orlop.errors import Refused
 from orlop.model import (
@@ -209,7 +210,23 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
             problems[""] = problem
         return current if current.flags & ENDED else None
 
-    outcome = core.wait(ended)
+    until = wait_presets.of(core, definition.name, presets.SNAPSHOT, snapshot=snapshot.name)
+    outcome = core.wait(ended, until.seconds if until else WAIT)
+    _tell(answers, definition, snapshot, outcome, problems)
+    if until and isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
+        # It counts on all nodes at once, so the policy only says whether they are enough.
+        core.wait(lambda: wait_presets.is_over(core, until, at_rest=True) or None, until.seconds)
+        wait_presets.explain(core, answers, until)
+
+
+def _tell(
+    answers: Answers,
+    definition: ResourceDefinition,
+    snapshot: Snapshot,
+    outcome: object,
+    problems: dict[str, str],
+) -> None:
+    """What became of it; None: it is not known yet. `problems` by node, or by nothing for all of them."""
     if isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
         for part in outcome.nodes:
             answers.success(f"Node '{part.node}' took snapshot '{snapshot.name}'.", Node=part.node)

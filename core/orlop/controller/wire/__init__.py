@@ -82,7 +82,13 @@ from orlop.controller.wire.nodes import (
     SatelliteConfigLog,
     SatelliteConfigNet,
 )
-from orlop.controller.wire.objects import OrphanAdopt, OrphanRemove, VolumeImport
+from orlop.controller.wire.objects import (
+    ImportedReplica,
+    OrphanAdopt,
+    OrphanRemove,
+    ReplicatedImport,
+    VolumeImport,
+)
 from orlop.controller.wire.operating import (
     ReplicaOperation,
     ResolveSplitBrain,
@@ -150,6 +156,7 @@ from orlop.controller.wire.settings import (
     ResourceStats,
     StoragePoolStats,
 )
+from orlop.controller.wire.sites import Site, SiteConnection, SiteConnectionModify, SiteModify
 from orlop.controller.wire.snapshots import (
     CreateMultiSnapshotRequest,
     Snapshot,
@@ -160,6 +167,7 @@ from orlop.controller.wire.snapshots import (
     SnapshotVolumeDefinition,
     SnapshotVolumeNode,
 )
+from orlop.controller.wire.waiting import WaitCondition, WaitMissing, WaitProgress, WaitRequest
 
 __all__ = [
     "ExplainedNode",
@@ -169,7 +177,9 @@ __all__ = [
     "PlacementChange",
     "PlacementExplanation",
     "Orphan",
+    "ImportedReplica",
     "OrphanAdopt",
+    "ReplicatedImport",
     "OrphanRemove",
     "Plan",
     "PlanRequest",
@@ -272,6 +282,10 @@ __all__ = [
     "SatelliteConfig",
     "SatelliteConfigLog",
     "SatelliteConfigNet",
+    "Site",
+    "SiteConnection",
+    "SiteConnectionModify",
+    "SiteModify",
     "Snapshot",
     "SnapshotModify",
     "SnapshotNode",
@@ -299,4 +313,8 @@ __all__ = [
     "VolumeLayer",
     "VolumeModify",
     "VolumeState",
+    "WaitCondition",
+    "WaitMissing",
+    "WaitProgress",
+    "WaitRequest",
 ]
