@@ -114,11 +114,14 @@ def free_space(api: FlaskClient, **query: Any) -> Any:
     return api.get("/v1/orlop/free-space", query_string=query)
 
 
-def test_the_free_space_for_a_redundancy(api: FlaskClient) -> None:
+def test_the_free_space_for_a_redundancy(api: FlaskClient, cluster: Cluster) -> None:
     found = free_space(api, redundancy=3, resource_group="fast").get_json()
     assert found["node_names"] == ["alpha", "bravo", "charlie"]
     assert found["free_kib"] == 1200 * 1024**2 == found["max_volume_size_kib"], "nothing is above the pools"
     assert found["total_kib"] == 3 * 2000 * 1024**2
+    for name in ("alpha", "bravo"):
+        cluster.satellites.drbd[name] = "9.2.13"
+        cluster.satellites.watch(cluster.core.picture.nodes[name])
     api.put("/v1/resource-groups/fast", json={"select_filter": {"layer_stack": ["drbd", "storage"]}})
     replicated = free_space(api, redundancy=2, nodes=["alpha", "bravo"], resource_group="fast").get_json()
     assert replicated["layer_stack"] == ["DRBD", "STORAGE"]

@@ -80,7 +80,8 @@ class NotEnoughNodes(Refused):
         self.reasons = tuple(reasons)
         self.attempt = attempt
         self.changes = tuple(changes)
-        cause = f"{wanted} node{'s' if wanted != 1 else ''} with {size // KIB} KiB free each are needed."
+        room = f" with {size // KIB} KiB free each" if size else ""
+        cause = f"{wanted} node{'s' if wanted != 1 else ''}{room} {'are' if wanted != 1 else 'is'} needed."
         if attempt is not None and not attempt.choice.complete:
             cause += f" There may be a choice: {attempt.choice.steps} attempts were made and found none."
         help_ = "Add nodes or pools, free space, or relax the filters named above."
