@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from orlop.codes import Fail
+from orlop.codes import Fail, Warn
 from tests.api.cluster import Cluster
 from tests.api.test_conventions import code, entries
 from tests.api.test_views import with_node
@@ -102,6 +102,14 @@ def test_the_property_names_a_policy_that_is_installed(api: FlaskClient) -> None
     assert explained(api, FAST)["policy"] == "pack"
     api.put("/v1/resource-groups/fast", json={"override_props": {"Autoplacer/Policy": "round-robin"}})
     assert explained(api, FAST)["policy"] == "round-robin"
+
+
+def test_a_script_is_not_run_and_that_is_said(api: FlaskClient) -> None:
+    script = {"Autoplacer/PreSelectScript": "/usr/local/bin/choose"}
+    answer = api.post("/v1/controller/properties", json={"override_props": script})
+    assert [entry["message"] for entry in entries(answer) if code(entry) == Warn.UNEFFECTIVE_PROP] == [
+        "Property 'Autoplacer/PreSelectScript' has no effect: the controller runs no scripts."
+    ]
 
 
 def test_who_sets_weights_gets_the_policy_that_heeds_them(api: FlaskClient) -> None:
