@@ -33,10 +33,11 @@ from orlop_layers import (
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_look import drbd_of
+from orlop_layers.drbd_metadata import Place
 from orlop_layers.drbd_seen import CLOSED, Device, Resource, backings, resources
 from orlop_layers.drbd_version import Version
 
-PEER_SLOTS = "PeerSlotsNewResource"
+PEER_SLOTS, METADATA_POOL, INTERNAL = "PeerSlotsNewResource", "StorPoolNameDrbdMeta", ".internal"
 
 
 class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
@@ -53,6 +54,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     standing: tuple[Standing, ...] = ()
     seen: Mapping[str, Resource] = {}
     backings: Mapping[int, str] = {}  # by minor
+    apart: Mapping[int, str] = {}  # by minor: what its metadata is on; empty: on the device below
     generations: Mapping[str, str | None] = {}  # of devices that are not open: the current one, None without metadata
     unreadable: Mapping[str, str] = {}
     split: drbd_split.Generations = {}  # where a connection was given up
@@ -71,7 +73,13 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
 
     @classmethod
     def size_below(cls, size: int, options: Mapping[str, str]) -> int:
+        if options.get(METADATA_POOL, INTERNAL) not in ("", INTERNAL):
+            return drbd_sizes.up(size, drbd_sizes.PAGE)
         return drbd_sizes.gross(size, int(options.get(PEER_SLOTS, drbd_sizes.PEERS)))
+
+    @classmethod
+    def metadata_size(cls, size: int, options: Mapping[str, str]) -> int:
+        return drbd_sizes.apart(size, int(options.get(PEER_SLOTS, drbd_sizes.PEERS)))
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -91,7 +99,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     def observe(cls, probe: Probe, standing: tuple[Standing, ...], cluster: str) -> Self:
         version = drbd_version.known(probe)
         seen = resources(probe.run(("drbdsetup", "events2", "--now", "--statistics")))
-        open_on = backings(probe.run(("drbdsetup", "show"))) if seen else {}
+        open_on, apart = backings(probe.run(("drbdsetup", "show"))) if seen else ({}, {})
         names = {at.volume.resource for at in standing}
         below = drbd_look.below(probe, standing, open_on.values(), version)
         replicas = {at.volume.resource: at.volume.drbd.replica for at in standing if at.volume.drbd is not None}
@@ -103,6 +111,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             standing=standing,
             seen=seen,
             backings=open_on,
+            apart=apart,
             generations=below.generations,
             unreadable=below.unreadable,
             split=drbd_split.generations(probe, up, version.nine),
@@ -186,8 +195,20 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             return True
         if there is None:
             return any(d.minor == minor for r in self.seen.values() for d in r.devices.values())
-        on = self.backings.get(minor)
-        return on is not None and below is not None and on != below
+        on, apart = self.backings.get(minor), self._apart(volume)
+        if on is None or below is None:
+            return False
+        return on != below or (apart is not None and self.apart.get(minor, "") != apart)
+
+    def _apart(self, volume: WantedVolume) -> str | None:
+        """The device that its metadata is to be on; empty: the one below, None: not known now."""
+        if volume.metadata is None:
+            return ""
+        return next((at.metadata for at in self.standing if at.volume.uuid == volume.uuid), None)
+
+    def _place(self, volume: WantedVolume, below: str) -> Place:
+        at = Standing(volume=volume, below=below, ready=True, metadata=self._apart(volume))
+        return drbd_look.place_of(at, self.version)
 
     def _skips_disk(self, volume: WantedVolume, below: str | None) -> bool:
         """Whether DRBD goes on without a disk that failed. What is new has nothing to go on with."""
@@ -284,7 +305,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                 return []
 
     def _make(self, volume: WantedVolume, below: str) -> list[Step]:
-        place = drbd_look.place_of(volume, below, self.version)
+        place = self._place(volume, below)
         made = drbd_metadata.create(place, volume.uuid, drbd_of(volume).replica.slots)
         return [*made, *self._declaration(volume, below)]
 
@@ -295,7 +316,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         return bool(self._declaration(volume, below))
 
     def _declaration(self, volume: WantedVolume, below: str) -> list[Step]:
-        drbd, place = drbd_of(volume), drbd_look.place_of(volume, below, self.version)
+        drbd, place = drbd_of(volume), self._place(volume, below)
         if drbd.origin:
             return drbd_metadata.declare_first(place, drbd.origin, day0="")
         if drbd.first:
@@ -304,7 +325,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
 
     def _put_right(self, volume: WantedVolume, below: str) -> Step:
         """What a new volume seems to have elsewhere belonged to an earlier one with its minor."""
-        place = drbd_look.place_of(volume, below, self.version)
+        place = self._place(volume, below)
         return RemoveFile(path=drbd_metadata.remembered(place.minor)) if volume.new else drbd_metadata.move(place)
 
     def _adjust(self, volume: WantedVolume) -> list[Step]:
@@ -347,7 +368,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             return
         for at in self.standing:
             beside = at.volume.resource == volume.resource and at.volume.wanted and at.volume.active
-            if beside and not at.volume.new and not self._can_be_up(at.volume, at.below):
+            if beside and not at.volume.new and not self._can_be_up(at):
                 raise NodeError(
                     f"{volume.resource} is not brought up without {at.volume.name}, which is not there yet",
                     correction=f"If {at.volume.name} stays away, see what is wrong with it.",
@@ -360,7 +381,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             volume = at.volume
             if volume.resource != resource or not (volume.wanted and volume.active):
                 continue
-            if self._is_taken(volume, at.below) or not self._can_be_up(volume, at.below):
+            if self._is_taken(volume, at.below) or not self._can_be_up(at):
                 continue
             found.append(
                 Member(
@@ -368,17 +389,19 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                     number=volume.number,
                     drbd=_linked(volume),
                     below=at.below,
+                    apart=at.metadata or "",
                     skipped=self._skips_disk(volume, at.below),
                 )
             )
         return sorted(found, key=lambda member: member.number)
 
-    def _can_be_up(self, volume: WantedVolume, below: str | None) -> bool:
+    def _can_be_up(self, at: Standing) -> bool:
         """A device that still has the disk of an earlier incarnation is left as it is until that has gone."""
+        volume, below = at.volume, at.below
         device = self._device(volume)
         if _is_diskless(volume):
             return device is None or device.disk in CLOSED
-        if below is None:
+        if below is None or (volume.metadata is not None and at.metadata is None):
             return False
         if below in self.unreadable:
             return self._skips_disk(volume, below)

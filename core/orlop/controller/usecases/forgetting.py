@@ -15,7 +15,7 @@ from orlop.controller.progress import advance
 from orlop.controller.reported import Status
 from orlop.controller.usecases import lookup, room
 from orlop.errors import Refused
-from orlop.model import NodeSnapshot, Resource, ResourceDefinition, StoragePool, key
+from orlop.model import NodeSnapshot, Resource, ResourceDefinition, SnapshotVolume, StoragePool, Volume, key
 
 CONNECTED = (Status.CONNECTED, Status.AUTHENTICATED, Status.ONLINE)
 
@@ -90,10 +90,14 @@ def _here(definition: ResourceDefinition, pool: StoragePool) -> tuple[list[Resou
     at, name = key(pool.node), key(pool.name)
 
     def inside(of: Resource | NodeSnapshot) -> bool:
-        return key(of.node) == at and any(key(v.pool) == name for v in of.volumes)
+        return key(of.node) == at and any(key(pool) == name for v in of.volumes for pool in _pools(v))
 
     resources = [r for r in definition.resources if inside(r)]
     return resources, [(s.name, part) for s in definition.snapshots for part in s.nodes if inside(part)]
+
+
+def _pools(of: Volume | SnapshotVolume) -> tuple[str, ...]:
+    return of.pools if isinstance(of, Volume) else (of.pool,)
 
 
 def _require_nothing_elsewhere(definitions: list[ResourceDefinition], pool: StoragePool) -> None:
@@ -102,7 +106,7 @@ def _require_nothing_elsewhere(definitions: list[ResourceDefinition], pool: Stor
     for definition in definitions:
         resources, parts = _here(definition, pool)
         for resource in resources:
-            if others := sorted({v.pool for v in resource.volumes if key(v.pool) != key(pool.name)}):
+            if others := sorted({p for v in resource.volumes for p in v.pools if key(p) != key(pool.name)}):
                 mixed.append(f"resource {definition.name}, also in {', '.join(others)}")
         for name, part in parts:
             if others := sorted({v.pool for v in part.volumes if key(v.pool) != key(pool.name)}):

@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject
-from orlop.controller import replication, snapshot_copies, stacks, volume_keys, wire
+from orlop.controller import external_metadata, replication, snapshot_copies, stacks, volume_keys, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
@@ -156,10 +156,14 @@ def _restored(
         assert of is not None
         pool = lookup.pool(draft, part.node, taken.pool)
         volume = deploying.new_volume(core, draft, target, resource, of, pool)
+        size = taken.size
+        if volume.metadata is None and external_metadata.all_data(part, taken.number):
+            props = replication.sizing(draft, target, of)
+            size = stacks.levels(core.drivers, target.layers, taken.size, stacks.SMALLEST, props)[-1].size
         volumes.append(
             replace(
                 volume,
-                levels=_at_least(volume.levels, taken.size),
+                levels=_at_least(volume.levels, size),
                 source=taken.uuid,
                 source_name=snapshot_name(source.name, taken.number, snapshot.name),
             )

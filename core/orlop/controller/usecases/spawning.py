@@ -22,6 +22,7 @@ from orlop.controller.usecases import (
     guards,
     initiators,
     lookup,
+    metadata_pools,
     room,
     votes,
 )
@@ -62,9 +63,10 @@ def size_of(core: Core, definition: ResourceDefinition, granularity: int) -> int
     for of in definition.volume_definitions:
         if "DELETE" in of.flags:
             continue
-        existing = stacks.existing_levels(definition, of.number, definition.layers)
+        apart = metadata_pools.is_usual(core.picture, definition, of, definition.layers)
+        sizing = replication.sizing(core.picture, definition, of, apart)
+        existing = stacks.levels_beside(core.drivers, definition, of.number, definition.layers, sizing, apart)
         unit = granularity if existing else max(granularity, stacks.noted(of.props))
-        sizing = replication.sizing(core.picture, definition, of)
         levels = existing or stacks.levels(core.drivers, definition.layers, of.size, unit, sizing)
         found.append(stacks.aligned(levels, unit)[-1].size)
     return sum(found)
@@ -144,9 +146,13 @@ def choose(
     """The coarsest of the chosen pools decides how large the replicas are: a coarser one makes the choice anew."""
     cluster = Cluster(picture, core.reported, core.drivers, room.asked_of(picture, definition))
     unit = stacks.SMALLEST
+
+    def vetoes(size: int, pool: StoragePool) -> list[str]:
+        return [*core.hooks.vetoes(size, pool), *metadata_pools.objections(core, picture, definition, size, pool)]
+
     while True:
         size = size_of(core, definition, unit)
-        chosen = place(cluster, count, size, rule, definition.layers, definition, core.hooks.vetoes, core.hooks.weight)
+        chosen = place(cluster, count, size, rule, definition.layers, definition, vetoes, core.hooks.weight)
         pools = [(c.node.name, c.pool.name) for c in chosen]
         numbers = [v.number for v in definition.volume_definitions]
         units = [stacks.granularity(core.drivers, picture, definition, number, pools) for number in numbers]
