@@ -18,7 +18,7 @@ from orlop.controller.usecases import (
     toggling,
 )
 from orlop.errors import NotFound, Refused
-from orlop.model import GIB, KIB, MIB, NetInterface, Node, StoragePool, key
+from orlop.model import GIB, KIB, MIB, StoragePool, key
 from orlop.testing.cluster import POOL, SimulatedCluster
 from orlop.testing.disk import BLOCK
 
