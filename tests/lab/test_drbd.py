@@ -343,7 +343,8 @@ def apart(pools: Cluster) -> Cluster:
         node.run("vgcreate", "-q", "vg1", node.disks[1].path)
         pools.client.create_storage_pool(node.name, "meta", "LVM", {"StorDriver/StorPoolName": "vg1"})
     pools.nodes[0].run("lvcreate", "-q", "--type", "thin-pool", "--size", "256m", "--name", "thin", "vg0")
-    pools.client.create_storage_pool(pools.nodes[0].name, "thin", "LVM_THIN", {"StorDriver/StorPoolName": "vg0/thin"})
+    props = {"StorDriver/StorPoolName": "vg0/thin", "MaxOversubscriptionRatio": "1000"}
+    pools.client.create_storage_pool(pools.nodes[0].name, "thin", "LVM_THIN", props)
     return pools
 
 
@@ -354,7 +355,7 @@ def test_metadata_is_in_a_pool_of_its_own(apart: Cluster) -> None:
     web.wait_synchronized(one, two)
     for node in (one, two):
         assert re.search(r'meta-disk\s+"/dev/vg1/apart_00000.-meta"', node.run("drbdsetup", "show", "apart"))
-        assert int(node.run("blockdev", "--getsize64", web.device(node))) == 24 * MIB
+        assert _size(node) == 24 << 10
     web.make_primary(one)
     web.write(one, 24)
     one.kill()

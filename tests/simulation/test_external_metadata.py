@@ -9,6 +9,7 @@ from orlop.controller.usecases import (
     definitions,
     encryption,
     forgetting,
+    nodes,
     pools,
     resources,
     restoring,
@@ -520,10 +521,103 @@ def test_another_key_is_in_force_for_metadata_too():
 # -- a pool or node that is lost ------------------------------------------------------------------------------------
 
 
-def test_a_lost_pool_takes_no_resource_whose_data_are_elsewhere(cluster):
+def lose_pool(cluster, node, path):
+    """The file system of a pool comes up empty."""
+    cluster.nodes[node].power_loss()
+    folder(cluster, node, path).clear()
+    cluster.heal()
+    cluster.settle(200)
+
+
+def test_data_whose_metadata_was_lost_with_its_pool_can_be_deleted_and_made_again(cluster):
     one, two = spawn(cluster)
+    write(cluster, one, OLD)
+    lose_pool(cluster, two, META)
+    answers = forgetting.pool_lost(cluster.core, two, "quick")
+    assert any("metadata of 'web'" in entry.message for entry in answers)
+    cluster.settle(200)
+    assert volume(cluster, two).metadata is None
+    assert report(cluster, two).volumes[0].presence == "MISSING"
+    assert raw(cluster, two) == OLD
+    resources.delete(cluster.core, "web", two)
+    cluster.settle(200)
+    assert "web_00000" not in folder(cluster, two, POOL)
+    set_pool(cluster, "")
+    create(cluster, two)
+    assert whole(cluster)
+    assert raw(cluster, two) == OLD
+
+
+def test_metadata_of_data_that_were_lost_is_an_orphan(cluster):
+    one, two = spawn(cluster)
+    write(cluster, one, OLD)
+    lose_pool(cluster, two, POOL)
+    answers = forgetting.pool_lost(cluster.core, two, "pool1")
+    assert any("Its metadata in quick is listed as an orphan." in entry.details for entry in answers)
+    cluster.settle(200)
+    assert diskful(cluster) == [one]
+    assert [(orphan.pool, orphan.name) for orphan in orphans(cluster)] == [("quick", OBJECT)]
+
+
+def test_what_is_on_a_lost_node_is_forgotten_with_its_metadata(cluster):
+    one, two = spawn(cluster)
+    cluster.nodes[two].stop()
     cluster.nodes[two].reachable = False
     cluster.settle(30)
-    with pytest.raises(Refused) as refused:
-        forgetting.pool_lost(cluster.core, two, "quick")
-    assert "resource web, also in pool1" in refused.value.details
+    nodes.lost(cluster.core, two)
+    cluster.settle(30)
+    assert diskful(cluster) == [one]
+    assert (key(two), "quick") not in cluster.core.picture.pools
+
+
+# -- cut at any moment ---------------------------------------------------------------------------------------------
+
+
+def consistent(cluster):
+    """A replica has both of its objects, and nothing else is left."""
+    assert whole(cluster)
+    for node in cluster.nodes:
+        assert things(cluster, node) == ({OBJECT} if node in diskful(cluster) else set())
+    assert orphans(cluster) == []
+
+
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+def test_power_lost_while_a_replica_is_made(moment):
+    for step in range(1, 20):
+        cluster = clustered("8.4")
+        (one,) = spawn(cluster, count=1)
+        write(cluster, one, OLD)
+        node = third(cluster)
+        host(cluster, node).faults.crash(step, moment)
+        create(cluster, node)
+        crashed = cluster.nodes[node].satellite is None
+        cluster.nodes[node].power_loss()
+        cluster.heal()
+        cluster.settle(300)
+        consistent(cluster)
+        assert raw(cluster, node) == OLD
+        if not crashed:
+            assert step > 6
+            return
+    raise AssertionError("it never came to an end")
+
+
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+def test_a_satellite_that_dies_while_a_replica_is_removed(moment):
+    for step in range(1, 25):
+        cluster = clustered("8.4")
+        one, two = spawn(cluster)
+        write(cluster, one, OLD)
+        host(cluster, two).faults.crash(step, moment)
+        resources.delete(cluster.core, "web", two)
+        cluster.settle()
+        crashed = cluster.nodes[two].satellite is None
+        cluster.heal()
+        cluster.settle(300)
+        consistent(cluster)
+        assert diskful(cluster) == [one]
+        assert raw(cluster, one) == OLD
+        if not crashed:
+            assert step > 3
+            return
+    raise AssertionError("it never came to an end")
