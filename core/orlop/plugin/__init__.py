@@ -20,6 +20,7 @@ from orlop.plugin.contracts import (
     SnapshotRoom,
     Standing,
     StorageDriver,
+    TakesObjects,
     TellsOfChanges,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
@@ -39,6 +40,7 @@ from orlop.plugin.steps import (
     RemoveDirectory,
     RemoveFile,
     RemoveLink,
+    RenameFile,
     RequireTold,
     RequireUnused,
     ResizeFile,
@@ -83,6 +85,7 @@ __all__ = [
     "RemoveDirectory",
     "RemoveFile",
     "RemoveLink",
+    "RenameFile",
     "RequireTold",
     "RequireUnused",
     "ResizeFile",
@@ -92,6 +95,7 @@ __all__ = [
     "Standing",
     "Step",
     "StorageDriver",
+    "TakesObjects",
     "TellsOfChanges",
     "WriteAttribute",
     "WriteFile",

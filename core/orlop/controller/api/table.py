@@ -17,6 +17,7 @@ from orlop.controller.api import (
     nodes,
     operating,
     pools,
+    protection,
     remotes,
     resources,
     settings,
@@ -44,6 +45,7 @@ SERVED = (
     remotes.route,
     extensions.route,
     operating.route,
+    protection.route,
 )
 
 

@@ -82,6 +82,7 @@ from orlop.controller.wire.nodes import (
     SatelliteConfigLog,
     SatelliteConfigNet,
 )
+from orlop.controller.wire.objects import OrphanAdopt, OrphanRemove, VolumeImport
 from orlop.controller.wire.operating import (
     ReplicaOperation,
     ResolveSplitBrain,
@@ -153,6 +154,8 @@ from orlop.controller.wire.snapshots import (
 
 __all__ = [
     "Orphan",
+    "OrphanAdopt",
+    "OrphanRemove",
     "Job",
     "JoinCommand",
     "Difference",
@@ -265,6 +268,7 @@ __all__ = [
     "ToggleDiskRequest",
     "Volume",
     "VolumeDefinition",
+    "VolumeImport",
     "VolumeDefinitionCreate",
     "VolumeDefinitionLayer",
     "VolumeDefinitionModify",
