@@ -19,9 +19,10 @@ from orlop.controller.usecases import (
     toggling,
 )
 from orlop.errors import NotFound, Refused
-from orlop.model import GIB, KIB, MIB, StoragePool, key
+from orlop.model import GIB, KIB, MIB, BackingObject, StoragePool, key
 from orlop.testing.cluster import POOL, SimulatedCluster
 from orlop.testing.disk import BLOCK
+from orlop.transport.messages import TakeObject
 
 META, OBJECT = "/srv/meta", "web_00000.-meta"
 OLD, NEW = b"old".ljust(BLOCK, b"."), b"new".ljust(BLOCK, b".")
@@ -242,6 +243,14 @@ def test_a_pool_with_metadata_in_it_is_not_deleted(cluster):
         pools.delete(cluster.core, one, "quick")
 
 
+def test_an_object_with_metadata_cannot_be_named_as_an_orphan(cluster):
+    one, _ = spawn(cluster)
+    thing = BackingObject(pool="quick", name=OBJECT, uuid=volume(cluster, one).metadata.uuid)
+    order = TakeObject(fence=cluster.core.fence, object=thing, mark="m")
+    assert "belongs to web" in cluster.core.take_object(one, order).problem
+    assert OBJECT in things(cluster, one)
+
+
 # -- kept -----------------------------------------------------------------------------------------------------
 
 
@@ -400,6 +409,8 @@ def test_a_copy_has_new_metadata_and_needs_nothing_sent(cluster):
     assert raw(cluster, one, "copy") == raw(cluster, two, "copy") == OLD
     assert not synchronized_fully(cluster, "copy")
     assert volume(cluster, one, "copy").metadata.uuid != volume(cluster, one).metadata.uuid
+    restore(cluster, pool="", to="another")
+    assert volume(cluster, one, "another").metadata.pool == "quick", "the snapshot keeps what the definition said"
     write(cluster, two, NEW, "copy")
     assert raw(cluster, one, "copy") == NEW
 
@@ -408,7 +419,7 @@ def test_a_copy_that_keeps_its_metadata_inside_has_room_for_all_of_the_data(clus
     one, two = spawn(cluster)
     write(cluster, one, OLD)
     take(cluster)
-    restore(cluster, pool="")
+    restore(cluster, pool=".internal")
     assert whole(cluster, "copy")
     assert raw(cluster, one, "copy") == raw(cluster, two, "copy") == OLD
     assert report(cluster, one, "copy").volumes[0].size >= SIZE * KIB

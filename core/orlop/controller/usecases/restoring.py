@@ -53,13 +53,13 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         snapshot = usable(source, snapshot_name)
         target = lookup.definition(draft, request.to_resource)
         _restorable(source, snapshot, target)
+        # What the snapshot kept of its definition comes back; what the target was given since wins.
+        target = replace(target, props={**snapshot.resource_definition_props, **target.props})
         resources = tuple(
             _restored(core, draft, source, snapshot, target, part, request) for part in _parts(snapshot, request.nodes)
         )
-        # What the snapshot kept of its definition comes back; what the target was given since wins.
-        props = {**snapshot.resource_definition_props, **target.props}
         volumes = volume_keys.with_keys_of(snapshot, target.volume_definitions)
-        target = replace(target, resources=resources, props=props, volume_definitions=volumes)
+        target = replace(target, resources=resources, volume_definitions=volumes)
         filled = [v for r in resources for v in r.volumes]
         target = deploying.complete(core, draft, target, filled)
         target = snapshot_copies.decided(target, snapshot, {v.uuid for v in filled})
