@@ -1,6 +1,7 @@
 """DRBD's metadata in a storage pool of its own: made, grown, lost and removed with the data, and never part of them."""
 
 import pytest
+from msgspec.structs import replace
 
 from orlop.codes import Fail
 from orlop.controller import wire
@@ -225,16 +226,30 @@ def test_placement_passes_over_nodes_without_the_pool_and_says_so():
     assert "'quick', which node 'alpha' does not have" in refused.value.details
 
 
-def test_a_pool_that_metadata_does_not_fit_into_takes_none(nine):
-    with nine.core.change() as draft:
-        for name in nine.nodes:
-            pool = draft.pool(name, "quick")
-            draft.put(StoragePool(**{**{f: getattr(pool, f) for f in pool.__struct_fields__}, "provider": "FILE"}))
-    nine.settle()
-    size = 1 << 49
+def test_placement_passes_over_nodes_where_the_pool_is_full_or_nearly_so(cluster):
+    with cluster.core.change() as draft:
+        pool = draft.pool("alpha", "quick")
+        draft.put(replace(pool, props={**pool.props, "Autoplacer/MinThinFreeSpace": "100"}))
+        pool = draft.pool("bravo", "quick")
+        draft.put(replace(pool, props={**pool.props, "MaxOversubscriptionRatio": "0.000000001"}))
     with pytest.raises(Refused) as refused:
-        spawn(nine, size=size // KIB)
-    assert "pool quick for metadata" in refused.value.details or "KiB free" in refused.value.details
+        spawn(cluster)
+    assert "node alpha: pool pool1: pool quick for metadata: " in refused.value.details
+    assert "less than the 100 % of Autoplacer/MinThinFreeSpace" in refused.value.details
+    assert "node bravo: pool pool1: pool quick for metadata: " in refused.value.details
+    assert "KiB free, 1024 KiB needed" in refused.value.details
+
+
+def test_a_full_pool_is_refused_where_a_node_is_named(cluster):
+    spawn(cluster, count=1)
+    node = third(cluster)
+    with cluster.core.change() as draft:
+        pool = draft.pool(node, "quick")
+        draft.put(replace(pool, props={**pool.props, "MaxOversubscriptionRatio": "0.000000001"}))
+    with pytest.raises(Refused, match="Storage pool 'quick' .* KiB left, 1024 KiB are needed") as refused:
+        create(cluster, node)
+    assert refused.value.code is Fail.NOT_ENOUGH_FREE_SPACE
+    assert node not in diskful(cluster)
 
 
 def test_a_pool_with_metadata_in_it_is_not_deleted(cluster):
@@ -340,6 +355,19 @@ def test_a_replica_whose_metadata_was_lost_is_replaced_by_a_new_one(cluster):
     create(cluster, two)
     assert whole(cluster)
     assert raw(cluster, two) == OLD
+
+
+def test_what_is_inactive_has_both_of_its_devices_closed(cluster):
+    one, two = spawn(cluster)
+    write(cluster, one, OLD)
+    answers = resources.deactivate(cluster.core, "web", two)
+    assert not answers.failed, [e.message for e in answers]
+    cluster.settle()
+    (seen,) = report(cluster, two).volumes
+    assert {level.device for level in (*seen.levels[1:], *seen.metadata)} == {None}
+    resources.activate(cluster.core, "web", two)
+    cluster.settle()
+    assert whole(cluster)
 
 
 # -- grown, removed -------------------------------------------------------------------------------------------

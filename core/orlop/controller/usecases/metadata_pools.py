@@ -129,10 +129,12 @@ def objections(core: Core, picture: Picture, definition: ResourceDefinition, siz
     for name, wanted in need.items():
         at = picture.pool(pool.node, name)
         assert at is not None
-        thin = core.drivers.load(STORAGE, at.provider).thin
-        free = capacity.usable_free(picture, at, room.seen(core, at), thin)
-        if free is None:
+        thin, seen = core.drivers.load(STORAGE, at.provider).thin, room.seen(core, at)
+        free = capacity.usable_free(picture, at, seen, thin)
+        if free is None or seen is None:
             found.append(f"the free space of pool {name} for metadata is not known yet")
         elif free < wanted:
             found.append(f"pool {name} for metadata: {free // KIB} KiB free, {wanted // KIB} KiB needed")
+        elif thin and (why := capacity.nearly_full(picture, at, seen, room.asked_of(picture, definition))):
+            found.append(f"pool {name} for metadata: {why}")
     return found
