@@ -11,6 +11,7 @@ from orlop.client import ApiError, NewResource
 from orlop.client.values import Resource
 from tests.lab.cluster import Cluster
 from tests.lab.node import GIB, Node
+from tests.lab.volumes import take
 
 NODES, DISKS = 2, (1 * GIB, 1 * GIB)
 MIB = 1 << 20
@@ -373,7 +374,7 @@ def test_metadata_is_in_a_pool_of_its_own(apart: Cluster) -> None:
     web.size = 40
     before = web.backing_hash(one)
     assert web.backing_hash(two) == before
-    web.client.create_snapshot("apart", "first")
+    take(web.client, "apart", "first")
     web.make_primary(two)
     web.write(two, 40)
     web.make_secondary(two)
@@ -394,6 +395,7 @@ def test_metadata_in_a_pool_of_its_own_grows(apart: Cluster) -> None:
     web = Replicated(apart, "large", 16 << 10, {"StorPoolNameDrbdMeta": "meta"})
     web.deploy(one, pool="thin")
     extents = "lvs --noheadings --units m --nosuffix -o lv_size vg1/large_00000.-meta"
+    apart.wait("it is up", lambda: _size(one) == 16 << 20)
     assert one.shell(extents).strip() == "4.00"
     web.make_primary(one)
     web.write(one, 4)
@@ -405,8 +407,7 @@ def test_metadata_in_a_pool_of_its_own_grows(apart: Cluster) -> None:
     before = one.shell(data)
     one.kill()
     apart.start_node(one)
-    apart.wait("it is up again", lambda: web.state(one) == "UpToDate")
-    assert _size(one) == 40 << 20
+    apart.wait("it is up again", lambda: _size(one) == 40 << 20)
     web.make_primary(one)
     assert one.shell(data) == before
     web.make_secondary(one)

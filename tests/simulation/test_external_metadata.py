@@ -24,6 +24,7 @@ from orlop.model import GIB, KIB, MIB, BackingObject, StoragePool, key
 from orlop.testing.cluster import POOL, SimulatedCluster
 from orlop.testing.disk import BLOCK
 from orlop.transport.messages import TakeObject
+from tests.simulation.backends import BACKENDS
 
 META, OBJECT = "/srv/meta", "web_00000.-meta"
 OLD, NEW = b"old".ljust(BLOCK, b"."), b"new".ljust(BLOCK, b".")
@@ -453,6 +454,25 @@ def test_a_copy_that_keeps_its_metadata_inside_has_room_for_all_of_the_data(clus
     assert report(cluster, one, "copy").volumes[0].size >= SIZE * KIB
     assert volume(cluster, one, "copy").metadata is None
     assert synchronized_fully(cluster, "copy")
+
+
+def test_a_copy_with_its_metadata_inside_is_no_smaller_where_storage_is_handed_out_in_units():
+    """DRBD offers all of a device below, which is larger than what was asked for."""
+    backend = next(b for b in BACKENDS if b.provider == "LVM")
+    cluster = SimulatedCluster(seed=21, drbd="8.4")
+    for node in cluster.nodes.values():
+        backend.prepare(node.host)
+    cluster.register(provider=backend.provider, place=backend.place)
+    for name in cluster.nodes:
+        add_pool(cluster, name)
+    cluster.settle()
+    one, two = spawn(cluster)
+    assert report(cluster, one).volumes[0].size == 4 * MIB
+    take(cluster)
+    restore(cluster, pool=".internal")
+    assert whole(cluster, "copy")
+    assert volume(cluster, one, "copy").levels[-1].size == 8 * MIB
+    assert report(cluster, one, "copy").volumes[0].size >= 4 * MIB
 
 
 def test_a_copy_with_metadata_apart_of_one_that_had_it_inside_is_synchronized(cluster):
