@@ -53,6 +53,8 @@ from orlop.transport.messages import (
     ObjectTaken,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     Report,
     Secrets,
     TakeObject,
@@ -412,6 +414,13 @@ class Core:
             raise TransportError(f"node {node} is not connected")
         with self._resting():
             return self.links.take_object(node, order)
+
+    def plan(self, node: str, message: Plan) -> Planned:
+        """What a satellite would do; raises `TransportError` when it is away."""
+        if self.links is None:
+            raise TransportError(f"node {node} is not connected")
+        with self._resting():
+            return self.links.plan(node, message)
 
     def secrets_for(self, node: str, names: Iterable[str]) -> Secrets:
         """Keys for steps of a node, as far as it has a part in their volumes and the controller is unlocked."""

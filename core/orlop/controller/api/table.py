@@ -16,6 +16,7 @@ from orlop.controller.api import (
     monitoring,
     nodes,
     operating,
+    planning,
     pools,
     protection,
     remotes,
@@ -46,6 +47,7 @@ SERVED = (
     extensions.route,
     operating.route,
     protection.route,
+    planning.route,
 )
 
 

@@ -90,6 +90,7 @@ from orlop.controller.wire.operating import (
     SplitBrainSide,
     SplitBrainVolume,
 )
+from orlop.controller.wire.planning import Plan, PlannedChange, PlannedField, PlannedNode, PlannedObject, PlanRequest
 from orlop.controller.wire.pools import (
     PhysicalStorage,
     PhysicalStorageCreate,
@@ -156,6 +157,12 @@ __all__ = [
     "Orphan",
     "OrphanAdopt",
     "OrphanRemove",
+    "Plan",
+    "PlanRequest",
+    "PlannedChange",
+    "PlannedField",
+    "PlannedNode",
+    "PlannedObject",
     "Job",
     "JoinCommand",
     "Difference",
