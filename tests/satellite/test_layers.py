@@ -120,19 +120,19 @@ def with_metadata(**more: Any) -> WantedVolume:
 
 def test_a_layer_comes_up_when_both_the_data_and_the_metadata_are_there() -> None:
     host = made()
-    seen, programs = noted(host, with_metadata())
-    told: Any = seen.layer("UPPER")
-    (standing,) = told.standing
-    assert (standing.below, standing.metadata, standing.ready) == ("/dev/loop0", None, False)
-    assert "note" not in programs
     bench = Bench(host, pool())
     bench.sync(resource(stacked("STORAGE"), volume(uuid="m-uuid", suffix=".-meta", size=MIB, new=True)))
     seen, programs = noted(host, with_metadata())
+    told: Any = seen.layer("UPPER")
+    (standing,) = told.standing
+    assert (standing.below, standing.metadata, standing.ready) == ("/dev/loop0", "/dev/loop1", True)
+    assert programs == ["note"]
+    host.disk.detach("/dev/loop1")
+    seen, programs = noted(host, with_metadata())
     told = seen.layer("UPPER")
     (standing,) = told.standing
-    assert standing.ready
-    assert standing.metadata
-    assert programs == ["note"]
+    assert (standing.below, standing.metadata, standing.ready) == ("/dev/loop0", None, False)
+    assert programs == ["losetup"]
 
 
 def test_a_volume_is_gone_with_the_last_of_its_objects() -> None:

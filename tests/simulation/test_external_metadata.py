@@ -253,6 +253,19 @@ def test_a_full_pool_is_refused_where_a_node_is_named(cluster):
     assert node not in diskful(cluster)
 
 
+def test_the_same_pool_has_to_have_room_for_both(cluster):
+    """What is left in it is enough for the data alone."""
+    with cluster.core.change() as draft:
+        for name in cluster.nodes:
+            pool, free = draft.pool(name, "pool1"), host(cluster, name).disk.free
+            ratio = f"{(SIZE + 512) * KIB / free:.15f}"
+            draft.put(replace(pool, props={**pool.props, "MaxOversubscriptionRatio": ratio}))
+    with pytest.raises(Refused) as refused:
+        spawn(cluster, pool="pool1")
+    assert "pool pool1 for metadata: " in refused.value.details
+    spawn(cluster, pool="quick", count=1)
+
+
 def test_a_pool_with_metadata_in_it_is_not_deleted(cluster):
     one, _ = spawn(cluster)
     with pytest.raises(Refused):
@@ -557,6 +570,21 @@ def test_metadata_of_encrypted_data_is_encrypted_too():
     cluster.settle()
     assert definition(cluster) is None
     assert things(cluster, one) == set()
+
+
+def test_encrypted_metadata_that_is_closed_is_erased_too():
+    cluster = clustered("8.4")
+    encryption.create(cluster.core, "correct horse")
+    one, two = spawn(cluster, layers=("drbd", "luks", "storage"))
+    for node in (one, two):
+        resources.deactivate(cluster.core, "web", node)
+    cluster.settle()
+    definitions.delete(cluster.core, "web")
+    cluster.settle()
+    assert definition(cluster) is None
+    for node in (one, two):
+        assert len([argv for argv in host(cluster, node).ran if "erase" in argv]) == 2
+        assert things(cluster, node) == set()
 
 
 def test_another_key_is_in_force_for_metadata_too():
