@@ -11,6 +11,7 @@ from orlop.controller.usecases import (
     encryption,
     forgetting,
     nodes,
+    physical_storage,
     pools,
     resources,
     restoring,
@@ -53,12 +54,12 @@ def clustered(drbd, without=()):
     return made
 
 
-def add_pool(cluster, node):
+def add_pool(cluster, node, provider="FILE_THIN"):
     cluster.nodes[node].host.disk.make_folder(META)
     with cluster.core.change() as draft:
         props = {"StorDriver/StorPoolName": META}
         uuid = cluster.core.new_uuid()
-        draft.put(StoragePool(node=node, name="quick", uuid=uuid, provider="FILE_THIN", props=props))
+        draft.put(StoragePool(node=node, name="quick", uuid=uuid, provider=provider, props=props))
 
 
 def spawn(cluster, name="web", count=2, pool="quick", layers=("drbd", "storage"), size=SIZE):
@@ -202,6 +203,39 @@ def test_a_large_volume_has_as_much_metadata_as_the_format_needs(nine):
 
 def test_nothing_is_listed_as_an_orphan(cluster):
     spawn(cluster)
+    assert orphans(cluster) == []
+
+
+@pytest.mark.parametrize("kind", ["LVM", "LVM_THIN", "LVM_THIN_POOL", "ZFS", "ZFS_THIN", "FILE"])
+def test_the_pool_may_be_of_any_kind(kind):
+    cluster = SimulatedCluster(seed=21, drbd="8.4")
+    cluster.register()
+    for name in cluster.nodes:
+        if kind == "FILE":
+            add_pool(cluster, name, kind)
+            continue
+        cluster.nodes[name].host.disk.add_disk("/dev/vdb", 4 * GIB)
+        pool = wire.PhysicalStorageStoragePoolCreate(name="quick")
+        body = wire.PhysicalStorageCreate(
+            provider_kind=kind, device_paths=("/dev/vdb",), pool_name="store", with_storage_pool=pool
+        )
+        answers = physical_storage.create(cluster.core, name, body)
+        assert not answers.failed, [e.message for e in answers]
+    cluster.settle()
+    one, two = spawn(cluster)
+    assert whole(cluster)
+    assert volume(cluster, one).metadata.pool == "quick"
+    write(cluster, one, OLD)
+    for node in cluster.nodes.values():
+        node.power_loss()
+    cluster.heal()
+    cluster.settle()
+    assert whole(cluster)
+    assert raw(cluster, two) == OLD
+    assert orphans(cluster) == []
+    definitions.delete(cluster.core, "web")
+    cluster.settle()
+    assert definition(cluster) is None
     assert orphans(cluster) == []
 
 
@@ -512,6 +546,13 @@ def test_rolled_back_the_same_object_gets_new_metadata(cluster):
     assert volume(cluster, one).metadata == before
     write(cluster, two, NEW)
     assert raw(cluster, one) == NEW
+
+
+def test_replicas_that_were_never_written_need_no_first_copy(nine):
+    nodes = spawn(nine, count=3)
+    assert not synchronized_fully(nine, "web")
+    write(nine, nodes[0], OLD)
+    assert {raw(nine, node) for node in nodes} == {OLD}
 
 
 # -- disks that come and go ---------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def is_usual(picture: Picture, definition: ResourceDefinition, of: VolumeDefinit
 def objections(core: Core, picture: Picture, definition: ResourceDefinition, size: int, pool: StoragePool) -> list[str]:
     """Why replicas of all volumes, `size` bytes in a pool, cannot have their metadata on the pool's node."""
     need: dict[str, int] = {}
-    for of in definition.volume_definitions:
+    for of in (v for v in definition.volume_definitions if "DELETE" not in v.flags):
         try:
             own = chosen(core, picture, definition, of, pool.node, {}, definition.layers)
         except OrlopError as error:
