@@ -80,7 +80,9 @@ def test_layers_that_stand_on_each_other_are_refused_and_leave_the_others_alone(
 
 
 class Notes(Glass):
-    """One that has metadata apart, and always something to do."""
+    """One that has metadata apart, erases its data, and always has something to do."""
+
+    erases = True
 
     def observe(self, probe: object, standing: tuple[Standing, ...], cluster: str) -> "Notes":
         return Notes(self.kind, standing)
@@ -146,3 +148,11 @@ def test_a_volume_is_gone_with_the_last_of_its_objects() -> None:
     seen, _ = noted(host, gone)
     (said,) = report.resource(resource(gone), seen, {}, {}, ()).volumes
     assert said.presence is Presence.ABSENT
+
+
+def test_of_what_is_erased_only_the_lowest_levels_are_opened_for_it() -> None:
+    host = made()
+    Bench(host, pool()).sync(resource(stacked("STORAGE"), volume(uuid="m-uuid", suffix=".-meta", size=MIB, new=True)))
+    host.power_loss()
+    _, programs = noted(host, with_metadata(wanted=False))
+    assert programs == ["losetup", "losetup"]

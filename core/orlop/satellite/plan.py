@@ -103,10 +103,11 @@ def _opened_to_be_erased(volume: WantedVolume, stack: list[At]) -> list[Step]:
     """What was never complete holds nothing that has to be erased, and is not completed for it."""
     if volume.wanted or volume.new or not any(isinstance(at.layer, ErasesData) and at.layer.erases for at in stack):
         return []
-    lowest = [at for at in stack if at.below is None and at.presence is Presence.HIDDEN]
+    lowest = [at for n, at in enumerate(stack) if n == 0 or at.volume is not stack[n - 1].volume]
     return [
         step
         for at in lowest
+        if at.presence is Presence.HIDDEN
         for step in at.layer.bring_up(msgspec.structs.replace(at.volume, wanted=True, active=True), None)
     ]
 
