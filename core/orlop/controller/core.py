@@ -14,6 +14,7 @@ import msgspec
 from orlop.controller import (
     dependents,
     drbd_versions,
+    joining,
     learnt,
     nvme,
     orders,
@@ -27,7 +28,7 @@ from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
 from orlop.controller.picture import Aggregate, Change, Draft, Picture
-from orlop.controller.placement import Cluster
+from orlop.controller.placement import Cluster, Standings
 from orlop.controller.progress import advance, made
 from orlop.controller.replication import replicated
 from orlop.controller.reported import Reported, Status
@@ -93,6 +94,7 @@ class Core:
         self.drivers = drivers
         self.hooks = hooks
         self.clock = clock
+        self.standings = Standings()
         self.events = Events()
         self.splits = split_brain.Splits()
         self.key_ring = KeyRing(key_cost)
@@ -282,7 +284,7 @@ class Core:
             return None
         after = advance(definition, self.reported.currents(orders.nodes_of(definition), name))
         if after is not None:
-            after = snapshotting.released(after, picture.definitions)
+            after = joining.advanced(self.reported, snapshotting.released(after, picture.definitions))
         return None if after is definition else (definition, after)
 
     def _note_pools(self, node: str, report: Report) -> None:

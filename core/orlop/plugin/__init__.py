@@ -9,6 +9,7 @@ from orlop.plugin.contracts import (
     Flow,
     HasVersion,
     HoldsWrites,
+    JudgesCopies,
     KeepsMetadata,
     KeepsRemnants,
     KeyStore,
@@ -24,6 +25,7 @@ from orlop.plugin.contracts import (
     TellsOfChanges,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
+from orlop.plugin.placing import Candidate, Columns, Placement, PlacementPolicy
 from orlop.plugin.steps import (
     CLUSTER,
     CREATED,
@@ -62,6 +64,8 @@ __all__ = [
     "SECRET",
     "UUID",
     "AwaitEntry",
+    "Candidate",
+    "Columns",
     "CopyDevice",
     "CreateFile",
     "DeviceStorage",
@@ -71,6 +75,7 @@ __all__ = [
     "HoldsWrites",
     "HasVersion",
     "KeepsMetadata",
+    "JudgesCopies",
     "KeepsRemnants",
     "KernelStep",
     "KeyStore",
@@ -80,6 +85,8 @@ __all__ = [
     "NeedsKernel",
     "NodeLayer",
     "Operates",
+    "Placement",
+    "PlacementPolicy",
     "Probe",
     "ReadsZeros",
     "RemoveDirectory",

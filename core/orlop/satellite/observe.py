@@ -129,6 +129,7 @@ def _standing(volume: WantedVolume, kind: str, seen: Observation) -> Standing:
         volume=volume,
         below=below[-1].device if below else None,
         ready=all(at.presence is Presence.READY for at in under),
+        stored=all(path[0].presence in (Presence.READY, Presence.HIDDEN) for path in (below, beside) if path),
         metadata=beside[-1].device if beside else None,
     )
 

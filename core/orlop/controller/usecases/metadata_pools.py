@@ -108,6 +108,18 @@ def is_usual(picture: Picture, definition: ResourceDefinition, of: VolumeDefinit
     return external_metadata.keeps_any(layers) and bool(external_metadata.pool_name(picture, definition, of))
 
 
+def may_be_apart(core: Core, picture: Picture, definition: ResourceDefinition) -> bool:
+    """Whether metadata of new replicas is to be kept apart on any node; placement asks about every pool otherwise."""
+    if not external_metadata.keeps_any(definition.layers):
+        return False
+    names = [node.name for node in picture.nodes.values() if external_metadata.POOL in node.props]
+    return any(
+        external_metadata.pool_name(picture, definition, of, name)
+        for of in definition.volume_definitions
+        for name in ("", *names)
+    )
+
+
 def objections(core: Core, picture: Picture, definition: ResourceDefinition, size: int, pool: StoragePool) -> list[str]:
     """Why replicas of all volumes, `size` bytes in a pool, cannot have their metadata on the pool's node."""
     need: dict[str, int] = {}
