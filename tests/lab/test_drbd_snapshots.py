@@ -15,6 +15,7 @@ from tests.lab.backings import BACKINGS, make
 from tests.lab.cluster import Cluster
 from tests.lab.node import GIB, Node
 from tests.lab.pair_writer import BLOCK, PLACES
+from tests.lab.volumes import take
 
 NODES, DISKS = 2, (1 * GIB,)
 BACKING = next(backing for backing in BACKINGS if backing.name == "thin-xfs")
@@ -96,16 +97,7 @@ class Replicated:
         return [node.shell(f"dd if={path} bs=1M count={SIZE} status=none | sha256sum").split()[0] for path in paths]
 
     def take(self, snapshot: str) -> None:
-        """Emulated nodes may be so slow that the lease runs out: that is told, and nothing is lost by it."""
-        for _ in range(6):
-            try:
-                self.client.create_snapshot(self.name, snapshot)
-            except ApiError as error:
-                assert "lasted too long" in str(error)  # noqa: PT017
-                self.client.delete_snapshot(self.name, snapshot)
-            else:
-                return
-        raise AssertionError("no lease was long enough")
+        take(self.client, self.name, snapshot)
 
     def flags(self, snapshot: str) -> set[str]:
         return {flag for s in self.client.snapshots_of(self.name) if s.name == snapshot for flag in s.flags}

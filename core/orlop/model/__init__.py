@@ -9,6 +9,7 @@ from orlop.model.cluster import (
     KeyValueStore,
     Level,
     MasterKey,
+    Metadata,
     NetInterface,
     Node,
     NodeConnection,
@@ -48,10 +49,13 @@ from orlop.model.node import (
     Support,
     WantedHold,
     WantedLevel,
+    WantedMetadata,
     WantedPool,
     WantedResource,
     WantedSnapshot,
     WantedVolume,
+    metadata_of,
+    objects_of,
 )
 
 KIB = 1024
@@ -70,6 +74,7 @@ __all__ = [
     "Hold",
     "KeyValueStore",
     "Level",
+    "Metadata",
     "NetInterface",
     "Node",
     "NodeConnection",
@@ -104,6 +109,7 @@ __all__ = [
     "VolumeKey",
     "WantedHold",
     "WantedLevel",
+    "WantedMetadata",
     "WantedPath",
     "WantedPeer",
     "WantedPool",
@@ -113,4 +119,6 @@ __all__ = [
     "WantedSnapshot",
     "WantedVolume",
     "key",
+    "metadata_of",
+    "objects_of",
 ]

@@ -285,6 +285,7 @@ class Standing(Value, frozen=True, kw_only=True):
     volume: WantedVolume
     below: str | None  # device of the level below
     ready: bool  # every level below is READY: what is on the device can be looked at
+    metadata: str | None = None  # device of what the volume's metadata is kept on, where it is apart from the data
     stored: bool = True  # what the stack stands on is there, open or closed; also while that cannot be told
 
 
@@ -389,6 +390,16 @@ class NodeLayer(Protocol):
 
     def bring_up(self, volume: WantedVolume, below: str | None) -> list[Step]:
         """Steps that need the levels below in place: create, open, grow. Run bottom first."""
+        ...
+
+
+@runtime_checkable
+class KeepsMetadata(Protocol):
+    """A layer with metadata of its own, which it takes from `Standing.metadata` where a volume has it kept apart."""
+
+    @classmethod
+    def metadata_size(cls, size: int, options: Mapping[str, str]) -> int:
+        """Bytes of metadata for a device below of `size` bytes, all of which are left for data."""
         ...
 
 

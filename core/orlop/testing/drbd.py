@@ -13,7 +13,7 @@ from copy import deepcopy
 from orlop.errors import CommandFailed
 from orlop.testing.disk import BLOCK, Disk, SimulatedFile
 from orlop.testing.drbd8_model import Metadata, Resource, Volume, copy, different, is_newer, split
-from orlop.testing.drbd_metadata import require
+from orlop.testing.drbd_metadata import APART, fits, require
 from orlop.testing.drbd_network import Listened, SimulatedNetwork
 
 DIRECTORY = "/var/lib/orlop/drbd"
@@ -165,15 +165,15 @@ class SimulatedDrbd(Listened):
         arguments = tuple(a for a in arguments if a != "--force")
         if len(arguments) < 5:
             raise CommandFailed(("drbdmeta", *arguments), 20, "USAGE: drbdmeta DEVICE FORMAT [FORMAT ARGS...] COMMAND")
-        _, _, device, _, command, *rest = arguments
-        if any(v.backing == device for v in self._volumes()):
+        _, _, device, where, command, *rest = arguments
+        if any(device in (v.backing, v.apart) for v in self._volumes()):
             raise CommandFailed(("drbdmeta", *arguments), 20, f"open({device}) failed: Device or resource busy")
         file = disk.content(device)
         found = self._metadata.get(file.inode)
         if command == "create-md":
-            self._metadata[file.inode] = Metadata(end=file.size)
+            self._metadata[file.inode] = Metadata(end=file.size, apart=where == APART)
             return "New drbd meta data block successfully created.\n"
-        found = require(found, file.size, command, ("drbdmeta", *arguments))
+        found = require(found, file.size, where == APART, command, ("drbdmeta", *arguments))
         if command == "set-gi":
             found.generation, found.good = rest[0].partition(":")[0], True
         if command == "write-dev-uuid":
@@ -275,11 +275,15 @@ class SimulatedDrbd(Listened):
         minor, backing = int(_found(r"minor (\d+);", inside)), _found(r'disk "([^"]+)";', inside)
         if number in resource.volumes:
             return
-        file = disk.content(backing)
-        metadata = self._metadata.get(file.inode)
-        if metadata is None or metadata.end != file.size:
+        file, apart = disk.content(backing), _found(r'meta-disk "?([^";]+)"?;', inside)
+        room = disk.content(apart) if apart != "internal" else None
+        metadata = self._metadata.get((room or file).inode)
+        if metadata is None or not fits(metadata, file.size, room is not None):
             raise CommandFailed(("drbdadm", "adjust", resource.name), 1, "No valid meta data found")
-        volume = Volume(minor, backing, file, metadata, "UpToDate" if metadata.good else "Inconsistent")
+        volume = Volume(minor, backing, file, metadata, "UpToDate" if metadata.good else "Inconsistent", room=room)
+        if room is not None:
+            volume.apart = apart
+            disk.used[apart] = (f"held by drbd{minor}",)
         metadata.size = metadata.size or volume.capacity
         resource.volumes[number] = volume
         disk.used[backing] = (f"held by drbd{minor}",)
@@ -320,7 +324,9 @@ class SimulatedDrbd(Listened):
                 return "".join(f"exists {line}\n" for line in (*self._events(), "-"))
             case ("show",):
                 return "".join(
-                    f'        device\t\t\tminor {v.minor};\n        disk\t\t\t"{v.backing}";\n' for v in self._volumes()
+                    f'        device\t\t\tminor {v.minor};\n        disk\t\t\t"{v.backing}";\n'
+                    + (f'        meta-disk\t\t\t"{v.apart}";\n' if v.apart else "        meta-disk\t\t\tinternal;\n")
+                    for v in self._volumes()
                 )
             case ("down", name):
                 self._down(disk, name)
@@ -358,6 +364,7 @@ class SimulatedDrbd(Listened):
     def _release(disk: Disk, volume: Volume) -> None:
         disk.opened.pop(f"/dev/drbd{volume.minor}", None)
         disk.used.pop(volume.backing, None)
+        disk.used.pop(volume.apart, None)
 
     def _volumes(self) -> Iterator[Volume]:
         for resource in self.resources.values():

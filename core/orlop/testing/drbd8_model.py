@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orlop.testing.disk import BLOCK, SimulatedFile
-from orlop.testing.drbd_network import capacity
+from orlop.testing.drbd_network import apart, capacity
 
 JUST_CREATED = "0000000000000004"
 
@@ -22,6 +22,7 @@ class Metadata:
     base: dict[int, bytes] | None = None  # the data as the peer had it when it was last seen
     size: int = 0
     end: int = 0  # of the device below, where it was written
+    apart: bool = False  # it has a device for itself
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Volume:
     looks: int = 0  # until a synchronization is over
     differs: int = 0  # bytes that a verification found
     paused: bool = False
+    apart: str = ""  # the device of its metadata, where that is another
+    room: SimulatedFile | None = None  # what that shows
 
     @property
     def out_of_sync(self) -> int:
@@ -45,7 +48,7 @@ class Volume:
 
     @property
     def capacity(self) -> int:
-        return capacity(self.file.size)
+        return capacity(self.file.size) if self.room is None else apart(self.file.size, self.room.size)
 
 
 @dataclass

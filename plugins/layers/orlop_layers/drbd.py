@@ -33,7 +33,7 @@ from orlop_layers.drbd_look import drbd_of
 from orlop_layers.drbd_observed import Observed, declaration, is_diskless, stays_beside
 from orlop_layers.drbd_seen import CLOSED, Device, backings, resources
 
-PEER_SLOTS = "PeerSlotsNewResource"
+PEER_SLOTS, METADATA_POOL, INTERNAL = "PeerSlotsNewResource", "StorPoolNameDrbdMeta", ".internal"
 
 
 class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
@@ -53,7 +53,13 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
 
     @classmethod
     def size_below(cls, size: int, options: Mapping[str, str]) -> int:
+        if options.get(METADATA_POOL, INTERNAL) not in ("", INTERNAL):
+            return drbd_sizes.up(size, drbd_sizes.PAGE)
         return drbd_sizes.gross(size, int(options.get(PEER_SLOTS, drbd_sizes.PEERS)))
+
+    @classmethod
+    def metadata_size(cls, size: int, options: Mapping[str, str]) -> int:
+        return drbd_sizes.apart(size, int(options.get(PEER_SLOTS, drbd_sizes.PEERS)))
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -77,7 +83,7 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
     def observe(cls, probe: Probe, standing: tuple[Standing, ...], cluster: str) -> Self:
         version = drbd_version.known(probe)
         seen = resources(probe.run(("drbdsetup", "events2", "--now", "--statistics")))
-        open_on = backings(probe.run(("drbdsetup", "show"))) if seen else {}
+        open_on, apart = backings(probe.run(("drbdsetup", "show"))) if seen else ({}, {})
         names = {at.volume.resource for at in standing}
         below = drbd_look.below(probe, standing, open_on.values(), version)
         replicas = {at.volume.resource: at.volume.drbd.replica for at in standing if at.volume.drbd is not None}
@@ -89,6 +95,7 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             standing=standing,
             seen=seen,
             backings=open_on,
+            apart=apart,
             generations=below.generations,
             unreadable=below.unreadable,
             split=drbd_split.generations(probe, up, version.nine),
@@ -159,6 +166,8 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
         steps: list[Step] = []
         device, resource = self._device(volume), self.seen.get(volume.resource)
         others = [at.volume for at in self.standing if stays_beside(at.volume, volume)]
+        if self._is_worthless(volume, below):
+            return drbd_files.spared(volume)
         judging = self._judging(volume, below, alone=not others)
         if device is not None and resource is not None and not self._is_taken(volume, below):
             successor = self._successor(volume)
@@ -219,21 +228,22 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             case Presence.HIDDEN if self.generations.get(below) == drbd_metadata.DISPLACED:
                 return [self._put_right(volume, below)]
             case Presence.HIDDEN:
-                undeclared = declaration(volume, below, self.version) if self._is_undeclared(volume, below) else []
-                return [*undeclared, *self._adjust(volume)]
+                undeclared = self._is_undeclared(volume, below)
+                declared = declaration(volume, self._place(volume, below)) if undeclared else []
+                return [*declared, *self._adjust(volume)]
             case Presence.READY:
                 return self._give_back(volume) or self._adjust(volume) or self._grow(volume) or self._lend(volume)
             case _:
                 return []
 
     def _make(self, volume: WantedVolume, below: str) -> list[Step]:
-        place = drbd_look.place_of(volume, below, self.version)
+        place = self._place(volume, below)
         made = drbd_metadata.create(place, volume.uuid, drbd_of(volume).replica.slots)
-        return [*made, *declaration(volume, below, self.version)]
+        return [*made, *declaration(volume, place)]
 
     def _put_right(self, volume: WantedVolume, below: str) -> Step:
         """What a new volume seems to have elsewhere belonged to an earlier one with its minor."""
-        place = drbd_look.place_of(volume, below, self.version)
+        place = self._place(volume, below)
         return RemoveFile(path=drbd_metadata.remembered(place.minor)) if volume.new else drbd_metadata.move(place)
 
     def _adjust(self, volume: WantedVolume) -> list[Step]:
@@ -276,7 +286,7 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             return
         for at in self.standing:
             beside = at.volume.resource == volume.resource and self._belongs_up(at)
-            if beside and not at.volume.new and not self._can_be_up(at.volume, at.below):
+            if beside and not at.volume.new and not self._can_be_up(at):
                 raise NodeError(
                     f"{volume.resource} is not brought up without {at.volume.name}, which is not there yet",
                     correction=f"If {at.volume.name} stays away, see what is wrong with it.",

@@ -32,6 +32,7 @@ class Member(Value, frozen=True, kw_only=True):
     number: int
     drbd: WantedDrbd
     below: str | None  # None: without a disk
+    apart: str = ""  # the device that metadata is on, where it is another
     skipped: bool = False  # its disk cannot be read
     leaves: bool = False  # it is up only until it was seen that others have its data
 
@@ -77,8 +78,14 @@ def _volume_9(member: Member, backing: str | None, without_vote: bool) -> Lines:
     if backing is None:
         inside += ["disk none;", *(["tiebreaker no;"] if without_vote else [])]
     else:
-        inside += [f"disk {_quoted(backing)};", "meta-disk internal;"]
+        inside += [f"disk {_quoted(backing)};", _meta_disk(member, backing)]
     return _block(f"volume {member.number}", [*inside, *_sections({"disk": _only("Disk/", member.drbd.options)})])
+
+
+def _meta_disk(member: Member, backing: str) -> str:
+    """Without an index behind it, a device is used for the metadata of this volume only. Peers' are no concern here."""
+    own = member.apart if backing == member.below else ""
+    return f"meta-disk {_quoted(own)};" if own else "meta-disk internal;"
 
 
 def _proxy(options: Mapping[str, str]) -> Lines:
@@ -154,7 +161,7 @@ def _volumes_8(members: list[Member], backing: Callable[[Member], str]) -> Lines
         inside = [
             f"device minor {member.drbd.minor};",
             f"disk {_quoted(backing(member))};",
-            "meta-disk internal;",
+            _meta_disk(member, backing(member)),
             *_sections({"disk": _only("Disk/", known)}),
         ]
         lines += _block(f"volume {member.number}", inside)

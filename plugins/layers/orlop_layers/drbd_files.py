@@ -101,3 +101,8 @@ def judged_of(volume: WantedVolume) -> str:
 def lent_of(resource: str) -> str:
     """There while a resource is primary only to grow."""
     return f"{DIRECTORY}/{resource}.lent"
+
+
+def spared(volume: WantedVolume) -> list[Step]:
+    """The same, of a replica that nobody has to be asked about."""
+    return [run("mkdir", "-p", DIRECTORY), WriteFile(path=judged_of(volume), content="")]

@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import options, wire
+from orlop.controller import external_metadata, options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import WAIT, Core
 from orlop.controller.picture import Draft
@@ -97,7 +97,8 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
         for volume in volumes:
             at = key(resource.node), key(volume.pool)
             need[at] = need.get(at, 0) + _room(core, draft, definition, resource.node, volume)
-        parts.append(NodeSnapshot(node=resource.node, uuid=core.new_uuid(), volumes=volumes))
+        marks = external_metadata.marks(resource)
+        parts.append(NodeSnapshot(node=resource.node, uuid=core.new_uuid(), props=marks, volumes=volumes))
     room.refuse_full(core, draft, {at: size for at, size in need.items() if size})
     return Snapshot(
         name=name,
