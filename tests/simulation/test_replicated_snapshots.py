@@ -5,7 +5,7 @@ import pytest
 from orlop.codes import Fail
 from orlop.controller import wire
 from orlop.controller.usecases import definitions, resources, snapshots, spawning
-from orlop.errors import Refused
+from orlop.errors import CommandFailed, Refused
 from orlop.host.commands import FIRST_LINE
 from orlop.satellite import holding
 from orlop.testing.cluster import POOL, STATE, SimulatedCluster
@@ -15,16 +15,24 @@ FAILURES = {"FAILED_DEPLOYMENT", "FAILED_DISCONNECT"}
 
 
 class Pairs:
-    """A user who writes a number to both volumes, the second one only when the first was written."""
+    """A user who writes a number to both volumes, the second one only when the first was written. With `primary`, as
+    DRBD 8.4 wants it; then there is always a request under way.
+    """
 
-    def __init__(self, cluster, node, name="web"):
-        self.cluster, self.node, self.name = cluster, node, name
+    def __init__(self, cluster, node, name="web", primary=False):
+        self.cluster, self.node, self.name, self.primary = cluster, node, name, primary
         self.number, self.half = 0, False
 
     def write(self):
-        drbd = self.cluster.nodes[self.node].host.drbd
+        host = self.cluster.nodes[self.node].host
+        drbd = host.drbd
         if self.name not in drbd.resources:
             return
+        if self.primary and drbd.resources[self.name].role != "Primary":
+            try:
+                host.run(("drbdadm", "primary", self.name))
+            except CommandFailed:
+                return  # as it was for a moment after the lights came on again
         if drbd.write(self.name, int(self.half), 0, f"{self.number + 1:08}".encode().ljust(BLOCK, b".")):
             self.number += self.half
             self.half = not self.half

@@ -36,6 +36,7 @@ class Volume:
     looks: int = 0  # until a synchronization is over
     differs: int = 0  # bytes that a verification found
     paused: bool = False
+    lost_peer: bool = False  # while suspended: a new generation begins when this volume goes on
 
     @property
     def out_of_sync(self) -> int:
@@ -58,7 +59,7 @@ class Resource:
     secret: str = ""
     state: str = "StandAlone"
     held: set[str] = field(default_factory=set)  # why I/O is suspended: user, quorum...
-    stuck: bool = False  # what was under way when it was suspended is never answered
+    asked_for: int = 0  # requests without an answer: whoever made them waits
     discards: bool = False  # what was written here only is given up at the next handshake
     verifies: bool = False  # an algorithm is set
 

@@ -101,3 +101,8 @@ def judged_of(volume: WantedVolume) -> str:
 def lent_of(resource: str) -> str:
     """There while a resource is primary only to grow."""
     return f"{DIRECTORY}/{resource}.lent"
+
+
+def parted_of(resource: str) -> str:
+    """There while its connection is given up, only so that its I/O goes on."""
+    return f"{DIRECTORY}/{resource}.parted"
