@@ -18,6 +18,8 @@ from orlop.model import Operation, Resource, ResourceDefinition, Snapshot, Wante
 
 PROTOCOL, SYNCHRONOUS = "Net/protocol", "C"
 TWO_USERS = "Net/allow-two-primaries"
+CONNECTED = "Connected"
+JOINING = 30.0  # seconds until nodes that do not find each other again are told of
 
 
 def chosen(core: Core, answers: Answers, definition: ResourceDefinition, asked: tuple[str, ...]) -> list[Resource]:
@@ -114,6 +116,49 @@ def used_with_8(core: Core, picture: Picture, definition: ResourceDefinition) ->
             for volume in resource.volumes
         )
     ]
+
+
+def linked_with_8(core: Core, name: str) -> list[tuple[str, str]]:
+    """Nodes with DRBD 8.4 where it is primary, each with a node that it is connected to."""
+    definition = core.picture.definition(name)
+    if definition is None or not replicated(definition):
+        return []
+    return [
+        (node, other.node)
+        for node in used_with_8(core, core.picture, definition)
+        for other in definition.resources
+        if _connection(core, definition, node, other.node) == CONNECTED
+    ]
+
+
+def joined_again(core: Core, answers: Answers, definition: ResourceDefinition, links: list[tuple[str, str]]) -> None:
+    """Wait until those that were linked before are so again: 8.4 may have given the connection up to go on."""
+    if not links or core.links is None:
+        return
+    asked = {node: core.links.look(key(node)) for node, _ in links}
+
+    def apart() -> list[tuple[str, str]]:
+        return [link for link in links if _connection(core, definition, *link) != CONNECTED]
+
+    def joined() -> bool | None:
+        seen = all(core.reported.node(node).looked >= number for node, number in asked.items())
+        return (seen and not apart()) or None
+
+    if core.wait(joined, JOINING) is None:
+        for node, peer in apart() or links:
+            answers.warning(
+                f"'{definition.name}' on node '{node}' is not known to be connected to '{peer}' again: what is written "
+                "there may be nowhere else.",
+                Warn.NOT_CONNECTED,
+                cause="DRBD 8.4 gives its connection up for a moment after a snapshot of what is in use.",
+                correction=f"See 'orlop resource list', the network and node '{peer}'; they connect by themselves.",
+                Node=node,
+            )
+
+
+def _connection(core: Core, definition: ResourceDefinition, node: str, peer: str) -> str:
+    report, volumes = core.reported.resource(node, definition.name), lookup.resource(definition, node).volumes
+    return next((state for v in volumes if (state := facts(report, v).get(f"peer/{peer}/connection"))), "")
 
 
 def _may_have_two_users(picture: Picture, definition: ResourceDefinition) -> bool:
