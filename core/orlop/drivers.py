@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from stevedore import ExtensionManager
 
-from orlop.errors import UnknownDriver
+from orlop.errors import NodeError, UnknownDriver
 from orlop.plugin import API_VERSION
 
 log = logging.getLogger(__name__)
@@ -15,6 +15,18 @@ log = logging.getLogger(__name__)
 STORAGE = "orlop.storage"
 LAYER = "orlop.layer"
 KEY_STORE = "orlop.key_store"
+
+
+def one(namespace: str, name: str) -> Any:
+    """The driver of that name alone, for programs that have to start fast: none of the others is imported."""
+    found = [entry for entry in entry_points(group=namespace) if entry.name == name.lower()]
+    if not found:
+        raise UnknownDriver(namespace, name, sorted(entry.name for entry in entry_points(group=namespace)))
+    driver = found[0].load()
+    version = getattr(driver, "api_version", None)
+    if version != API_VERSION:
+        raise NodeError(f"plugin {name} was written for version {version} of the plugin interface, not {API_VERSION}")
+    return driver
 
 
 class Drivers:

@@ -76,6 +76,7 @@ class Orphan(Seen, frozen=True, kw_only=True):
     uuid: str = ""
     cluster: str = ""
     size_kib: int | None = None
+    purpose: str = ""  # what it is there for; empty where nobody knows
 
 
 class Job(Seen, frozen=True, kw_only=True):

@@ -52,6 +52,7 @@ from orlop.model.node import (
     WantedResource,
     WantedSnapshot,
     WantedVolume,
+    volume_name,
 )
 
 KIB = 1024
@@ -59,6 +60,7 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 __all__ = [
+    "volume_name",
     "GIB",
     "KIB",
     "MIB",

@@ -255,6 +255,7 @@ class Standing(Value, frozen=True, kw_only=True):
     volume: WantedVolume
     below: str | None  # device of the level below
     ready: bool  # every level below is READY: what is on the device can be looked at
+    pool: WantedPool | None = None  # that its backing lies in, as its driver spells it
 
 
 @runtime_checkable

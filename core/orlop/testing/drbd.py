@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 
 from orlop.errors import CommandFailed
-from orlop.testing import drbd8_io
+from orlop.testing import drbd8_io, drbd_handlers
 from orlop.testing.disk import BLOCK, Disk, SimulatedFile
 from orlop.testing.drbd8_model import Metadata, Resource, Volume, copy, different, is_newer, split
 from orlop.testing.drbd_metadata import require
@@ -99,13 +99,13 @@ class SimulatedDrbd(Listened):
         drbd8_io.disconnected(resource, self.network.new_generation)
 
     def _handshake(self, one: Resource, other: Resource) -> None:
-        pairs = [(v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
-        diverged = any(split(a.metadata, b.metadata) for a, b in pairs)
+        pairs = [(n, v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
+        diverged = any(split(a.metadata, b.metadata) for _, a, b in pairs)
         if diverged and one.discards == other.discards:
             one.state = other.state = "StandAlone"
             return
         one.state = other.state = "Connected"
-        for a, b in pairs:
+        for number, a, b in pairs:
             a.lost_peer = b.lost_peer = False
             size = min(x for x in (a.metadata.size, b.metadata.size, a.capacity, b.capacity) if x)
             a.metadata.size = b.metadata.size = size
@@ -114,16 +114,28 @@ class SimulatedDrbd(Listened):
                 continue
             newer = other.discards if diverged else is_newer(a.metadata, b.metadata)
             source, target = (a, b) if newer else (b, a)
+            if not drbd_handlers.called((other if newer else one).disk, one.name, number, drbd_handlers.BEFORE):
+                self._refused(one, other, one if newer else other)
+                return
             source.replication, target.replication = "SyncSource", "SyncTarget"
             target.disk, target.metadata.good = "Inconsistent", False
             source.looks = target.looks = 2
         one.discards = other.discards = False
+
+    @staticmethod
+    def _refused(one: Resource, other: Resource, source: Resource) -> None:
+        for end in (one, other):
+            end.state = "Connecting" if end is source else "StandAlone"
+            for volume in end.volumes.values():
+                volume.replication = "Off"
 
     def _replicate(self, one: Resource, other: Resource) -> None:
         for number, volume in one.volumes.items():
             there = other.volumes.get(number)
             if there is not None and volume.replication == "SyncSource":
                 self._synchronize(volume, there)
+                if there.replication == "Established":
+                    drbd_handlers.called(other.disk, other.name, number, drbd_handlers.AFTER)
             elif there is not None and volume.replication == "VerifyS":
                 self._verify(volume, there)
             elif there is not None and one.role == "Primary" and volume.replication == "Established":
@@ -251,7 +263,7 @@ class SimulatedDrbd(Listened):
         text = disk.get(f"{DIRECTORY}/{name}.res").text
         hosts = dict(re.findall(r'on "([^"]+)" \{(.*?)\n    \}', text, re.DOTALL))
         own = hosts.pop(self.name)
-        resource = self.resources.setdefault(name, Resource(name))
+        resource = self.resources.setdefault(name, Resource(name, disk))
         for number, inside in re.findall(r"volume (\d+) \{(.*?)\n        \}", own, re.DOTALL):
             self._attach(disk, resource, int(number), inside)
         ends = (_found(r"address ipv4 (\S+);", own), _found(r"address ipv4 (\S+);", next(iter(hosts.values()))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orlop.testing.disk import BLOCK, SimulatedFile
+from orlop.testing.disk import BLOCK, Disk, SimulatedFile
 from orlop.testing.drbd_network import capacity
 
 JUST_CREATED = "0000000000000004"
@@ -52,6 +52,7 @@ class Volume:
 @dataclass
 class Resource:
     name: str
+    disk: Disk  # of its node
     role: str = "Secondary"
     volumes: dict[int, Volume] = field(default_factory=dict)
     local: str = ""

@@ -21,6 +21,7 @@ from orlop_layers import (
     drbd_facts,
     drbd_files,
     drbd_growing,
+    drbd_keeping,
     drbd_look,
     drbd_metadata,
     drbd_operations,
@@ -61,6 +62,8 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     lent: frozenset[str] = frozenset()  # resources that were made primary only to grow
     judged: frozenset[str] = frozenset()  # volumes, by uuid, whose removal has begun: others had all of the data
     prepared: bool = True  # DRBD's own tools know our files
+    cluster: str = ""
+    lying: drbd_keeping.Files = {}  # what may be kept before a synchronization, and notes of what was
     known: Mapping[str, frozenset[str]] = {}  # options that DRBD 9's tools know, by group, of the groups that are used
 
     # -- controller half --------------------------------------------------------------------------
@@ -113,6 +116,8 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             ),
             lent=frozenset(name for name in names if probe.read(drbd_files.lent_of(name)) is not None),
             prepared=probe.read(drbd_files.INCLUDE) == drbd_files.INCLUDED,
+            cluster=cluster,
+            lying=drbd_keeping.look(probe),
             known=drbd_options.described(probe, used) if version.nine else {},
         )
 
@@ -152,7 +157,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             found["port_taken"] = str(self.ports[volume.resource])
         if not self.version.nine and (ignored := drbd_options.ignored_8(drbd_options.given(drbd))):
             found["ignored"] = ", ".join(ignored)
-        return found
+        return found | drbd_keeping.told(volume, self.lying)
 
     def operate(self, resource: str, order: ReplicaOrder) -> list[Step]:
         """What an administrator has done once with the replica that is up here."""
@@ -213,6 +218,8 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             steps += self._close(volume, device, alone=not others, stays=successor is not None)
             if not volume.wanted:
                 steps.append(RemoveFile(path=drbd_metadata.remembered(device.minor)))
+        if device is None and not volume.wanted:
+            steps += drbd_keeping.gone(volume, self.lying, alone=self._successor(volume) is None)
         if device is None and below is None and volume.uuid in self.judged:
             steps.append(RemoveFile(path=drbd_files.judged_of(volume)))
         if not others and self.noted.get(volume.resource):
@@ -279,7 +286,13 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                 undeclared = self._declaration(volume, below) if self._is_undeclared(volume, below) else []
                 return [*undeclared, *self._adjust(volume)]
             case Presence.READY:
-                return self._give_back(volume) or self._adjust(volume) or self._grow(volume) or self._lend(volume)
+                return (
+                    self._give_back(volume)
+                    or self._adjust(volume)
+                    or self._grow(volume)
+                    or self._lend(volume)
+                    or self._end(volume)
+                )
             case _:
                 return []
 
@@ -317,7 +330,9 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         text = drbd_config.text(volume.resource, self.here, members, self.version)
         secret = _secret(members[0].drbd.replica, self.version.nine)
         before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
-        done = before.done == drbd_files.mark(text, secret)
+        beside = drbd_keeping.allowed(self._beside(volume.resource, members), self.cluster)
+        left = drbd_keeping.taken_back(volume.resource, [m.number for m in members], self.lying, beside)
+        done = before.done == drbd_files.mark(text, secret, beside)
         if done and all(drbd_attaching.is_up(standing, m) for m in members):
             return []
         if self.version.nine:
@@ -330,6 +345,8 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
                 text=text,
                 secret=secret,
                 before=before,
+                beside=beside,
+                left=left,
                 nodes=frozenset(peer.node_id for peer in replica.peers),
                 prepared=self.prepared,
                 alone=not self.version.nine and not members[0].drbd.replica.peers,
@@ -373,6 +390,15 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             )
         return sorted(found, key=lambda member: member.number)
 
+    def _beside(self, resource: str, members: list[Member]) -> list[Standing]:
+        """The volumes of those members."""
+        numbers = {member.number for member in members}
+        return [
+            at
+            for at in self.standing
+            if at.volume.resource == resource and at.volume.wanted and at.volume.active and at.volume.number in numbers
+        ]
+
     def _can_be_up(self, volume: WantedVolume, below: str | None) -> bool:
         """A device that still has the disk of an earlier incarnation is left as it is until that has gone."""
         device = self._device(volume)
@@ -392,6 +418,9 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         resource = self.seen[volume.resource]
         nodes = drbd_files.noted(self.noted.get(volume.resource, "")).nodes
         return drbd_growing.grow(resource, volume.number, drbd_of(volume), wanted, self.version.nine, nodes)
+
+    def _end(self, volume: WantedVolume) -> list[Step]:
+        return drbd_keeping.ended(volume, self.seen[volume.resource], self.lying)
 
     def _lend(self, volume: WantedVolume) -> list[Step]:
         """A file system is still to be made, through the device; it is given back when that is done."""

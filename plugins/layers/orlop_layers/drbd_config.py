@@ -11,6 +11,7 @@ from orlop.errors import Refused
 from orlop.model import WantedDrbd, WantedPeer, WantedProxy, WantedReplica
 from orlop.model.cluster import Value
 from orlop.plugin import SECRET
+from orlop_layers.drbd_keeping import with_handlers
 from orlop_layers.drbd_options import known_8, section_8
 from orlop_layers.drbd_version import Version
 
@@ -50,7 +51,9 @@ def peers(replica: WantedReplica) -> list[WantedPeer]:
 
 def _resource_9(here: str, members: list[Member], version: Version) -> Lines:
     replica = members[0].drbd.replica
-    lines = _sections({"options": _only("Resource/", replica.options), "handlers": _only("Handlers/", replica.options)})
+    lines = _sections(
+        {"options": _only("Resource/", replica.options), "handlers": _only("Handlers/", with_handlers(replica))}
+    )
     lines += _sections({"net": {"cram-hmac-alg": ALGORITHM, "shared-secret": SECRET}})
     without_vote = version.without_vote and replica.client
     own = [line for m in members for line in _volume_9(m, m.below, without_vote)]
@@ -118,7 +121,7 @@ def _connection(here: str, replica: WantedReplica, peer: WantedPeer) -> Lines:
 def _resource_8(here: str, members: list[Member]) -> Lines:
     replica = members[0].drbd.replica
     between = {name: value for peer in replica.peers[:1] for name, value in peer.options.items()}
-    given = {**replica.options, **between}
+    given = {**with_handlers(replica), **between}
     lines = _sections({section: _known(section, given) for section in ("options", "handlers", "net", "disk")})
     own = [f"address {_address(replica.address, replica.port)};", *_volumes_8(members, lambda m: m.below or "none")]
     lines += _block(f"on {_quoted(here)}", own)

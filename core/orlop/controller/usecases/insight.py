@@ -33,6 +33,7 @@ def orphans(core: Core, nodes: frozenset[str]) -> list[wire.Orphan]:
             uuid=orphan.uuid or None,
             cluster=orphan.cluster or None,
             size_kib=orphan.size // KIB or None,
+            purpose=orphan.purpose or None,
         )
         for node, report in _nodes(core, nodes)
         for orphan in report.orphans
