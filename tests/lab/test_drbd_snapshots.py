@@ -65,7 +65,7 @@ class Replicated:
 
     def is_written(self) -> None:
         before = self.newest(self.one)
-        self.cluster.wait("somebody writes", lambda: self.newest(self.one) > before)
+        self.cluster.wait("somebody writes", lambda: self.newest(self.one) != before)
 
     def stop_writing(self) -> None:
         if self._writer is not None:

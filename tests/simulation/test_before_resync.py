@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from orlop.controller import wire
-from orlop.controller.usecases import definitions, insight, snapshots, spawning
+from orlop.controller.usecases import definitions, encryption, insight, settings, snapshots, spawning
 from orlop.model import MIB
 from orlop.model.keeping import SNAPSHOT
 from orlop.testing.cluster import SimulatedCluster
@@ -23,12 +23,17 @@ NAME = f"web_00000.{SNAPSHOT}"
 class World:
     """A resource on two nodes, the second of which can be left behind."""
 
-    def __init__(self, drbd, backend, value="try", layers=("drbd", "storage")):
+    def __init__(self, drbd, backend, value="try", layers=("drbd", "storage"), early=False):
         self.backend = backend
         self.cluster = SimulatedCluster(NODES, seed=3, drbd=drbd)
         for node in self.cluster.nodes.values():
             backend.prepare(node.host)
         self.cluster.register(provider=backend.provider, place=backend.place)
+        if "luks" in layers:
+            encryption.create(self.cluster.core, "correct horse")
+        if early:
+            body = wire.PropertiesModify(override_props={OPTION: value})
+            settings.modify(self.cluster.core, body)
         body = wire.ResourceGroupSpawn(
             resource_definition_name="web",
             volume_sizes=(4 * MIB >> 10,),
@@ -71,6 +76,10 @@ class World:
         found = [thing for thing in self.backend.things(self.host(node)) if thing.name == name]
         return [thing.content.blocks.get(0) for thing in found]
 
+    def blocks(self, name):
+        (found,) = [thing for thing in self.backend.things(self.host(TWO)) if thing.name == name]
+        return dict(found.content.blocks)
+
     def notes(self, node=TWO):
         return [n for n in self.host(node).disk.folders[DIRECTORY] if n.endswith((".kept", ".keeping"))]
 
@@ -96,6 +105,26 @@ def test_the_data_of_before_is_there_while_it_is_overwritten_and_gone_after(drbd
     assert not world.things()
     assert [name for name in world.notes() if name.endswith(".kept")] == []
     assert not insight.orphans(world.cluster.core, frozenset())
+
+
+def test_the_first_copy_overwrites_nothing_that_is_worth_it():
+    world = World("8.4", LogicalVolumes(), early=True)
+    assert not [argv for node in NODES for argv in world.host(node).ran if "--snapshot" in argv]
+    world.leave_behind()
+    world.begin()
+    assert world.things() == [OLD]
+
+
+def test_what_is_encrypted_is_kept_as_it_lies_there():
+    world = World("8.4", LogicalVolumes(), layers=("drbd", "luks", "storage"))
+    world.leave_behind()
+    before = world.blocks("web_00000")
+    world.begin()
+    assert world.blocks(NAME) == before
+    assert OLD not in before.values()
+    world.cluster.settle(60)
+    assert world.blocks("web_00000") != before
+    assert not world.things()
 
 
 def test_without_leave_nothing_is_taken():

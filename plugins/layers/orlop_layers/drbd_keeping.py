@@ -38,11 +38,11 @@ def with_handlers(replica: WantedReplica) -> Mapping[str, str]:
 
 
 def allowed(standing: Iterable[Standing], cluster: str) -> Files:
-    """Of the volumes of one resource."""
+    """Of the volumes of one resource. What a new one has before its first copy is worth nothing."""
     found = {}
     for at in standing:
         replica = at.volume.drbd.replica if at.volume.drbd else None
-        if replica is None or at.pool is None or len(at.volume.levels) == 1 or not is_kept(replica):
+        if replica is None or at.pool is None or at.volume.new or len(at.volume.levels) == 1 or not is_kept(replica):
             continue
         keeping = Keeping(
             cluster=cluster,
