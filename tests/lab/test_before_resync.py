@@ -13,7 +13,7 @@ from tests.lab.node import GIB, Node
 
 NODES, DISKS = 2, (1 * GIB,)
 SIZE = 16  # MiB
-SLOW = {"DrbdOptions/PeerDevice/c-plan-ahead": "0", "DrbdOptions/PeerDevice/resync-rate": "256"}  # KiB per second
+FAST = {"DrbdOptions/PeerDevice/c-plan-ahead": "0", "DrbdOptions/PeerDevice/resync-rate": "102400"}
 LEAVE = {"DrbdOptions/Orlop/snapshot-before-resync": "try"}
 KEPT = "0-before-resync"
 
@@ -40,7 +40,9 @@ class Place:
             return found
         path = f"vg0/{name}" + (f".{snapshot}" if snapshot else "")
         if snapshot:
-            node.shell(f"lvchange --config 'devices{{global_filter=[\"r|^/dev/drbd|\"]}}' -ay -K {path}")
+            node.shell(
+                f"test -b /dev/{path} || lvchange --config 'devices{{global_filter=[\"r|^/dev/drbd|\"]}}' -ay -K {path}"
+            )
         return _hash(node, f"/dev/{path}")
 
 
@@ -63,6 +65,8 @@ def backing(request: pytest.FixtureRequest, placed: Cluster) -> Iterator[Backing
         make(node, chosen)
         placed.client.create_storage_pool(node.name, "pool", chosen.kind, dict(chosen.props))
     yield chosen
+    placed.nodes[0].attempt("drbdadm", "secondary", "web")
+    placed.wait("nobody uses it", lambda: not _in_use(placed))
     placed.client.delete_resource_definition("web")
     for node in placed.nodes:
         placed.wait("nothing is left", lambda node=node: "web" not in node.shell("ls /var/lib/orlop/drbd"))
@@ -74,14 +78,13 @@ def backing(request: pytest.FixtureRequest, placed: Cluster) -> Iterator[Backing
 def test_what_was_there_before_is_kept_while_it_is_overwritten(placed: Cluster, backing: Backing) -> None:
     one, two = placed.nodes
     client, place, volume = placed.client, Place(backing), "web_00000"
-    fast = {**SLOW, "DrbdOptions/PeerDevice/resync-rate": "102400"}
-    client.create_resource_definition("web", layers=["DRBD", "STORAGE"], props={**fast, **LEAVE})
+    client.create_resource_definition("web", layers=["DRBD", "STORAGE"], props={**FAST, **LEAVE})
     client.create_volume_definition("web", SIZE << 10)
     for node in (one, two):
         client.create_resource("web", NewResource(node=node.name, storage_pool="pool"))
     placed.wait("it is synchronized", lambda: _state(placed, two) == "UpToDate", 300)
     placed.wait("what the first copy left is gone", lambda: KEPT not in place.names(two))
-    placed.orlop("resource-definition set-property web DrbdOptions/PeerDevice/resync-rate 256")
+    placed.orlop("resource-definition set-property web DrbdOptions/PeerDevice/resync-rate 128")
     one.run("drbdadm", "primary", "web")
     _write(one)
     before = place.hash(two, volume)
@@ -102,6 +105,10 @@ def test_what_was_there_before_is_kept_while_it_is_overwritten(placed: Cluster, 
     placed.wait("it is gone", lambda: KEPT not in place.names(two))
     assert place.hash(one, volume) == place.hash(two, volume) != before
     assert not two.shell("ls /var/lib/orlop/drbd | grep kept || true")
+
+
+def _in_use(cluster: Cluster) -> bool:
+    return any(resource.state.in_use for resource in cluster.client.resources(["web"]))
 
 
 def _state(cluster: Cluster, node: Node) -> str | None:
