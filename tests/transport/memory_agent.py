@@ -9,13 +9,18 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    ObjectTaken,
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
+    PlannedSteps,
     RemoveBacking,
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
 )
 
@@ -93,3 +98,11 @@ class MemoryAgent:
     def operate(self, message: Operate) -> Operated:
         self.check(message.fence)
         return Operated(done=(f"{message.order.verb} {message.resource} {message.order.peer}",))
+
+    def take_object(self, message: TakeObject) -> ObjectTaken:
+        self.check(message.fence)
+        return ObjectTaken(found=message.object, done=(f"take {message.object.name}",))
+
+    def plan(self, message: Plan) -> Planned:
+        self.check(message.fence)
+        return Planned(resources=tuple(PlannedSteps(name=each.name, steps=("make it",)) for each in message.resources))

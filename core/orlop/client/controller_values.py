@@ -129,6 +129,43 @@ class SplitBrain(Seen, frozen=True, kw_only=True):
     volumes: tuple[SplitBrainVolume, ...] = ()
 
 
+class PlannedField(Seen, frozen=True, kw_only=True):
+    name: str
+    before: str = ""
+    after: str = ""
+
+
+class PlannedChange(Seen, frozen=True, kw_only=True):
+    """`change`: create, modify or delete."""
+
+    kind: str
+    name: str = ""
+    change: str = ""
+    fields: tuple[PlannedField, ...] = ()
+
+
+class PlannedObject(Seen, frozen=True, kw_only=True):
+    name: str
+    commands: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+
+
+class PlannedNode(Seen, frozen=True, kw_only=True):
+    node_name: str
+    connected: bool = True
+    problem: str = ""
+    objects: tuple[PlannedObject, ...] = ()
+
+
+class Plan(Seen, frozen=True, kw_only=True):
+    """What a request would do; nothing of it was done."""
+
+    changes: tuple[PlannedChange, ...] = ()
+    nodes: tuple[PlannedNode, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
 class Event(Seen, frozen=True, kw_only=True):
     """One server-sent event; `data` is decoded JSON."""
 

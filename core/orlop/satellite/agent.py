@@ -14,13 +14,17 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    ObjectTaken,
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     RemoveBacking,
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
 )
 
@@ -91,6 +95,12 @@ class ThreadedAgent:
 
     def operate(self, message: Operate) -> Operated:
         return self._node.operate(message, PATIENCE)
+
+    def take_object(self, message: TakeObject) -> ObjectTaken:
+        return self._node.take_object(message)
+
+    def plan(self, message: Plan) -> Planned:
+        return self._node.plan(message)
 
     def _watch(self) -> None:
         while self._wait():

@@ -8,13 +8,17 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    ObjectTaken,
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     RemoveBacking,
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
 )
 
@@ -56,4 +60,12 @@ class Agent(Protocol):
 
     def operate(self, message: Operate) -> Operated:
         """Returns when it is done or was refused."""
+        ...
+
+    def take_object(self, message: TakeObject) -> ObjectTaken:
+        """Returns when it is done or was refused."""
+        ...
+
+    def plan(self, message: Plan) -> Planned:
+        """What would be done; nothing is."""
         ...

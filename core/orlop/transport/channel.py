@@ -26,15 +26,19 @@ from orlop.transport.messages import (
     Fence,
     Hello,
     MakeBacking,
+    ObjectTaken,
     Opening,
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     Problem,
     RemoveBacking,
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
     Welcome,
     encode,
@@ -150,6 +154,13 @@ class Channel:
 
     def operate(self, message: Operate) -> Operated:
         return self._decode(self._call(self._orders, "POST", "operate", encode(message), OPERATE_SECONDS), Operated)
+
+    def take_object(self, message: TakeObject) -> ObjectTaken:
+        answer = self._call(self._orders, "POST", "take-object", encode(message), BACKING_SECONDS)
+        return self._decode(answer, ObjectTaken)
+
+    def plan(self, message: Plan) -> Planned:
+        return self._decode(self._call(self._orders, "POST", "plan", encode(message), OPERATE_SECONDS), Planned)
 
     def close(self) -> None:
         """Forget the session and close the connections."""

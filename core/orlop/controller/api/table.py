@@ -16,7 +16,9 @@ from orlop.controller.api import (
     monitoring,
     nodes,
     operating,
+    planning,
     pools,
+    protection,
     remotes,
     resources,
     settings,
@@ -44,6 +46,8 @@ SERVED = (
     remotes.route,
     extensions.route,
     operating.route,
+    protection.route,
+    planning.route,
 )
 
 

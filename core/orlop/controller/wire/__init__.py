@@ -82,6 +82,7 @@ from orlop.controller.wire.nodes import (
     SatelliteConfigLog,
     SatelliteConfigNet,
 )
+from orlop.controller.wire.objects import OrphanAdopt, OrphanRemove, VolumeImport
 from orlop.controller.wire.operating import (
     ReplicaOperation,
     ResolveSplitBrain,
@@ -89,6 +90,7 @@ from orlop.controller.wire.operating import (
     SplitBrainSide,
     SplitBrainVolume,
 )
+from orlop.controller.wire.planning import Plan, PlannedChange, PlannedField, PlannedNode, PlannedObject, PlanRequest
 from orlop.controller.wire.pools import (
     PhysicalStorage,
     PhysicalStorageCreate,
@@ -153,6 +155,14 @@ from orlop.controller.wire.snapshots import (
 
 __all__ = [
     "Orphan",
+    "OrphanAdopt",
+    "OrphanRemove",
+    "Plan",
+    "PlanRequest",
+    "PlannedChange",
+    "PlannedField",
+    "PlannedNode",
+    "PlannedObject",
     "Job",
     "JoinCommand",
     "Difference",
@@ -265,6 +275,7 @@ __all__ = [
     "ToggleDiskRequest",
     "Volume",
     "VolumeDefinition",
+    "VolumeImport",
     "VolumeDefinitionCreate",
     "VolumeDefinitionLayer",
     "VolumeDefinitionModify",
