@@ -209,12 +209,15 @@ def test_where_it_is_required_nothing_is_overwritten_without_it(drbd):
     world.begin()
     world.cluster.settle(60)
     assert world.things(name="web_00000") == [OLD]
-    assert "insufficient" in world.facts()["before_resync"] or "space" in world.facts()["before_resync"]
+    (told,) = insight.differences(world.cluster.core, frozenset())
+    assert (told.node_name, told.snapshot_name) == (TWO, SNAPSHOT)
+    assert "no space left" in told.problem
     world.backend.fill(world.host(TWO), False)
     world.host(TWO).run(("drbdadm", "adjust", "web"))
     world.cluster.settle(60)
     assert world.things(name="web_00000") == [NEW]
     assert not world.things()
+    assert not insight.differences(world.cluster.core, frozenset())
 
 
 def test_a_snapshot_of_a_user_is_never_taken_for_it():

@@ -6,6 +6,7 @@ from orlop.model.cluster import Value
 from orlop.model.node import WantedPool, WantedSnapshot, WantedVolume
 
 SNAPSHOT = "0-before-resync"  # no user's snapshot bears it: their names begin with a letter or '_'
+KEPT = "kept"  # what is told while there is one; else why there is none
 TRY, REQUIRE = "try", "require"  # what if there is no room: go on without it, or do not begin
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from orlop.model import WantedReplica, WantedVolume
 from orlop.model.decoding import decoded
-from orlop.model.keeping import REQUIRE, Keeping, Kept, snapshot_before_resync
+from orlop.model.keeping import KEPT, REQUIRE, Keeping, Kept, snapshot_before_resync
 from orlop.plugin import Probe, RemoveFile, Standing, Step, run
 from orlop.plugin.keeping import keeping_of, kept_of, remove, remove_kept, take
 from orlop_layers.drbd_files import DIRECTORY
@@ -64,7 +64,7 @@ def taken_back(resource: str, numbers: Iterable[int], lying: Files, found: Files
 def told(volume: WantedVolume, lying: Files) -> dict[str, str]:
     """`kept` while there is a snapshot from before a synchronization, else why there is none."""
     problem = _problem(volume, lying)
-    return {} if problem is None else {"before_resync": problem or "kept"}
+    return {} if problem is None else {"before_resync": problem or KEPT}
 
 
 def ended(volume: WantedVolume, resource: Resource, lying: Files) -> list[Step]:
