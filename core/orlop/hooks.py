@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -34,6 +34,22 @@ class Hooks:
         hooks._manager.load_setuptools_entrypoints(PROJECT)
         hooks._manager.check_pending()
         return hooks
+
+    @property
+    def implemented(self) -> frozenset[str]:
+        """Names of the hooks that some plugin implements."""
+        hooks = self._manager.hook.__dict__
+        return frozenset(
+            name for name, hook in hooks.items() if isinstance(hook, pluggy.HookCaller) and hook.get_hookimpls()
+        )
+
+    def preselected(self, size: int, pools: Sequence[StoragePool]) -> Sequence[StoragePool]:
+        """The pools that every plugin with an opinion leaves."""
+        for answer in self._manager.hook.orlop_preselect_placement(size=size, pools=pools):
+            if answer is not None:
+                left = {(pool.node, pool.name) for pool in answer}
+                pools = [pool for pool in pools if (pool.node, pool.name) in left]
+        return pools
 
     def silent(self) -> Hooks:
         """The same, as far as they are asked about placements; these plugins hear of nothing that happens."""

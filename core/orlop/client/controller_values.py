@@ -1,5 +1,6 @@
 """What the controller tells about itself and its work. Sizes are KiB, times milliseconds since 1970."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from orlop.client.values import Properties, Seen
@@ -171,3 +172,44 @@ class Event(Seen, frozen=True, kw_only=True):
 
     name: str
     data: Any = None
+
+
+class ExplainedPool(Seen, frozen=True, kw_only=True):
+    """`reasons` speak against the pool; `note` says why it was not chosen although nothing does."""
+
+    storage_pool_name: str
+    provider_kind: str = ""
+    free_kib: int = 0
+    promised_kib: int = 0
+    chosen: bool = False
+    rank: int | None = None
+    score: float | None = None
+    points: Mapping[str, float] = {}
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+
+
+class ExplainedNode(Seen, frozen=True, kw_only=True):
+    node_name: str
+    replica: bool = False
+    reasons: tuple[str, ...] = ()
+    pools: tuple[ExplainedPool, ...] = ()
+
+
+class PlacementChange(Seen, frozen=True, kw_only=True):
+    steps: tuple[str, ...] = ()
+    request: bool = False
+
+
+class PlacementExplanation(Seen, frozen=True, kw_only=True):
+    """What a placement would do now, and why."""
+
+    possible: bool
+    summary: str
+    wanted: int = 0
+    size_kib: int = 0
+    policy: str = ""
+    layer_stack: tuple[str, ...] = ()
+    complete: bool = True
+    changes: tuple[PlacementChange, ...] = ()
+    nodes: tuple[ExplainedNode, ...] = ()

@@ -27,7 +27,7 @@ from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
 from orlop.controller.picture import Aggregate, Change, Draft, Picture
-from orlop.controller.placement import Cluster
+from orlop.controller.placement import Cluster, Standings
 from orlop.controller.progress import advance, made
 from orlop.controller.replication import replicated
 from orlop.controller.reported import Reported, Status
@@ -93,6 +93,7 @@ class Core:
         self.drivers = drivers
         self.hooks = hooks
         self.clock = clock
+        self.standings = Standings()
         self.events = Events()
         self.splits = split_brain.Splits()
         self.key_ring = KeyRing(key_cost)

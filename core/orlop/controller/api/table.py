@@ -16,6 +16,7 @@ from orlop.controller.api import (
     monitoring,
     nodes,
     operating,
+    placing,
     planning,
     pools,
     protection,
@@ -47,6 +48,7 @@ SERVED = (
     extensions.route,
     operating.route,
     protection.route,
+    placing.route,
     planning.route,
 )
 

@@ -90,6 +90,13 @@ from orlop.controller.wire.operating import (
     SplitBrainSide,
     SplitBrainVolume,
 )
+from orlop.controller.wire.placing import (
+    ExplainedNode,
+    ExplainedPool,
+    ExplainPlacement,
+    PlacementChange,
+    PlacementExplanation,
+)
 from orlop.controller.wire.planning import Plan, PlannedChange, PlannedField, PlannedNode, PlannedObject, PlanRequest
 from orlop.controller.wire.pools import (
     PhysicalStorage,
@@ -154,6 +161,11 @@ from orlop.controller.wire.snapshots import (
 )
 
 __all__ = [
+    "ExplainedNode",
+    "ExplainedPool",
+    "ExplainPlacement",
+    "PlacementChange",
+    "PlacementExplanation",
     "Orphan",
     "OrphanAdopt",
     "OrphanRemove",
