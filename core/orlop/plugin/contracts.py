@@ -281,6 +281,7 @@ class Standing(Value, frozen=True, kw_only=True):
     volume: WantedVolume
     below: str | None  # device of the level below
     ready: bool  # every level below is READY: what is on the device can be looked at
+    stored: bool = True  # what the stack stands on is there, open or closed; also while that cannot be told
     pool: WantedPool | None = None  # that its backing lies in, as its driver spells it
 
 
@@ -418,6 +419,19 @@ class ErasesData(Protocol):
     """A layer that makes its data unreadable before it goes: what is below is opened for that, where it is closed."""
 
     erases: ClassVar[bool]
+
+
+@runtime_checkable
+class JudgesCopies(Protocol):
+    """A layer that lets data go only where it sees itself that others have it."""
+
+    def unjudged(self, volume: WantedVolume, below: str | None) -> bool:
+        """Whether a volume that is to go holds data of which that cannot be seen as things are.
+
+        What is below is opened then, and the layer brought up, as if the volume were wanted; nothing of it goes in the
+        same round.
+        """
+        ...
 
 
 @runtime_checkable

@@ -120,7 +120,9 @@ def _standing(volume: WantedVolume, kind: str, seen: Observation, pools: Mapping
     except OrlopError:  # what is below reports its own problem
         return Standing(volume=volume, below=None, ready=False, pool=pool)
     below = under[-1].device if under else None  # a level may stand on nothing but another node
-    return Standing(volume=volume, below=below, ready=all(at.presence is Presence.READY for at in under), pool=pool)
+    ready = all(at.presence is Presence.READY for at in under)
+    stored = not under or under[0].presence in (Presence.READY, Presence.HIDDEN)
+    return Standing(volume=volume, below=below, ready=ready, stored=stored, pool=pool)
 
 
 def _canonical(drivers: Drivers, pool: WantedPool) -> WantedPool:
