@@ -230,6 +230,10 @@ class TakesObjects(StorageDriver, Protocol):
         """Whatever bears that name in the pool, whoever's it is."""
         ...
 
+    def device_of(self, found: BackingObject) -> str | None:
+        """Path of the device that shows the object; None while it is closed."""
+        ...
+
     def adopt(self, found: BackingObject, volume: WantedVolume) -> list[Step]:
         """Steps that are left until the object is the volume's: our mark first, then its name. Data stays as it is.
 
@@ -419,6 +423,19 @@ class ErasesData(Protocol):
     """A layer that makes its data unreadable before it goes: what is below is opened for that, where it is closed."""
 
     erases: ClassVar[bool]
+
+
+@runtime_checkable
+class Imports(Protocol):
+    """A layer that can go on with what others made: it finds what they left on a device."""
+
+    @classmethod
+    def left_behind(cls, probe: Probe, device: str) -> Mapping[str, str]:
+        """What the controller has to know of it; `size` is bytes for the level above.
+
+        Raises `Refused` for what could not be brought up as it was.
+        """
+        ...
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from orlop_layers import (
     drbd_copies,
     drbd_facts,
     drbd_files,
+    drbd_found,
     drbd_growing,
     drbd_keeping,
     drbd_look,
@@ -65,6 +66,10 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
         except NodeError as error:
             return (str(error),)
         return ()
+
+    @classmethod
+    def left_behind(cls, probe: Probe, device: str) -> Mapping[str, str]:
+        return drbd_found.facts(probe, device, drbd_found.UNUSED_MINOR, drbd_version.known(probe).nine)
 
     @classmethod
     def kernel_version(cls, probe: Probe) -> str:

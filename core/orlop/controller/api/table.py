@@ -23,6 +23,7 @@ from orlop.controller.api import (
     remotes,
     resources,
     settings,
+    sites,
     snapshots,
     statistics,
     toggle_disk,
@@ -50,6 +51,7 @@ SERVED = (
     protection.route,
     placing.route,
     planning.route,
+    sites.route,
 )
 
 

@@ -82,7 +82,13 @@ from orlop.controller.wire.nodes import (
     SatelliteConfigLog,
     SatelliteConfigNet,
 )
-from orlop.controller.wire.objects import OrphanAdopt, OrphanRemove, VolumeImport
+from orlop.controller.wire.objects import (
+    ImportedReplica,
+    OrphanAdopt,
+    OrphanRemove,
+    ReplicatedImport,
+    VolumeImport,
+)
 from orlop.controller.wire.operating import (
     ReplicaOperation,
     ResolveSplitBrain,
@@ -149,6 +155,7 @@ from orlop.controller.wire.settings import (
     ResourceStats,
     StoragePoolStats,
 )
+from orlop.controller.wire.sites import Site, SiteConnection, SiteConnectionModify, SiteModify
 from orlop.controller.wire.snapshots import (
     CreateMultiSnapshotRequest,
     Snapshot,
@@ -167,7 +174,9 @@ __all__ = [
     "PlacementChange",
     "PlacementExplanation",
     "Orphan",
+    "ImportedReplica",
     "OrphanAdopt",
+    "ReplicatedImport",
     "OrphanRemove",
     "Plan",
     "PlanRequest",
@@ -270,6 +279,10 @@ __all__ = [
     "SatelliteConfig",
     "SatelliteConfigLog",
     "SatelliteConfigNet",
+    "Site",
+    "SiteConnection",
+    "SiteConnectionModify",
+    "SiteModify",
     "Snapshot",
     "SnapshotModify",
     "SnapshotNode",
