@@ -56,6 +56,7 @@ from orlop.model.node import (
     WantedVolume,
     metadata_of,
     objects_of,
+    volume_name,
 )
 
 KIB = 1024
@@ -63,6 +64,7 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 __all__ = [
+    "volume_name",
     "GIB",
     "KIB",
     "MIB",

@@ -183,6 +183,7 @@ class BackingObject(Value, frozen=True, kw_only=True):
     uuid: str = ""  # empty: the object carries no mark of ours
     cluster: str = ""
     size: int = 0
+    purpose: str = ""  # what it is there for, one sentence; empty: nobody knows
 
 
 class ReportedLevel(Value, frozen=True, kw_only=True):

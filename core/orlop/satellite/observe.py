@@ -89,13 +89,14 @@ def observe(
             by_pool |= dict.fromkeys((pool.name for pool in own), driver)
     found: dict[str, NodeLayer] = {}
     broken: dict[str, str] = {}
+    known = {pool.name: _canonical(drivers, pool) for pool in pools}
     seen = Observation({pool.name: pool for pool in pools}, by_pool, problems, found, broken)
     volumes = [each for wanted in resources for volume in wanted.volumes for each in objects_of(volume)]
     for kind in _bottom_up(volumes, broken):
         if kind == BOTTOM:
             found[kind] = drivers.load(LAYER, kind).over(by_pool, problems)
             continue
-        standing = tuple(_standing(v, kind, seen) for v in volumes if any(at.layer == kind for at in v.levels))
+        standing = tuple(_standing(v, kind, seen, known) for v in volumes if any(at.layer == kind for at in v.levels))
         layer, problem = _guarded(drivers, LAYER, kind, probe, standing, cluster)
         if problem:
             broken[kind] = problem
@@ -118,11 +119,12 @@ def _bottom_up(volumes: list[WantedVolume], broken: dict[str, str]) -> list[str]
         return [BOTTOM]
 
 
-def _standing(volume: WantedVolume, kind: str, seen: Observation) -> Standing:
+def _standing(volume: WantedVolume, kind: str, seen: Observation, pools: Mapping[str, WantedPool]) -> Standing:
+    pool = pools.get(volume.pool)
     try:
         under = levels(volume, seen, under=kind)
     except OrlopError:  # what is below reports its own problem
-        return Standing(volume=volume, below=None, ready=False)
+        return Standing(volume=volume, below=None, ready=False, pool=pool)
     below = [at for at in under if at.volume is volume]  # a level may stand on nothing but another node
     beside = [at for at in under if at.volume is not volume]
     return Standing(
@@ -131,6 +133,7 @@ def _standing(volume: WantedVolume, kind: str, seen: Observation) -> Standing:
         ready=all(at.presence is Presence.READY for at in under),
         stored=all(path[0].presence in (Presence.READY, Presence.HIDDEN) for path in (below, beside) if path),
         metadata=beside[-1].device if beside else None,
+        pool=pool,
     )
 
 

@@ -20,6 +20,7 @@ from orlop.model import (
     WantedVolume,
     objects_of,
 )
+from orlop.model.keeping import snapshot_before_resync
 from orlop.plugin import NEW_FILE, ReadsZeros
 from orlop.satellite.observe import BOTTOM, At, Observation, levels
 from orlop.satellite.plan import Key, key_of
@@ -192,18 +193,31 @@ def pool(wanted: WantedPool, seen: Observation, problem: str = "") -> ReportedPo
 
 
 def orphans(wanted: list[WantedResource], seen: Observation) -> tuple[BackingObject, ...]:
-    """What lies in the pools and nothing wanted names. Only listed: an administrator adopts or removes it."""
+    """What lies in the pools and nothing wanted names. Only listed: an administrator adopts or removes it, unless it
+    goes by itself."""
     volumes = [each for r in wanted for volume in r.volumes for each in objects_of(volume)]
     known = {(v.name, v.uuid) for v in volumes} | {(s.name, s.uuid) for r in wanted for s in r.snapshots}
     known |= {(v.name, v.replaces) for v in volumes if v.replaces}
     known |= {(NEW_FILE + uuid, uuid) for _, uuid in known}
+    kept = {(s.name, s.uuid): v for v in volumes if v.drbd is not None for s in [snapshot_before_resync(v)]}
     found: list[BackingObject] = []
     for name, driver in seen.drivers.items():
         try:
-            found += [thing for thing in driver.objects(name) if (thing.name, thing.uuid) not in known]
+            found += [
+                _explained(thing, kept.get((thing.name, thing.uuid)))
+                for thing in driver.objects(name)
+                if (thing.name, thing.uuid) not in known
+            ]
         except OrlopError:
             continue  # the pool is reported as unavailable
     return tuple(found)
+
+
+def _explained(thing: BackingObject, of: WantedVolume | None) -> BackingObject:
+    if of is None:
+        return thing
+    purpose = f"data of {of.name} from before a synchronization; it goes by itself when that has finished"
+    return msgspec.structs.replace(thing, purpose=purpose)
 
 
 def with_use(said: ReportedResource, seen: ReportedResource) -> ReportedResource:

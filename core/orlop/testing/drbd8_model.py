@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orlop.testing.disk import BLOCK, SimulatedFile
+from orlop.testing.disk import BLOCK, Disk, SimulatedFile
 from orlop.testing.drbd_network import apart, capacity
 
 JUST_CREATED = "0000000000000004"
@@ -39,6 +39,7 @@ class Volume:
     paused: bool = False
     apart: str = ""  # the device of its metadata, where that is another
     room: SimulatedFile | None = None  # what that shows
+    lost_peer: bool = False  # while suspended: a new generation begins when this volume goes on
 
     @property
     def out_of_sync(self) -> int:
@@ -54,6 +55,7 @@ class Volume:
 @dataclass
 class Resource:
     name: str
+    disk: Disk  # of its node
     role: str = "Secondary"
     volumes: dict[int, Volume] = field(default_factory=dict)
     local: str = ""
@@ -61,7 +63,7 @@ class Resource:
     secret: str = ""
     state: str = "StandAlone"
     held: set[str] = field(default_factory=set)  # why I/O is suspended: user, quorum...
-    stuck: bool = False  # what was under way when it was suspended is never answered
+    asked_for: int = 0  # requests without an answer: whoever made them waits
     discards: bool = False  # what was written here only is given up at the next handshake
     verifies: bool = False  # an algorithm is set
 

@@ -19,6 +19,7 @@ from orlop_layers import (
     drbd_files,
     drbd_found,
     drbd_growing,
+    drbd_keeping,
     drbd_look,
     drbd_metadata,
     drbd_operations,
@@ -28,6 +29,7 @@ from orlop_layers import (
     drbd_split,
     drbd_version,
 )
+from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_look import drbd_of
 from orlop_layers.drbd_observed import Observed, declaration, is_diskless, stays_beside
@@ -106,6 +108,8 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             ),
             lent=frozenset(name for name in names if probe.read(drbd_files.lent_of(name)) is not None),
             prepared=probe.read(drbd_files.INCLUDE) == drbd_files.INCLUDED,
+            cluster=cluster,
+            lying=drbd_keeping.look(probe),
             known=drbd_options.described(probe, used) if version.nine else {},
         )
 
@@ -145,7 +149,7 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             found["port_taken"] = str(self.ports[volume.resource])
         if not self.version.nine and (ignored := drbd_options.ignored_8(drbd_options.given(drbd))):
             found["ignored"] = ", ".join(ignored)
-        return found
+        return found | drbd_keeping.told(volume, self.lying)
 
     def operate(self, resource: str, order: ReplicaOrder) -> list[Step]:
         """What an administrator has done once with the replica that is up here."""
@@ -177,6 +181,8 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             steps += self._close(volume, device, alone=not others, stays=successor is not None)
             if not volume.wanted:
                 steps.append(RemoveFile(path=drbd_metadata.remembered(device.minor)))
+        if device is None and not volume.wanted:
+            steps += drbd_keeping.gone(volume, self.lying, alone=self._successor(volume) is None)
         if device is None and volume.uuid in self.judged and not self._is_stored(volume):
             steps.append(RemoveFile(path=drbd_files.judged_of(volume)))
         if not others and self.noted.get(volume.resource):
@@ -232,7 +238,13 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
                 declared = declaration(volume, self._place(volume, below)) if undeclared else []
                 return [*declared, *self._adjust(volume)]
             case Presence.READY:
-                return self._give_back(volume) or self._adjust(volume) or self._grow(volume) or self._lend(volume)
+                return (
+                    self._give_back(volume)
+                    or self._adjust(volume)
+                    or self._grow(volume)
+                    or self._lend(volume)
+                    or self._end(volume)
+                )
             case _:
                 return []
 
@@ -256,7 +268,9 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
         text = drbd_config.text(volume.resource, self.here, members, self.version)
         secret = _secret(members[0].drbd.replica, self.version.nine)
         before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
-        done = before.done == drbd_files.mark(text, secret)
+        beside = drbd_keeping.allowed(self._beside(volume.resource, members), self.cluster)
+        left = drbd_keeping.taken_back(volume.resource, [m.number for m in members], self.lying, beside)
+        done = before.done == drbd_files.mark(text, secret, beside)
         if done and all(drbd_attaching.is_up(standing, m) for m in members):
             return []
         if self.version.nine:
@@ -269,6 +283,8 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
                 text=text,
                 secret=secret,
                 before=before,
+                beside=beside,
+                left=left,
                 nodes=frozenset(peer.node_id for peer in replica.peers),
                 prepared=self.prepared,
                 alone=not self.version.nine and not members[0].drbd.replica.peers,
@@ -292,11 +308,23 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
                     correction=f"If {at.volume.name} stays away, see what is wrong with it.",
                 )
 
+    def _beside(self, resource: str, members: list[Member]) -> list[Standing]:
+        """The volumes of those members."""
+        numbers = {member.number for member in members}
+        return [
+            at
+            for at in self.standing
+            if at.volume.resource == resource and at.volume.wanted and at.volume.active and at.volume.number in numbers
+        ]
+
     def _grow(self, volume: WantedVolume) -> list[Step]:
         wanted = next(level.size for level in volume.levels if level.layer == self.kind)
         resource = self.seen[volume.resource]
         nodes = drbd_files.noted(self.noted.get(volume.resource, "")).nodes
         return drbd_growing.grow(resource, volume.number, drbd_of(volume), wanted, self.version.nine, nodes)
+
+    def _end(self, volume: WantedVolume) -> list[Step]:
+        return drbd_keeping.ended(volume, self.seen[volume.resource], self.lying)
 
     def _lend(self, volume: WantedVolume) -> list[Step]:
         """A file system is still to be made, through the device; it is given back when that is done."""

@@ -11,6 +11,7 @@ from orlop.errors import Refused
 from orlop.model import WantedDrbd, WantedPeer, WantedProxy, WantedReplica
 from orlop.model.cluster import Value
 from orlop.plugin import SECRET
+from orlop_layers.drbd_keeping import with_handlers
 from orlop_layers.drbd_options import known_8, section_8
 from orlop_layers.drbd_version import Version
 
@@ -54,7 +55,7 @@ def peers(replica: WantedReplica) -> list[WantedPeer]:
 
 def _resource_9(here: str, members: list[Member], version: Version) -> Lines:
     replica = members[0].drbd.replica
-    options, handlers = _only("Resource/", replica.options), _only("Handlers/", replica.options)
+    options, handlers = _only("Resource/", replica.options), _only("Handlers/", with_handlers(replica))
     if all(member.leaves for member in members):
         options, handlers = {**options, **LEAVING}, {}
     lines = _sections({"options": options, "handlers": handlers})
@@ -131,7 +132,7 @@ def _connection(here: str, replica: WantedReplica, peer: WantedPeer) -> Lines:
 def _resource_8(here: str, members: list[Member]) -> Lines:
     replica = members[0].drbd.replica
     between = {name: value for peer in replica.peers[:1] for name, value in peer.options.items()}
-    given = {**replica.options, **between}
+    given = {**with_handlers(replica), **between}
     if all(member.leaves for member in members):
         given = {name: value for name, value in given.items() if not name.startswith("Handlers/")}
     lines = _sections({section: _known(section, given) for section in ("options", "handlers", "net", "disk")})

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from orlop.model import WantedDrbd, WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import Standing, Step
-from orlop_layers import drbd_look, drbd_metadata, drbd_split, drbd_version
+from orlop_layers import drbd_keeping, drbd_look, drbd_metadata, drbd_split, drbd_version
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_look import drbd_of
 from orlop_layers.drbd_metadata import Place
@@ -30,6 +30,8 @@ class Observed(Value, frozen=True, kw_only=True):
     lent: frozenset[str] = frozenset()  # resources that were made primary only to grow
     judged: frozenset[str] = frozenset()  # volumes, by uuid, whose removal has begun: others had all of the data
     prepared: bool = True  # DRBD's own tools know our files
+    cluster: str = ""
+    lying: drbd_keeping.Files = {}  # what may be kept before a synchronization, and notes of what was
     known: Mapping[str, frozenset[str]] = {}  # options that DRBD 9's tools know, by group, of the groups that are used
 
     # -- what is there ---------------------------------------------------------------------------
