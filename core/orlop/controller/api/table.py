@@ -27,6 +27,7 @@ from orlop.controller.api import (
     snapshots,
     statistics,
     toggle_disk,
+    waiting,
 )
 from orlop.controller.api.routes import Route
 
@@ -52,6 +53,7 @@ SERVED = (
     placing.route,
     planning.route,
     sites.route,
+    waiting.route,
 )
 
 

@@ -166,6 +166,7 @@ from orlop.controller.wire.snapshots import (
     SnapshotVolumeDefinition,
     SnapshotVolumeNode,
 )
+from orlop.controller.wire.waiting import WaitCondition, WaitMissing, WaitProgress, WaitRequest
 
 __all__ = [
     "ExplainedNode",
@@ -310,4 +311,8 @@ __all__ = [
     "VolumeLayer",
     "VolumeModify",
     "VolumeState",
+    "WaitCondition",
+    "WaitMissing",
+    "WaitProgress",
+    "WaitRequest",
 ]
