@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from orlop.codes import Info, Warn
 from orlop.controller import options, wire
 from orlop.controller.answers import Answers
+from orlop.controller.external_metadata import POOL as METADATA_POOL
 from orlop.controller.placement import DEFAULT_POLICY, POLICY
 from orlop.controller.properties import Kind, apply
 from orlop.controller.wait import presets
@@ -42,6 +43,11 @@ def changed(
         )
     for name in change.removed_keys:
         answers.info(f"Property '{name}' is removed.", Info.PROP_REMOVED)
+    if METADATA_POOL in (*change.set_keys, *change.removed_keys):
+        answers.info(
+            f"'{METADATA_POOL}' takes effect for replicas that are made from now on.",
+            details="Those that are there keep their metadata where it is.",
+        )
     for name in change.unknown_deleted:
         answers.warning(f"Property '{name}' was not set.", Warn.DEL_UNSET_PROP)
     return change.props

@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import options, wire
+from orlop.controller import external_metadata, options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import WAIT, Core
 from orlop.controller.picture import Draft
@@ -53,6 +53,7 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
     made: list[tuple[ResourceDefinition, Snapshot]] = []
     for name, _ in wanted:
         snapshot_replicas.look_again(core, name)
+    links = {key(name): snapshot_replicas.linked_with_8(core, name) for name, _ in wanted}
     with core.change() as draft:
         named = [lookup.definition(draft, name) for name, _ in wanted]
         together = {key(definition.name) for definition in named if replicated(definition)}
@@ -77,6 +78,8 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
         )
     for definition, snapshot in made:
         _taken(core, answers, definition, snapshot)
+    for definition, _ in made:
+        snapshot_replicas.joined_again(core, answers, definition, links[key(definition.name)])
     return answers
 
 
@@ -97,7 +100,8 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
         for volume in volumes:
             at = key(resource.node), key(volume.pool)
             need[at] = need.get(at, 0) + _room(core, draft, definition, resource.node, volume)
-        parts.append(NodeSnapshot(node=resource.node, uuid=core.new_uuid(), volumes=volumes))
+        marks = external_metadata.marks(resource)
+        parts.append(NodeSnapshot(node=resource.node, uuid=core.new_uuid(), props=marks, volumes=volumes))
     room.refuse_full(core, draft, {at: size for at, size in need.items() if size})
     return Snapshot(
         name=name,
