@@ -136,7 +136,7 @@ def node_problem(
     """Why nothing may be placed on a node at all."""
     if not node.has_satellite:
         return f"it is a {node.kind} node without satellite"
-    if flags := node.flags & {"DELETE", "EVICTED", "EVACUATE"}:
+    if flags := node.flags & {"DELETE", "EVICTED", "EVACUATE", "MAINTENANCE"}:
         return f"it is marked {', '.join(sorted(flags))}"
     if rule.node_names and key(node.name) not in {key(name) for name in rule.node_names}:
         return "not one of the wanted nodes"

@@ -13,6 +13,7 @@ from orlop.controller.api import (
     events,
     extensions,
     groups,
+    healing,
     monitoring,
     nodes,
     operating,
@@ -44,6 +45,7 @@ SERVED = (
     remotes.route,
     extensions.route,
     operating.route,
+    healing.route,
 )
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import options, wire
+from orlop.controller import moving, options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
@@ -63,7 +63,7 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
             if replicated(definition):
                 parts = [lookup.resource(definition, part.node) for part in snapshot.nodes]
                 operation = snapshot_replicas.operation(core, draft, definition, snapshot, parts, together)
-                definition = replace(definition, operations=(operation,))
+                definition = moving.begun(definition, operation)
             draft.put(definition)
             made.append((definition, snapshot))
     for definition, snapshot in made:
