@@ -17,7 +17,7 @@ def controller():
 
 
 def test_commands_are_completed_without_a_controller():
-    assert candidates(program, "node ", "re") == ["reconnect", "restore"]
+    assert candidates(program, "node ", "re") == ["rebalance", "reconnect", "restore"]
 
 
 def test_commands_are_completed_after_an_alias():

@@ -19,7 +19,6 @@ from orlop.controller.patience import resting
 from orlop.controller.picture import NOTHING, Draft
 from orlop.controller.placement import Cluster, fits
 from orlop.controller.properties import Kind, Source, effective
-from orlop.controller.replicas import SKIP_DISK
 from orlop.controller.replication import replicated
 from orlop.errors import OrlopError
 from orlop.model import Resource, ResourceDefinition, SelectFilter, key
@@ -42,7 +41,7 @@ def plan(
     for definition in sorted(definitions, key=lambda d: key(d.name)):
         if replicated(definition) and is_enabled(cluster, definition) and _is_at_rest(cluster, definition):
             wanted = place_count(cluster, definition)
-            present = wanted_replicas(definition)
+            present = moving.counted(definition)
             if 0 < len(present) < wanted:
                 found += missing(cluster, draft, definition, wanted, choose)
             elif wanted and len(present) > wanted:
@@ -54,7 +53,7 @@ def missing(
     cluster: Cluster, draft: Draft, definition: ResourceDefinition, wanted: int, choose: Choose
 ) -> list[Move | Staying]:
     """A move for each replica that is missing; what is planned is put into the draft."""
-    present = wanted_replicas(definition)
+    present = moving.counted(definition)
     good = [r for r in present if is_whole(r, cluster.reported.resource(r.node, definition.name))]
     if not good:
         return [
@@ -76,15 +75,6 @@ def missing(
         names = (None, chosen.node.name, chosen.pool.name)
         found.append(Move(definition.name, REPLACE, *names, evacuating.size(good[0])))
     return found
-
-
-def wanted_replicas(definition: ResourceDefinition) -> list[Resource]:
-    """Those that count: with a disk that works, on a node that was not given up."""
-    return [r for r in diskful(definition) if not r.flags & evacuating.LEFT_OUT and not _disk_failed(r)]
-
-
-def _disk_failed(resource: Resource) -> bool:
-    return resource.props.get(SKIP_DISK, "").lower() == "true"
 
 
 def place_count(cluster: Cluster, definition: ResourceDefinition) -> int:
@@ -119,7 +109,7 @@ def around(cluster: Cluster, definition: ResourceDefinition) -> Mapping[Kind, So
 
 def _is_at_rest(cluster: Cluster, definition: ResourceDefinition) -> bool:
     """Nothing else is under way, and not so many disks failed at once that somebody has to look first."""
-    failed = sum(map(_disk_failed, definition.resources))
+    failed = sum(map(moving.disk_failed, definition.resources))
     return (
         not definition.deleting
         and not moving.of(definition)

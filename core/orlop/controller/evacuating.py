@@ -18,7 +18,6 @@ from orlop.controller.placement import Candidate
 from orlop.errors import OrlopError, Refused
 from orlop.model import Resource, ResourceDefinition, SelectFilter, Volume, key
 
-LEFT_OUT = frozenset({"EVICTED", "EVACUATE"})  # replicas that are wanted no longer where they are
 Choose = Callable[[Picture, SelectFilter, ResourceDefinition, int], list[Candidate]]
 
 
@@ -118,7 +117,7 @@ def _by_hand(definition: ResourceDefinition, resource: Resource, chosen: Candida
 
 def missing(picture: Picture, definition: ResourceDefinition, leaving: Resource) -> int:
     """How many replicas would be too few without this one. Where nobody says how many are wanted: as many as now."""
-    staying = [r for r in diskful(definition) if r.uuid != leaving.uuid and not r.flags & LEFT_OUT]
+    staying = [r for r in moving.counted(definition) if r.uuid != leaving.uuid]
     group = picture.group(definition.group)
     wanted = (group.select_filter.place_count if group else None) or len(diskful(definition))
     return max(wanted, 1) - len(staying)

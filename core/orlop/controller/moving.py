@@ -16,6 +16,7 @@ from orlop.controller import migrating
 from orlop.controller.diskless import diskful, is_diskless
 from orlop.controller.growing import Reports
 from orlop.controller.picture import with_resource
+from orlop.controller.replicas import SKIP_DISK
 from orlop.model import Operation, Resource, ResourceDefinition, key
 
 EVACUATE, REBALANCE, REPLACE, REDUCE = "evacuate", "rebalance", "replace", "reduce"
@@ -23,6 +24,7 @@ KINDS = (EVACUATE, REBALANCE, REPLACE, REDUCE)
 WAITING, FILLING, LEAVING = "waiting", "filling", "leaving"
 DONE, FAILED = "done", "failed"
 ENDED = (DONE, FAILED)
+LEFT_OUT = frozenset({"EVICTED", "EVACUATE"})  # flags of replicas that are wanted no longer where they are
 
 
 class Move(NamedTuple):
@@ -64,6 +66,15 @@ def plan(found: Iterable[Move | Staying]) -> Plan:
 def of(definition: ResourceDefinition) -> list[Operation]:
     """Moves of a definition that have not ended."""
     return [o for o in definition.operations if o.kind in KINDS and o.state not in ENDED]
+
+
+def counted(definition: ResourceDefinition) -> list[Resource]:
+    """Replicas that count towards those that are wanted: with a disk that works, on a node that was not given up."""
+    return [r for r in diskful(definition) if not r.flags & LEFT_OUT and not disk_failed(r)]
+
+
+def disk_failed(resource: Resource) -> bool:
+    return resource.props.get(SKIP_DISK, "").lower() == "true"
 
 
 def under_way(definition: ResourceDefinition) -> bool:

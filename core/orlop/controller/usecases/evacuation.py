@@ -129,7 +129,7 @@ def replace_missing(core: Core, answers: Answers, names: Iterable[str]) -> None:
         if not replicated(definition) or definition.deleting or moving.of(definition):
             continue
         wanted = balancing.least_replicas(cluster, definition)
-        if len(balancing.wanted_replicas(definition)) < wanted:
+        if len(moving.counted(definition)) < wanted:
             found = balancing.missing(cluster, draft, definition, wanted, partial(spawning.choose, core))
             queued += [(each, wanted) for each in found if isinstance(each, Move)]
             _explain_missing(answers, found)

@@ -149,8 +149,7 @@ def _is_settled(picture: Picture, definition: ResourceDefinition, operation: Ope
     """Whether what a new replica was wanted for is there already."""
     if operation.kind != REPLACE:
         return False
-    present = [r for r in diskful(definition) if not r.flags & evacuating.LEFT_OUT]
-    return len(present) >= int(operation.arguments["wanted"])
+    return len(moving.counted(definition)) >= int(operation.arguments["wanted"])
 
 
 def _end(core: Core, name: str, operation: Operation) -> str:
