@@ -32,6 +32,10 @@ CONCURRENT = "Orlop/ConcurrentSyncs"  # of the controller: how many replicas may
 USUAL = 4
 
 
+class Overtaken(Refused):
+    """What was planned is not possible any more, and is not done in another way."""
+
+
 def enqueue(core: Core, moves: Iterable[Move], **more: Any) -> int:
     """Writes rows for moves, in one transaction; how many. `more` arguments are kept with each of them."""
     count = 0
@@ -99,7 +103,7 @@ def _began(core: Core, name: str, operation: Operation, filling: int) -> bool:
     try:
         state = _begin(core, name, operation, filling)
     except OrlopError as error:
-        note(core, name, operation.uuid, f"{error} {error.cause}".strip(), failed=operation.kind == REBALANCE)
+        note(core, name, operation.uuid, f"{error} {error.cause}".strip(), failed=isinstance(error, Overtaken))
         return False
     if state != WAITING:
         core.settle([key(name)])
@@ -254,8 +258,21 @@ def _chosen(core: Core, picture: Picture, others: ResourceDefinition, operation:
             return choose(exact, others, 1)[0]
         except NotEnoughNodes:
             if operation.kind == REBALANCE:
+                _refuse_planned(core, picture, target, pool or "")
                 raise
     return choose(rule, others, 1)[0]
+
+
+def _refuse_planned(core: Core, picture: Picture, target: str, pool: str) -> None:
+    """Raises where the target of a plan is known to be unfit; while nothing is known of it, that is waited for."""
+    known = picture.node(target) is not None and picture.pool(target, pool) is not None
+    if known and not (core.reported.online(target) and core.reported.pool(target, pool)):
+        return
+    raise Overtaken(
+        f"Nothing can be placed on node '{target}' in pool '{pool}' any more.",
+        correction="Make a new plan: orlop node rebalance --dry-run.",
+        code=Fail.NOT_ENOUGH_NODES,
+    )
 
 
 # -- what becomes of it -----------------------------------------------------------------------------------------------
