@@ -25,6 +25,7 @@ from orlop.errors import Refused
 from orlop.model import Node, Resource, ResourceDefinition, SelectFilter, StoragePool, key
 
 THRESHOLD = 5.0  # percent of a pool that it may be fuller or emptier than the mean
+EXACT = 1e-9  # shares of a pool that differ by less are equal
 BARRED = frozenset({"DELETE", "EVICTED", "EVACUATE", "MAINTENANCE"})
 Vetoes = Callable[[int, StoragePool], list[str]]
 
@@ -180,7 +181,7 @@ class _Kind:
         return move
 
     def _between(self, donor: _Level, receiver: _Level) -> Move | None:
-        gap = donor.fill - receiver.fill
+        gap = donor.fill - receiver.fill + EXACT
         for size, _, definition, resource in reversed(donor.replicas):
             turns_round = size / donor.total + size / receiver.total > gap
             if turns_round or size > receiver.free or not self._allowed(definition, resource, receiver, size):
