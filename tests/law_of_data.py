@@ -31,7 +31,7 @@ class Breach(NamedTuple):
     seen_by: tuple[str, str]
 
 
-DRBD, LUKS, NVME = "DRBD", "LUKS", "NVME"
+DRBD, LUKS, NVME, STORAGE = "DRBD", "LUKS", "NVME", "STORAGE"
 IDENTITY, NEW, SIZE = "identity is on the object", "creating needs `new`", "a difference in size never shrinks"
 LAST, UNSEEN = "the last copy", "planning stops above what cannot be seen"
 SYNC, SECRETS, SPLIT = (
@@ -46,8 +46,82 @@ _REPLACED = "tests/simulation/test_replaced_disks.py"
 _LUKS = "tests/plugins/test_luks.py"
 _NVME = "tests/plugins/test_nvme.py"
 _SYNC = "tests/controller/test_initial_sync.py"
+_TAKING = "tests/simulation/test_taking.py"
 
 BREACHES = (
+    # -- objects that an administrator names --------------------------------------------------------------------------
+    Breach(
+        IDENTITY,
+        STORAGE,
+        "core/orlop/satellite/objects.py",
+        "    if there.uuid in (wanted.uuid, own or wanted.uuid):",
+        "    if True:",
+        (_TAKING, "made_volumes_by_others_keep_their_mark"),
+    ),
+    Breach(
+        IDENTITY,
+        STORAGE,
+        f"{CONTROLLER}/usecases/taking.py",
+        "    if found.uuid != uuid:",
+        "    if False:",
+        (_TAKING, "adopted_by_the_mark_it_bears or goes_only_by_its_mark"),
+    ),
+    Breach(
+        IDENTITY,
+        STORAGE,
+        "core/orlop/satellite/objects.py",
+        "            if same or (order.object.uuid and order.object.uuid in _marks(item)):",
+        "            if False:",
+        (_TAKING, "no_orphan_whatever_it_is_called"),
+    ),
+    Breach(
+        IDENTITY,
+        STORAGE,
+        "plugins/storage/orlop_storage/taken_files.py",
+        "    if volume.name in folder.files and thing.name != volume.name:",
+        "    if False:",
+        (_TAKING, "name_that_is_taken_is_not_given_away"),
+    ),
+    Breach(
+        NEW,
+        STORAGE,
+        f"{CONTROLLER}/usecases/taking.py",
+        "levels=levels, new=False)",
+        "levels=levels, new=True)",
+        (_TAKING, "orphan_without_a_mark_becomes"),
+    ),
+    Breach(
+        SIZE,
+        STORAGE,
+        f"{CONTROLLER}/usecases/taking.py",
+        "        if levels[-1].size > size:",
+        "        if False:",
+        (_TAKING, "needs_a_volume_of_that_size"),
+    ),
+    Breach(
+        LAST,
+        STORAGE,
+        "plugins/storage/orlop_storage/taken_files.py",
+        "    return [*_unused(folder, thing.name), RemoveFile(path=folder.at(thing.name))]",
+        "    return [RemoveFile(path=folder.at(thing.name))]",
+        (_TAKING, "orphan_in_use_stays"),
+    ),
+    Breach(
+        LAST,
+        STORAGE,
+        f"{CONTROLLER}/usecases/protection.py",
+        "    if LOCKED in definition.flags:",
+        "    if False:",
+        ("tests/simulation/test_protection.py", "locked_definition_keeps_its_data"),
+    ),
+    Breach(
+        LAST,
+        STORAGE,
+        f"{CONTROLLER}/usecases/protection.py",
+        "    if LOCKED in snapshot.flags:",
+        "    if False:",
+        ("tests/simulation/test_protection.py", "locked_snapshot_is_deleted_neither"),
+    ),
     # -- LUKS ---------------------------------------------------------------------------------------------------------
     Breach(
         IDENTITY,

@@ -36,7 +36,7 @@ from orlop.model import (
     WantedVolume,
     key,
 )
-from orlop.transport.messages import BackingOutcome, Fence, Operated, PhysicalDevice, Report
+from orlop.transport.messages import BackingOutcome, Fence, ObjectTaken, Operated, PhysicalDevice, Report, TakeObject
 
 FENCE = Fence(cluster="c0ffee00-0000-4000-8000-000000000000", term=1, nonce="n")
 INFO = {
@@ -112,6 +112,9 @@ class Satellites:
     def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
         self.operated.append((node, resource, order))
         return Operated(problem=self.problems.get(resource, ""), done=(order.verb.value,))
+
+    def take_object(self, node: str, order: TakeObject) -> ObjectTaken:
+        return ObjectTaken(problem="there is nothing in the pools of these satellites")
 
     def changed(self, node: str, resource: str, urgent: bool) -> None:
         if node in self.idle or not self.core.reported.online(node):

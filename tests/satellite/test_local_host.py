@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from orlop.errors import Cancelled, CommandFailed, NodeError
+from orlop.errors import Cancelled, CommandFailed, InUse, NodeError, WouldDestroy
 from orlop.host import Copying, LocalHost
 from orlop.host.commands import Commands
 from orlop.host.files import Folders
-from orlop.plugin import CreateFile, LongCopy, SetAttributes, WriteFile
+from orlop.plugin import CreateFile, LongCopy, RenameFile, SetAttributes, WriteFile
 
 MIB = 1 << 20
 
@@ -177,3 +177,24 @@ def test_what_a_program_says_of_a_secret_is_left_out(tmp_path):
         LocalHost().run((str(program),))
     assert "s3cret" not in str(caught.value)
     assert "--verify-alg=foo" in str(caught.value)
+
+
+def test_a_file_is_renamed_with_its_marks_and_never_over_another(tmp_path: Path) -> None:
+    host = LocalHost()
+    path, other = make(host, tmp_path / "one", value="kept"), make(host, tmp_path / "two")
+    with pytest.raises(WouldDestroy, match="two exists already"):
+        host.rename(RenameFile(path=str(path), target=str(other)))
+    assert sorted(host.files(str(tmp_path)) or ()) == ["one", "two"]
+    host.rename(RenameFile(path=str(path), target=str(tmp_path / "three")))
+    seen = host.files(str(tmp_path)) or {}
+    assert sorted(seen) == ["three", "two"]
+    assert seen["three"].attributes["value"] == "kept"
+
+
+def test_a_file_that_a_process_has_open_is_in_use(tmp_path: Path) -> None:
+    host = LocalHost()
+    path = make(host, tmp_path / "disk.img")
+    host.require_unused(str(path))
+    with path.open("rb"), pytest.raises(InUse, match=f"open in process {os.getpid()}"):
+        host.require_unused(str(path))
+    host.require_unused(str(path))

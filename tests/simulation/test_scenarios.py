@@ -233,6 +233,7 @@ def test_a_volume_in_use_is_not_deleted(cluster, spawn):
     with pytest.raises(Refused) as refused:
         definitions.delete(cluster.core, "web")
     assert refused.value.code == Fail.IN_USE
+    assert f"On {node}: volume 0: /mnt in the name space of process 7." in refused.value.cause
     assert not cluster.core.picture.definition("web").deleting
 
 
@@ -263,6 +264,18 @@ def test_a_volume_that_comes_into_use_meanwhile_keeps_its_data(cluster, spawn):
     disk.release(opened)
     cluster.run(120.0)
     assert cluster.core.picture.definition("web") is None
+    assert files(cluster, node) == []
+
+
+def test_a_removal_that_failed_is_tried_at_once_when_it_is_asked_for_again(cluster, spawn):
+    spawn(count=1)
+    node = cluster.core.picture.definition("web").resources[0].node
+    disk = cluster.nodes[node].host.disk
+    opened = device(cluster, node)
+    disk.use(opened, "/mnt")
+    assert definitions.delete(cluster.core, "web").failed
+    disk.release(opened)
+    assert not definitions.delete(cluster.core, "web").failed
     assert files(cluster, node) == []
 
 

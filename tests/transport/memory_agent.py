@@ -9,6 +9,7 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    ObjectTaken,
     Operate,
     Operated,
     PhysicalDevice,
@@ -16,6 +17,7 @@ from orlop.transport.messages import (
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
 )
 
@@ -93,3 +95,7 @@ class MemoryAgent:
     def operate(self, message: Operate) -> Operated:
         self.check(message.fence)
         return Operated(done=(f"{message.order.verb} {message.resource} {message.order.peer}",))
+
+    def take_object(self, message: TakeObject) -> ObjectTaken:
+        self.check(message.fence)
+        return ObjectTaken(found=message.object, done=(f"take {message.object.name}",))

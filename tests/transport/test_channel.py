@@ -13,7 +13,15 @@ from memory_agent import MemoryAgent
 from msgspec.structs import replace
 
 from orlop.errors import CannotRead, Fenced, TransportError, Unauthenticated
-from orlop.model import NewBacking, ReplicaOrder, ReplicaVerb, ReportedResource, WantedPool, WantedResource
+from orlop.model import (
+    BackingObject,
+    NewBacking,
+    ReplicaOrder,
+    ReplicaVerb,
+    ReportedResource,
+    WantedPool,
+    WantedResource,
+)
 from orlop.transport.channel import Channel
 from orlop.transport.identity import ClusterKey, Identity
 from orlop.transport.messages import (
@@ -21,6 +29,7 @@ from orlop.transport.messages import (
     BackingOutcome,
     Hello,
     MakeBacking,
+    ObjectTaken,
     Opening,
     Operate,
     Operated,
@@ -28,6 +37,7 @@ from orlop.transport.messages import (
     RemoveBacking,
     Secrets,
     Sync,
+    TakeObject,
     Update,
     Welcome,
     encode,
@@ -87,6 +97,15 @@ def test_nothing_is_done_for_another_activation_than_the_one_that_proved_itself(
     order = ReplicaOrder(verb=ReplicaVerb.INVALIDATE)
     with pytest.raises(TransportError, match="another fence"):
         channel.operate(Operate(fence=replace(fence, term=fence.term + 1), resource="web", order=order))
+
+
+def test_an_object_is_taken_for_the_activation_that_proved_itself_only(channel, fence):
+    channel.connect()
+    thing = BackingObject(pool="pool", name="old", uuid="u", cluster="c", size=4096)
+    order = TakeObject(fence=fence, object=thing, mark="m")
+    assert channel.take_object(order) == ObjectTaken(found=thing, done=("take old",))
+    with pytest.raises(TransportError, match="another fence"):
+        channel.take_object(replace(order, fence=replace(fence, term=fence.term + 1)))
 
 
 def test_secrets_arrive_whole_and_nothing_that_prints_them_shows_them(channel, agent, fence, caplog):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _GOOD = frozenset({"UpToDate", "Created", "Attached", "Diskless", "TieBreaker", "Ok", "InUse"})
 _BAD = frozenset({"Inconsistent", "Failed", "DELETING", "Error"})
+LOCKED = "LOCKED"
 STANDALONE = "StandAlone"
 _NODES = {"ONLINE": ("Online", "green"), "OFFLINE": ("OFFLINE", "red"), "CONNECTED": ("Connected", "yellow")}
 
@@ -36,8 +37,10 @@ def pool(row: StoragePool) -> Cell:
 
 
 def flags(row_flags: Sequence[str], otherwise: str = "ok") -> Cell:
-    """The state of a definition: whether it is being deleted."""
-    return Cell("DELETING", "red") if "DELETE" in row_flags else Cell(otherwise, "green")
+    """The state of a definition: whether it is being deleted, or locked against that."""
+    if "DELETE" in row_flags:
+        return Cell("DELETING", "red")
+    return Cell(f"{otherwise}, locked" if LOCKED in row_flags else otherwise, "green")
 
 
 def volume(row: Volume, resource_flags: Sequence[str]) -> Cell:
@@ -124,5 +127,5 @@ def snapshot(row: Snapshot) -> Cell:
         ("SUCCESSFUL", Cell("Successful", "green")),
     ):
         if flag in row.flags:
-            return cell
+            return cell._replace(text=f"{cell.text}, locked") if LOCKED in row.flags else cell
     return Cell("Incomplete", "yellow")

@@ -117,6 +117,52 @@ class ControllerCalls(Caller):
     def orphans(self, nodes: Sequence[str] = ()) -> list[Orphan]:
         return self.read(list[Orphan], path("orlop", "orphans"), query(nodes=list(nodes)))
 
+    def adopt_orphan(
+        self,
+        node: str,
+        pool: str,
+        name: str,
+        uuid: str | None = None,
+        resource: str | None = None,
+        volume_number: int | None = None,
+        group: str | None = None,
+    ) -> Answer:
+        """`uuid` is the mark it bears; the resource is the one that its name tells unless another one is named."""
+        body = given(
+            node_name=node,
+            storage_pool_name=pool,
+            name=name,
+            uuid=uuid,
+            resource_name=resource,
+            volume_number=volume_number,
+            resource_group_name=group,
+        )
+        return self.command("POST", path("orlop", "orphans", "adopt"), body)
+
+    def remove_orphan(self, node: str, pool: str, name: str, uuid: str | None = None) -> Answer:
+        """With all its data. `uuid` is the mark it bears."""
+        body = given(node_name=node, storage_pool_name=pool, name=name, uuid=uuid)
+        return self.command("POST", path("orlop", "orphans", "remove"), body)
+
+    def import_volume(
+        self,
+        resource: str,
+        node: str,
+        pool: str,
+        name: str,
+        volume_number: int | None = None,
+        group: str | None = None,
+    ) -> Answer:
+        """Make an object of a pool that was not made by Orlop a volume, with its data."""
+        body = given(
+            node_name=node,
+            storage_pool_name=pool,
+            name=name,
+            volume_number=volume_number,
+            resource_group_name=group,
+        )
+        return self.command("POST", path("orlop", "resource-definitions", resource, "import"), body)
+
     def jobs(self, resources: Sequence[str] = ()) -> list[Job]:
         return self.read(list[Job], path("orlop", "jobs"), query(resources=list(resources)))
 

@@ -56,6 +56,10 @@ class DefinitionCalls(Caller):
         body = changes.body(drbd_peer_slots=peer_slots, drbd_port=port, resource_group=group, layer_stack=layers)
         return self.command("PUT", path(_ROOT, name), body)
 
+    def lock_resource_definition(self, name: str, locked: bool = True) -> Answer:
+        """Locked, it is not deleted until it is unlocked, and neither is the last of its data."""
+        return self.command("POST", path("orlop", _ROOT, name, "lock" if locked else "unlock"))
+
     def delete_resource_definition(self, name: str) -> Answer:
         return self.command("DELETE", path(_ROOT, name))
 

@@ -35,6 +35,11 @@ class SnapshotCalls(Caller):
     def modify_snapshot(self, resource: str, name: str, changes: Changes) -> Answer:
         return self.command("PUT", path(_ROOT, resource, "snapshots", name), changes.body())
 
+    def lock_snapshot(self, resource: str, name: str, locked: bool = True) -> Answer:
+        """Locked, it is not deleted until it is unlocked."""
+        where = path("orlop", _ROOT, resource, "snapshots", name, "lock" if locked else "unlock")
+        return self.command("POST", where)
+
     def delete_snapshot(self, resource: str, name: str, nodes: Sequence[str] = ()) -> Answer:
         return self.command("DELETE", path(_ROOT, resource, "snapshots", name), query=query(nodes=list(nodes)))
 

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from orlop.controller.picture import Change
 from orlop.model import NewBacking, Node, ReplicaOrder, WantedPool
-from orlop.transport.messages import BackingOutcome, Operated, PhysicalDevice
+from orlop.transport.messages import BackingOutcome, ObjectTaken, Operated, PhysicalDevice, TakeObject
 
 Result = TypeVar("Result")
 
@@ -82,6 +82,8 @@ class Links(Protocol):
     def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
         """Waits for the satellite to do it; raises `TransportError` when it is away or does not answer."""
         ...
+
+    def take_object(self, node: str, order: TakeObject) -> ObjectTaken: ...
 
 
 class Ticket(Protocol):

@@ -47,7 +47,16 @@ from orlop.model import (
     WantedPool,
     key,
 )
-from orlop.transport.messages import BackingOutcome, Fence, Operated, PhysicalDevice, Report, Secrets
+from orlop.transport.messages import (
+    BackingOutcome,
+    Fence,
+    ObjectTaken,
+    Operated,
+    PhysicalDevice,
+    Report,
+    Secrets,
+    TakeObject,
+)
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -394,6 +403,15 @@ class Core:
             raise TransportError(f"node {node} is not connected")
         with self._resting():
             return self.links.operate(node, resource, order)
+
+    def take_object(self, node: str, order: TakeObject) -> ObjectTaken:
+        """Has a satellite take an object that an administrator named; raises `TransportError` when it is away."""
+        if self.suspended:
+            raise Refused("the controller only observes", cause=self.suspended)
+        if self.links is None:
+            raise TransportError(f"node {node} is not connected")
+        with self._resting():
+            return self.links.take_object(node, order)
 
     def secrets_for(self, node: str, names: Iterable[str]) -> Secrets:
         """Keys for steps of a node, as far as it has a part in their volumes and the controller is unlocked."""

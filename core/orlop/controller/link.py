@@ -17,6 +17,7 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    ObjectTaken,
     Operate,
     Operated,
     PhysicalDevice,
@@ -24,6 +25,7 @@ from orlop.transport.messages import (
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
 )
 
@@ -42,6 +44,7 @@ class Channel(Protocol):
     def make_backing(self, message: MakeBacking) -> BackingOutcome: ...
     def remove_backing(self, message: RemoveBacking) -> BackingOutcome: ...
     def operate(self, message: Operate) -> Operated: ...
+    def take_object(self, message: TakeObject) -> ObjectTaken: ...
     def close(self) -> None: ...
 
 
@@ -190,6 +193,9 @@ class Link:
 
     def operate(self, resource: str, order: ReplicaOrder) -> Operated:
         return self._living().operate(Operate(fence=self._core.fence, resource=resource, order=order))
+
+    def take_object(self, order: TakeObject) -> ObjectTaken:
+        return self._living().take_object(order)
 
     def _living(self) -> Channel:
         channel = self._channel

@@ -12,7 +12,7 @@ from orlop.controller.link import Channel, Link
 from orlop.controller.reported import Status
 from orlop.errors import TransportError
 from orlop.model import NewBacking, Node, ReplicaOrder, WantedPool, key
-from orlop.transport.messages import BackingOutcome, Fence, Operated, PhysicalDevice
+from orlop.transport.messages import BackingOutcome, Fence, ObjectTaken, Operated, PhysicalDevice, TakeObject
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +174,9 @@ class ThreadedLinks:
 
     def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
         return self._link(node).operate(resource, order)
+
+    def take_object(self, node: str, order: TakeObject) -> ObjectTaken:
+        return self._link(node).take_object(order)
 
     def _link(self, node: str) -> Link:
         worker = self._workers.get(key(node))

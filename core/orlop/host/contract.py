@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from orlop.plugin import CopyDevice, CreateFile, KernelStep, LongCopy, Probe, ResizeFile, SetAttributes, WriteFile
+from orlop.plugin import (
+    CopyDevice,
+    CreateFile,
+    KernelStep,
+    LongCopy,
+    Probe,
+    RenameFile,
+    ResizeFile,
+    SetAttributes,
+    WriteFile,
+)
 
 
 def _never() -> bool:
@@ -33,6 +43,8 @@ class Host(Probe, Protocol):
 
     def resize(self, step: ResizeFile) -> None: ...
 
+    def rename(self, step: RenameFile) -> None: ...
+
     def set_attributes(self, step: SetAttributes) -> None: ...
 
     def copy(self, step: LongCopy, copying: Copying) -> None: ...
@@ -48,7 +60,10 @@ class Host(Probe, Protocol):
         ...
 
     def require_unused(self, device: str) -> None:
-        """Raises `InUse` when anything at all holds the block device, open descriptors included."""
+        """Raises `InUse` when anything at all holds the block device, open descriptors included.
+
+        Of a file: when a process has it open. Loop devices on it are looked at by themselves.
+        """
         ...
 
     def mounts_changed(self, wait: float) -> bool:

@@ -14,6 +14,7 @@ from orlop.plugin import (
     CreateFile,
     LongCopy,
     RemoveFile,
+    RenameFile,
     RequireTold,
     RequireUnused,
     ResizeFile,
@@ -60,8 +61,8 @@ def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None
             host.resize(step)
         case WriteFile():
             host.write(_filled(step, secret))
-        case RemoveFile(path=path):
-            host.remove(path)
+        case RemoveFile() | RenameFile():
+            _change_name(step, host)
         case SetAttributes():
             host.set_attributes(step)
         case LongCopy():
@@ -72,6 +73,13 @@ def _carry_out(step: Step, host: Host, secret: Secret, copying: Copying) -> None
             _require(step, host)
         case _:
             host.change_kernel(step)
+
+
+def _change_name(step: RemoveFile | RenameFile, host: Host) -> None:
+    if isinstance(step, RenameFile):
+        host.rename(step)
+    else:
+        host.remove(step.path)
 
 
 def _require(step: RequireUnused | RequireTold, host: Host) -> None:

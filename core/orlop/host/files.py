@@ -1,5 +1,7 @@
 """Files of a pool: looking at them, making them under a temporary name, never replacing by accident."""
 
+import ctypes
+import errno
 import os
 import stat
 import time
@@ -9,10 +11,21 @@ from typing import NamedTuple
 
 from orlop.codes import Fail
 from orlop.errors import CannotRead, NodeError, WouldDestroy
-from orlop.plugin import CREATED, NEW_FILE, UUID, CreateFile, FileFacts, ResizeFile, SetAttributes, WriteFile
+from orlop.plugin import (
+    CREATED,
+    NEW_FILE,
+    UUID,
+    CreateFile,
+    FileFacts,
+    RenameFile,
+    ResizeFile,
+    SetAttributes,
+    WriteFile,
+)
 
 PREFIX = "user."
 SECRET_MODE = 0o600
+AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
 SETTLED = 1_000_000_000  # nanoseconds; far more than a tick of the kernel's clock
 
 
@@ -188,6 +201,32 @@ def read(path: str) -> str | None:
         return None
     except OSError as error:
         raise CannotRead(f"{path} cannot be read: {error.strerror}") from error
+
+
+def rename(step: RenameFile) -> None:
+    """A plain renaming would take the place of whatever has the name."""
+    with explained(str(step)):
+        if not _renamed(step.path, step.target):
+            link(step.path, step.target)
+            sync_directory(step.target)
+            os.unlink(step.path)
+        sync_directory(step.target)
+
+
+def _renamed(path: str, target: str) -> bool:
+    """At once, renameat2(2), which Python does not know; False where C library or file system cannot."""
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    if call(AT_FDCWD, os.fsencode(path), AT_FDCWD, os.fsencode(target), RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number == errno.EEXIST:
+        raise WouldDestroy(f"{target} exists already; it was left as it is")
+    if number in (errno.EINVAL, errno.ENOSYS):
+        return False
+    raise OSError(number, os.strerror(number))
 
 
 def remove(path: str) -> None:

@@ -7,7 +7,17 @@ from orlop.errors import CannotRead
 from orlop.host import announcements, commands, copies, files, kernel, mounts, usage
 from orlop.host.contract import Copying
 from orlop.model import Capacity
-from orlop.plugin import CopyDevice, CreateFile, FileFacts, KernelStep, LongCopy, ResizeFile, SetAttributes, WriteFile
+from orlop.plugin import (
+    CopyDevice,
+    CreateFile,
+    FileFacts,
+    KernelStep,
+    LongCopy,
+    RenameFile,
+    ResizeFile,
+    SetAttributes,
+    WriteFile,
+)
 
 
 class LocalHost:
@@ -65,6 +75,9 @@ class LocalHost:
 
     def resize(self, step: ResizeFile) -> None:
         files.resize(step)
+
+    def rename(self, step: RenameFile) -> None:
+        files.rename(step)
 
     def set_attributes(self, step: SetAttributes) -> None:
         files.set_attributes(step)

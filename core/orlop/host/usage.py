@@ -33,6 +33,9 @@ def users() -> dict[str, tuple[str, ...]]:
 
 def require_unused(device: str) -> None:
     """Raises `InUse`. Whoever merely glances at the device (udev, blkid, losetup) is waited for."""
+    if os.path.isfile(device):
+        _require_unopened(device)
+        return
     until = time.monotonic() + GLANCE
     while True:
         known = users()
@@ -45,6 +48,19 @@ def require_unused(device: str) -> None:
         if lasting or time.monotonic() > until:
             raise InUse(device, by)
         time.sleep(0.05)
+
+
+def _require_unopened(path: str) -> None:
+    """A file that is no device: a process may have it open as it is, a machine's disk for example."""
+    found = os.stat(path)
+    by = [f"open in process {p.name}" for p in _processes() if (found.st_dev, found.st_ino) in _files_open_in(p)]
+    by += ["used as swap" for line in (PROC / "swaps").read_text().splitlines()[1:] if _plain(line.split()[0]) == path]
+    if by:
+        raise InUse(path, by)
+
+
+def _files_open_in(process: Path) -> Iterator[tuple[int, int]]:
+    return ((status.st_dev, status.st_ino) for status in _opened(process) if stat.S_ISREG(status.st_mode))
 
 
 def _processes() -> Iterator[Path]:
@@ -165,6 +181,10 @@ def _number(device: str) -> int:
 
 def _open_in(process: Path) -> Iterator[int]:
     """Numbers of the block devices a process has open."""
+    return (status.st_rdev for status in _opened(process) if stat.S_ISBLK(status.st_mode))
+
+
+def _opened(process: Path) -> Iterator[os.stat_result]:
     folder = process / "fd"
     try:
         descriptors = os.listdir(folder)
@@ -174,11 +194,9 @@ def _open_in(process: Path) -> Iterator[int]:
         try:
             if os.readlink(folder / descriptor).startswith(NO_DEVICE):
                 continue
-            status = os.stat(folder / descriptor)
+            yield os.stat(folder / descriptor)
         except OSError:
             continue  # closed meanwhile
-        if stat.S_ISBLK(status.st_mode):
-            yield status.st_rdev
 
 
 def _held(device: str) -> bool:

@@ -164,6 +164,7 @@ class ReportedVolume(Value, frozen=True, kw_only=True):
     size: int | None = None  # bytes the top device offers
     allocated: int | None = None  # bytes taken from the pool
     in_use: bool | None = None  # None: not known
+    users: tuple[str, ...] = ()  # what holds the device, in words; empty where only a layer says that it is in use
     formatted: bool = False  # the wanted file system is on it
     problem: str = ""
     levels: tuple[ReportedLevel, ...] = ()  # top first, as wanted; empty where it was not seen

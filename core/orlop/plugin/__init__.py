@@ -19,6 +19,7 @@ from orlop.plugin.contracts import (
     SnapshotRoom,
     Standing,
     StorageDriver,
+    TakesObjects,
     TellsOfChanges,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
@@ -38,6 +39,7 @@ from orlop.plugin.steps import (
     RemoveDirectory,
     RemoveFile,
     RemoveLink,
+    RenameFile,
     RequireTold,
     RequireUnused,
     ResizeFile,
@@ -81,6 +83,7 @@ __all__ = [
     "RemoveDirectory",
     "RemoveFile",
     "RemoveLink",
+    "RenameFile",
     "RequireTold",
     "RequireUnused",
     "ResizeFile",
@@ -90,6 +93,7 @@ __all__ = [
     "Standing",
     "Step",
     "StorageDriver",
+    "TakesObjects",
     "TellsOfChanges",
     "WriteAttribute",
     "WriteFile",

@@ -220,6 +220,32 @@ class DeviceStorage(StorageDriver, Protocol):
 
 
 @runtime_checkable
+class TakesObjects(StorageDriver, Protocol):
+    """A kind of pool where an administrator may have an object made a volume of ours, or removed, by naming it.
+
+    Whose the object is was compared before; steps are asked for again after every round, until none is left.
+    """
+
+    def found(self, pool: str, name: str) -> BackingObject | None:
+        """Whatever bears that name in the pool, whoever's it is."""
+        ...
+
+    def adopt(self, found: BackingObject, volume: WantedVolume) -> list[Step]:
+        """Steps that are left until the object is the volume's: our mark first, then its name. Data stays as it is.
+
+        Raises `Refused` for what can be no volume, `WouldDestroy` where something else has the name.
+        """
+        ...
+
+    def discard(self, found: BackingObject, mark: str) -> list[Step]:
+        """Steps that are left to remove it. `mark`: a uuid drawn for this removal, for what has to be marked first.
+
+        Raises `Refused` while something else depends on it.
+        """
+        ...
+
+
+@runtime_checkable
 class SnapshotRoom(StorageDriver, Protocol):
     """A kind of pool in which a snapshot needs room of its own as soon as it is taken."""
 

@@ -79,6 +79,16 @@ class RemoveFile(Value, frozen=True, kw_only=True):
         return f"remove {self.path}"
 
 
+class RenameFile(Value, frozen=True, kw_only=True):
+    """Give a file another name in its folder; it never takes the place of another file."""
+
+    path: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"rename {self.path} to {self.target}"
+
+
 class SetAttributes(Value, frozen=True, kw_only=True):
     """Set extended attributes (`user.` name space, names without the prefix) of a file."""
 
@@ -217,6 +227,7 @@ Step = (
     | ResizeFile
     | WriteFile
     | RemoveFile
+    | RenameFile
     | SetAttributes
     | LongCopy
     | CopyDevice

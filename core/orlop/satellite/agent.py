@@ -14,6 +14,7 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    ObjectTaken,
     Operate,
     Operated,
     PhysicalDevice,
@@ -21,6 +22,7 @@ from orlop.transport.messages import (
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
 )
 
@@ -91,6 +93,9 @@ class ThreadedAgent:
 
     def operate(self, message: Operate) -> Operated:
         return self._node.operate(message, PATIENCE)
+
+    def take_object(self, message: TakeObject) -> ObjectTaken:
+        return self._node.take_object(message)
 
     def _watch(self) -> None:
         while self._wait():

@@ -24,6 +24,7 @@ from orlop.satellite.converge import Course
 from orlop.satellite.fence import FenceKeeper
 from orlop.satellite.holding import Holding
 from orlop.satellite.info import info
+from orlop.satellite.objects import Objects
 from orlop.satellite.observe import Observation, observe
 from orlop.satellite.operating import operated
 from orlop.satellite.outbox import Outbox
@@ -35,6 +36,7 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    ObjectTaken,
     Operate,
     Operated,
     PhysicalDevice,
@@ -42,6 +44,7 @@ from orlop.transport.messages import (
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
 )
 
@@ -84,6 +87,7 @@ class Node:
         self._info: NodeInfo | None = None
         self._directory, self._look_every = directory, look_every
         self._backings = Backings(host, drivers, hooks, directory)
+        self._objects = Objects(host, drivers, hooks)
         self._holding = Holding(host, drivers, hooks, directory, clock)
 
     # -- orders -----------------------------------------------------------------------------------
@@ -191,6 +195,14 @@ class Node:
         self.check(message.fence)
         return self._looking(self._backings.remove(message.pool, message.fence.cluster))
 
+    def take_object(self, message: TakeObject) -> ObjectTaken:
+        self.check(message.fence)
+        with self.changed:
+            pools, known = self._pools, [task.wanted for task in self._tasks.values()]
+        outcome = self._objects.taken(message, pools, known)
+        self._look_now()
+        return outcome
+
     def operate(self, message: Operate, wait: float) -> Operated:
         """What is in hand of the resource is finished first; it may take `wait` seconds."""
         self.check(message.fence)
@@ -214,10 +226,13 @@ class Node:
 
     def _looking(self, outcome: BackingOutcome) -> BackingOutcome:
         """Pools may have come or gone by it."""
+        self._look_now()
+        return outcome
+
+    def _look_now(self) -> None:
         with self.changed:
             self._look_at = NOW
             self.changed.notify_all()
-        return outcome
 
     def _late(self, fence: Fence) -> bool:
         """An order that was overtaken on its way may name what was removed since: it must not be obeyed."""

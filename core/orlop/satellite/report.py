@@ -73,6 +73,7 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
             size=stack[-1].layer.size(volume, stack[-1].below),
             allocated=driver.allocated(volume) if driver else 0,
             in_use=_says(found) or _in_use(device, users),
+            users=users.get(device, ()) if users and device else (),
             formatted=driver.formatted(volume) if driver else False,
             problem=problem,
             levels=found,
@@ -191,8 +192,11 @@ def orphans(wanted: list[WantedResource], seen: Observation) -> tuple[BackingObj
 
 def with_use(said: ReportedResource, seen: ReportedResource) -> ReportedResource:
     """What was said before, only who uses what as it was seen now: it may be told while other work is left."""
-    uses = {v.uuid: v.in_use for v in seen.volumes if v.in_use is not None}
-    volumes = tuple(msgspec.structs.replace(v, in_use=uses.get(v.uuid, v.in_use)) for v in said.volumes)
+    known = {v.uuid: v for v in seen.volumes if v.in_use is not None}
+    volumes = tuple(
+        msgspec.structs.replace(v, in_use=now.in_use, users=now.users) if (now := known.get(v.uuid)) else v
+        for v in said.volumes
+    )
     return msgspec.structs.replace(said, volumes=volumes)
 
 

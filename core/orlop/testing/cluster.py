@@ -34,6 +34,7 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    ObjectTaken,
     Operate,
     Operated,
     PhysicalDevice,
@@ -41,6 +42,7 @@ from orlop.transport.messages import (
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
 )
 
@@ -195,6 +197,9 @@ class SimulatedChannel:
             self._node.step()
         return self._order(lambda satellite: satellite.operate(message, 0.0))
 
+    def take_object(self, message: TakeObject) -> ObjectTaken:
+        return self._order(lambda satellite: satellite.take_object(message))
+
     def close(self) -> None:
         self._start = -1
 
@@ -281,6 +286,9 @@ class SimulatedLinks:
 
     def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
         return self.links[key(node)].operate(resource, order)
+
+    def take_object(self, node: str, order: TakeObject) -> ObjectTaken:
+        return self.links[key(node)].take_object(order)
 
     def step(self, name: str, now: float) -> bool:
         """Whether the link had something to do; one that failed rests."""

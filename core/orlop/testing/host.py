@@ -16,6 +16,7 @@ from orlop.plugin import (
     FileFacts,
     KernelStep,
     LongCopy,
+    RenameFile,
     ResizeFile,
     SetAttributes,
     WriteFile,
@@ -203,6 +204,17 @@ class SimulatedHost:
             if file.size > step.size:
                 raise WouldDestroy(f"{step.path} has {file.size} bytes; it is not made smaller ({step.size})")
             self._allocate(file, step.size, step.sparse)
+            return ""
+
+        self.faults.around(str(step), act, lambda: None)
+
+    def rename(self, step: RenameFile) -> None:
+        def act() -> str:
+            file = self.disk.get(step.path)
+            if self.disk.find(step.target) is not None:
+                raise WouldDestroy(f"{step.target} exists already; it was left as it is")
+            self.disk.put(step.target, file)
+            self.disk.drop(step.path)
             return ""
 
         self.faults.around(str(step), act, lambda: None)

@@ -8,6 +8,7 @@ from orlop.transport.messages import (
     BackingOutcome,
     Fence,
     MakeBacking,
+    ObjectTaken,
     Operate,
     Operated,
     PhysicalDevice,
@@ -15,6 +16,7 @@ from orlop.transport.messages import (
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
 )
 
@@ -55,5 +57,9 @@ class Agent(Protocol):
     def remove_backing(self, message: RemoveBacking) -> BackingOutcome: ...
 
     def operate(self, message: Operate) -> Operated:
+        """Returns when it is done or was refused."""
+        ...
+
+    def take_object(self, message: TakeObject) -> ObjectTaken:
         """Returns when it is done or was refused."""
         ...

@@ -29,6 +29,7 @@ from orlop.transport.messages import (
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
     encode,
     printable,
@@ -105,6 +106,7 @@ class Application:
             ("POST", PREFIX + "make-backing"): self._make_backing,
             ("POST", PREFIX + "remove-backing"): self._remove_backing,
             ("POST", PREFIX + "operate"): self._operate,
+            ("POST", PREFIX + "take-object"): self._take_object,
             ("GET", PREFIX + "info"): lambda *_: self._agent.info(),
         }
 
@@ -211,6 +213,11 @@ class Application:
         message = decoded(body, Operate)
         check_speaker(session, message.fence)
         return self._agent.operate(message)
+
+    def _take_object(self, session: Session, _: _Request, body: bytes) -> Value:
+        message = decoded(body, TakeObject)
+        check_speaker(session, message.fence)
+        return self._agent.take_object(message)
 
     def _reports(self, _: Session, request: _Request, __: bytes) -> Report:
         after, wait = int(request.number("after")), min(request.number("wait"), LONGEST_WAIT)

@@ -26,6 +26,7 @@ from orlop.transport.messages import (
     Fence,
     Hello,
     MakeBacking,
+    ObjectTaken,
     Opening,
     Operate,
     Operated,
@@ -35,6 +36,7 @@ from orlop.transport.messages import (
     Report,
     Secrets,
     Sync,
+    TakeObject,
     Update,
     Welcome,
     encode,
@@ -150,6 +152,10 @@ class Channel:
 
     def operate(self, message: Operate) -> Operated:
         return self._decode(self._call(self._orders, "POST", "operate", encode(message), OPERATE_SECONDS), Operated)
+
+    def take_object(self, message: TakeObject) -> ObjectTaken:
+        answer = self._call(self._orders, "POST", "take-object", encode(message), BACKING_SECONDS)
+        return self._decode(answer, ObjectTaken)
 
     def close(self) -> None:
         """Forget the session and close the connections."""

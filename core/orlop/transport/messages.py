@@ -19,6 +19,7 @@ from orlop.model.node import (
     ReportedResource,
     WantedPool,
     WantedResource,
+    WantedVolume,
 )
 
 VERSION = 1
@@ -141,6 +142,27 @@ class Operated(Outcome, frozen=True, kw_only=True):
     """Of `Operate`."""
 
     done: tuple[str, ...] = ()  # the steps that were carried out, printed; none: it was so already
+
+
+class TakeObject(Value, frozen=True, kw_only=True):
+    """Make an object of a pool the storage of a volume, or remove it: an administrator has named it.
+
+    Carried out before it is answered; can be repeated. `object` names it, `uuid` is that of the mark it has to bear,
+    empty where it must bear none.
+    """
+
+    fence: Fence
+    object: BackingObject
+    volume: WantedVolume | None = None  # what it is to become; None: it is to be removed
+    mark: str = ""  # uuid that was drawn for a removal
+    only_look: bool = False  # say what is there and what would be done
+
+
+class ObjectTaken(Outcome, frozen=True, kw_only=True):
+    """Of `TakeObject`."""
+
+    found: BackingObject | None = None  # as it is now; None: there is none of that name
+    done: tuple[str, ...] = ()  # the steps that were carried out, printed
 
 
 class Problem(Value, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ from orlop.plugin import (
     WriteFile,
     run,
 )
+from orlop_storage import taken_files
 from orlop_storage.folders import FOLDER, MARKER, Folder, look
 
 OLD_FOLDER = "StorDriver/FileDir"
@@ -109,16 +110,19 @@ class File(Value, frozen=True, kw_only=True):
 
     def objects(self, pool: str) -> tuple[BackingObject, ...]:
         return tuple(
-            BackingObject(
-                pool=pool,
-                name=name,
-                uuid=seen.attributes.get(UUID, ""),
-                cluster=seen.attributes.get(CLUSTER, ""),
-                size=seen.size,
-            )
+            taken_files.described(pool, name, seen)
             for name, seen in sorted(self._folder(pool).files.items())
             if UUID in seen.attributes or OUR_FORM.fullmatch(name)
         )
+
+    def found(self, pool: str, name: str) -> BackingObject | None:
+        return taken_files.found(self._folder(pool), pool, name)
+
+    def adopt(self, found: BackingObject, volume: WantedVolume) -> list[Step]:
+        return taken_files.adopt(self._folder(found.pool), self.cluster, found, volume)
+
+    def discard(self, found: BackingObject, mark: str) -> list[Step]:
+        return taken_files.discard(self._folder(found.pool), found)
 
     # -- a volume ---------------------------------------------------------------------------------
 

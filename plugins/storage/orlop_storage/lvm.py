@@ -11,9 +11,10 @@ from typing import ClassVar
 from orlop.model import WantedSnapshot, WantedVolume
 from orlop.plugin import CLUSTER, NEW_FILE, UUID, CopyDevice, RequireUnused, Step, run
 from orlop_storage import lvm_options
-from orlop_storage.logical_volumes import LogicalVolumes, change_tag
+from orlop_storage.logical_volumes import change_tag
 from orlop_storage.lvm_backing import GroupBacking
 from orlop_storage.lvm_places import canonical
+from orlop_storage.taken_volumes import TakenVolumes
 from orlop_storage.volume_groups import FILLING, FORMATTED, LogicalVolume, is_ours
 
 KEPT = re.compile(r"(.+)\+[0-9]+")  # no name of a volume or snapshot contains a '+'
@@ -21,7 +22,7 @@ CHUNK, LARGEST_CHUNK = 4096, 512 << 10  # bytes, what a snapshot keeps at once
 ZEROED_AT_ONCE = 4 << 30  # bytes, well within the time-out of a command
 
 
-class Lvm(LogicalVolumes, GroupBacking, frozen=True, kw_only=True):
+class Lvm(TakenVolumes, GroupBacking, frozen=True, kw_only=True):
     kind: ClassVar[str] = "LVM"
     thin: ClassVar[bool] = False
     programs: ClassVar[tuple[str, ...]] = ("lvm",)

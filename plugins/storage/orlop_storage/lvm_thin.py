@@ -12,6 +12,7 @@ from orlop_storage import lvm_options
 from orlop_storage.logical_volumes import LogicalVolumes
 from orlop_storage.lvm_backing import GroupBacking
 from orlop_storage.lvm_places import canonical
+from orlop_storage.taken_volumes import TakenVolumes
 from orlop_storage.volume_groups import LogicalVolume, is_ours
 
 PER_CHUNK = 32  # bytes of metadata: 16 in a tree whose blocks may be half empty
@@ -84,7 +85,7 @@ class ThinVolumes(LogicalVolumes, frozen=True, kw_only=True):
             )
 
 
-class LvmThin(ThinVolumes, GroupBacking, frozen=True, kw_only=True):
+class LvmThin(ThinVolumes, TakenVolumes, GroupBacking, frozen=True, kw_only=True):
     kind: ClassVar[str] = "LVM_THIN"
     thin: ClassVar[bool] = True
     thin_backing: ClassVar[bool] = True

@@ -13,7 +13,7 @@ from orlop.errors import BadProperty, NodeError, PoolUnavailable, Refused, Would
 from orlop.model import BackingObject, Capacity, NewBacking, Presence, WantedPool, WantedSnapshot, WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import API_VERSION, Probe, RequireUnused, Step, run
-from orlop_storage import zfs_options, zpools
+from orlop_storage import taken_datasets, zfs_options, zpools
 from orlop_storage.datasets import (
     DATASET,
     DELETED,
@@ -128,10 +128,19 @@ class Zfs(Value, frozen=True, kw_only=True):
         parent = self._parent(pool)
         named = [(seen.shown, seen) for seen in (*parent.children.values(), *parent.snapshots)]
         return tuple(
-            BackingObject(pool=pool, name=name, uuid=seen.owner.uuid, cluster=seen.owner.cluster, size=seen.size)
+            taken_datasets.described(pool, name, seen)
             for name, seen in sorted(named, key=lambda pair: pair[0])
             if name and (seen.owner.uuid or OUR_FORM.fullmatch(name))
         )
+
+    def found(self, pool: str, name: str) -> BackingObject | None:
+        return taken_datasets.found(self._parent(pool), pool, name)
+
+    def adopt(self, found: BackingObject, volume: WantedVolume) -> list[Step]:
+        return taken_datasets.adopt(self._parent(found.pool), self.cluster, found, volume)
+
+    def discard(self, found: BackingObject, mark: str) -> list[Step]:
+        return taken_datasets.discard(self._parent(found.pool), found)
 
     def remnants(self, pool: str) -> list[Step]:
         """Removed volumes go when nothing depends on them any more; until then only what is needed of them is kept."""

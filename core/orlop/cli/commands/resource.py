@@ -141,6 +141,26 @@ def toggle_disk(
     return session.client.toggle_disk(resource, node, not diskless, storage_pool, migrate_from, layers)
 
 
+@MENU.verb("import", example="orlop resource import alpha backups --storage-pool pool_ssd --object old_backups")
+@options.stacked(*_ONE)
+@click.option("-s", "--storage-pool", required=True, help="The pool it lies in.", shell_complete=completion.POOLS)
+@click.option("--object", "name", required=True, help="Name of the logical volume, zvol or file in the pool.")
+@click.option("--volume-number", type=click.IntRange(min=0), help="The number of the volume; the lowest free one.")
+@click.option("--resource-group", "group", help="The group of a definition that is made for it.")
+def import_(
+    session: Session,
+    node: str,
+    resource: str,
+    storage_pool: str,
+    name: str,
+    volume_number: int | None,
+    group: str | None,
+) -> Answer:
+    """Make what lies in a pool and was not made by Orlop a volume of a resource, with the data it holds. It gets
+    our mark and another name; the definition is made if there is none. One that is in use is refused."""
+    return session.client.import_volume(resource, node, storage_pool, name, volume_number, group)
+
+
 @MENU.verb("activate", "act", example="orlop resource activate alpha backups")
 @options.stacked(*_ONE)
 def activate(session: Session, node: str, resource: str) -> Answer:

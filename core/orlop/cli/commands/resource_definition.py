@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orlop.cli import drbd, exit_codes, options, states
+from orlop.cli import completion, drbd, exit_codes, options, states
 from orlop.cli.grammar import Menu
 from orlop.cli.placement import placement
 from orlop.cli.properties import add_properties, props_of
@@ -63,6 +63,21 @@ def delete(session: Session, names: tuple[str, ...]) -> Answer:
     """Delete definitions with all their resources and the data on them. Definitions with snapshots or with
     resources in use are refused."""
     return session.each(names, session.client.delete_resource_definition)
+
+
+@MENU.verb("lock", example="orlop resource-definition lock backups")
+@click.argument("names", nargs=-1, required=True, shell_complete=completion.RESOURCES)
+def lock(session: Session, names: tuple[str, ...]) -> Answer:
+    """Lock definitions against deletion: nobody deletes them, a volume or the last of their data before they are
+    unlocked."""
+    return session.each(names, session.client.lock_resource_definition)
+
+
+@MENU.verb("unlock", example="orlop resource-definition unlock backups")
+@click.argument("names", nargs=-1, required=True, shell_complete=completion.RESOURCES)
+def unlock(session: Session, names: tuple[str, ...]) -> Answer:
+    """Take the lock against deletion away."""
+    return session.each(names, lambda name: session.client.lock_resource_definition(name, locked=False))
 
 
 @MENU.verb("auto-place", "ap", example="orlop resource-definition auto-place backups --place-count 2")

@@ -77,6 +77,22 @@ def delete(session: Session, resource: str, snapshot: str, nodes: tuple[str, ...
     return session.client.delete_snapshot(resource, snapshot, nodes or ())
 
 
+@MENU.verb("lock", example="orlop snapshot lock backups before_upgrade")
+@options.resource()
+@_SNAPSHOT
+def lock(session: Session, resource: str, snapshot: str) -> Answer:
+    """Lock a snapshot against deletion until it is unlocked."""
+    return session.client.lock_snapshot(resource, snapshot)
+
+
+@MENU.verb("unlock", example="orlop snapshot unlock backups before_upgrade")
+@options.resource()
+@_SNAPSHOT
+def unlock(session: Session, resource: str, snapshot: str) -> Answer:
+    """Take the lock against deletion away."""
+    return session.client.lock_snapshot(resource, snapshot, locked=False)
+
+
 @MENU.verb("rollback", "rb", example="orlop snapshot rollback backups before_upgrade")
 @options.resource()
 @_SNAPSHOT

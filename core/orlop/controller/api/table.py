@@ -18,6 +18,7 @@ from orlop.controller.api import (
     nodes,
     operating,
     pools,
+    protection,
     remotes,
     resources,
     settings,
@@ -46,6 +47,7 @@ SERVED = (
     extensions.route,
     operating.route,
     healing.route,
+    protection.route,
 )
 
 

@@ -21,6 +21,7 @@ from orlop.controller.usecases import (
     guards,
     initiators,
     lookup,
+    protection,
     replicating,
     room,
     waiting,
@@ -186,6 +187,7 @@ def _knows(core: Core, definition: ResourceDefinition, node: str) -> bool:
 
 
 def _deletable(core: Core, definition: ResourceDefinition) -> None:
+    protection.require_unlocked(definition, "Deleting")
     kept = [s.name for s in definition.snapshots if "DELETE" not in s.flags]
     if kept:
         raise Refused(
@@ -353,6 +355,7 @@ def delete_volume(core: Core, name: str, number: int) -> Answers:
         definition = lookup.definition(draft, name)
         volume = lookup.volume_definition(definition, number)
         guards.no_operation(definition)
+        protection.require_unlocked(definition, "Deleting a volume")
         guards.unused(core, definition, definition.resources, "Deleting a volume")
         used = [r.node for r in definition.resources if any(v.number == number for v in r.volumes)]
         if used:

@@ -13,7 +13,7 @@ from orlop.controller.core import Core
 from orlop.controller.picture import Draft
 from orlop.controller.progress import advance
 from orlop.controller.reported import Status
-from orlop.controller.usecases import lookup, room
+from orlop.controller.usecases import lookup, protection, room
 from orlop.errors import Refused
 from orlop.model import NodeSnapshot, Resource, ResourceDefinition, StoragePool, key
 
@@ -23,7 +23,8 @@ CONNECTED = (Status.CONNECTED, Status.AUTHENTICATED, Status.ONLINE)
 def forget_node(draft: Draft, definition: ResourceDefinition, node: str) -> None:
     """Everything of the definition on the node; the definition itself where it only waited for that."""
     here = key(node)
-    _forget(draft, definition, lambda r: key(r.node) == here, lambda part: key(part.node) == here)
+    what = f"Forgetting node '{node}'"
+    _forget(draft, definition, lambda r: key(r.node) == here, lambda part: key(part.node) == here, what)
 
 
 def _forget(
@@ -31,8 +32,12 @@ def _forget(
     definition: ResourceDefinition,
     is_lost: Callable[[Resource], bool],
     is_lost_part: Callable[[NodeSnapshot], bool],
+    what: str,
 ) -> None:
-    lost = {key(r.node) for r in definition.resources if is_lost(r)}
+    resources = [r for r in definition.resources if is_lost(r)]
+    gone = {part.uuid for s in definition.snapshots for part in s.nodes if is_lost_part(part)}
+    protection.require_loss_allowed(definition, resources, gone, what)
+    lost = {key(r.node) for r in resources}
     parts = {s.uuid: tuple(p for p in s.nodes if not is_lost_part(p)) for s in definition.snapshots}
     after = replace(
         definition,
@@ -121,7 +126,8 @@ def _require_nothing_elsewhere(definitions: list[ResourceDefinition], pool: Stor
 def _forget_in(draft: Draft, definition: ResourceDefinition, pool: StoragePool, answers: Answers) -> None:
     resources, parts = _here(definition, pool)
     gone = [part for _, part in parts]
-    _forget(draft, definition, lambda r: r in resources, lambda part: part in gone)
+    what = f"Forgetting storage pool '{pool.name}' on node '{pool.node}'"
+    _forget(draft, definition, lambda r: r in resources, lambda part: part in gone, what)
     others = sorted({r.node for r in definition.resources if r not in resources and not r.deleting}, key=key)
     if resources:
         answers.warning(

@@ -24,6 +24,17 @@ def users(core: Core, definition: ResourceDefinition, resources: Iterable[Resour
     return found
 
 
+def holders(core: Core, definition: ResourceDefinition, nodes: Iterable[str]) -> str:
+    """What holds volumes open, a line per node that says it; empty where none does."""
+    lines = []
+    for node in nodes:
+        report = core.reported.resource(node, definition.name)
+        by = [f"volume {v.number}: {', '.join(v.users)}" for v in (report.volumes if report else ()) if v.users]
+        if by:
+            lines.append(f"On {node}: {'; '.join(by)}.")
+    return "\n".join(lines)
+
+
 def look_again(core: Core, name: str, node: str | None = None) -> None:
     """Before a refusal for use: a device that was just closed may still be reported as open.
 
@@ -52,7 +63,8 @@ def unused(core: Core, definition: ResourceDefinition, resources: Iterable[Resou
     if busy:
         raise Refused(
             f"{what} is refused: resource '{definition.name}' is in use on {', '.join(busy)}.",
-            cause="Something holds its device open there: a mount, a virtual machine, another layer.",
+            cause=holders(core, definition, busy)
+            or "Something holds its device open there: a mount, a virtual machine, another layer.",
             correction="Unmount or close it there, then try again.",
             code=Fail.IN_USE,
         )

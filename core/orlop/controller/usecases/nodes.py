@@ -14,7 +14,7 @@ from orlop.controller.picture import Draft, Picture
 from orlop.controller.properties import Kind
 from orlop.controller.replication import replicated
 from orlop.controller.reported import Status
-from orlop.controller.usecases import evacuation, forgetting, lookup, replicating
+from orlop.controller.usecases import evacuation, forgetting, guards, lookup, replicating
 from orlop.controller.usecases.net_interfaces import interfaces_of, switched
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
@@ -193,6 +193,7 @@ def _require_empty(core: Core, picture: Picture, node: Node) -> None:
         if report and any(v.in_use for v in report.volumes):
             raise Refused(
                 f"Resource '{definition.name}' is in use on node '{node.name}'.",
+                cause=guards.holders(core, definition, [node.name]),
                 correction="Unmount or close it, then try again.",
                 code=Fail.IN_USE,
             )

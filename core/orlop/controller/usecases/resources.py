@@ -22,6 +22,7 @@ from orlop.controller.usecases import (
     guards,
     initiators,
     lookup,
+    protection,
     replicating,
     spawning,
     votes,
@@ -165,6 +166,7 @@ def delete(core: Core, name: str, node: str, keep_tiebreaker: bool = False) -> A
         guards.no_operation(definition)
         guards.unused(core, definition, [resource], "Deleting")
         nvme.refuse_left_alone(definition, resource, "Deleting")
+        protection.require_data_left(definition, [resource], "Deleting the last resource")
         replicating.require_other_copy(core, definition, resource)
         stays = votes.staying(core, draft, definition, resource, keep_tiebreaker)
         if stays is None:
@@ -206,6 +208,7 @@ def delete_all(core: Core, name: str, delete_definition: bool) -> Answers:
     with core.change() as draft:
         definition = lookup.definition(draft, name)
         guards.no_operation(definition)
+        protection.require_unlocked(definition, "Deleting all resources")
         guards.unused(core, definition, definition.resources, "Deleting")
         marked = tuple(replace(r, flags=r.flags | {"DELETE"}) for r in definition.resources)
         draft.put(replace(definition, resources=marked))

@@ -9,7 +9,7 @@ from orlop.codes import Fail, Subject, Warn
 from orlop.controller import moving, nvme, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.usecases import guards, lookup, waiting
+from orlop.controller.usecases import guards, lookup, protection, waiting
 from orlop.controller.usecases.snapshots import usable
 from orlop.errors import Refused
 from orlop.model import Operation, ResourceDefinition, Snapshot, key
@@ -74,6 +74,7 @@ def rollback(core: Core, name: str, snapshot_name_: str, request: wire.SnapshotR
 def _can_roll_back(core: Core, definition: ResourceDefinition, snapshot: Snapshot) -> None:
     guards.not_deleting(definition)
     guards.no_operation(definition)
+    protection.require_unlocked(definition, "Rolling back, which loses what was written since the snapshot,")
     guards.connected(core, [r.node for r in definition.resources], "A rollback")
     guards.unused(core, definition, definition.resources, "Rolling back")
     there = {(key(p.node), v.number) for p in snapshot.nodes if "DELETE" not in p.flags for v in p.volumes}

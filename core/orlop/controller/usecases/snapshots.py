@@ -13,7 +13,7 @@ from orlop.controller.picture import Draft
 from orlop.controller.properties import Kind
 from orlop.controller.replication import replicated
 from orlop.controller.snapshotting import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
-from orlop.controller.usecases import guards, lookup, room, snapshot_replicas, waiting
+from orlop.controller.usecases import guards, lookup, protection, room, snapshot_replicas, waiting
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.drivers import STORAGE
 from orlop.errors import Refused
@@ -283,6 +283,7 @@ def mark_deleted(draft: Draft, name: str, snapshot_name: str, chosen: set[str]) 
     """On some nodes (keys). Raises while something is being filled from it."""
     definition = lookup.definition(draft, name)
     snapshot = lookup.snapshot(definition, snapshot_name)
+    protection.require_unlocked_snapshot(definition, snapshot, "Deleting")
     _not_a_source(draft, definition, snapshot)
     draft.put(_with(definition, _marked(snapshot, chosen)))
 

@@ -96,12 +96,23 @@ def gone(
         waiting.remove(node)
         offline(core, answers, node, "it will be removed there")
     if waiting:
+        _try_again(core, name, [node for node in waiting if failure(node)])
         core.wait(finished)
     for node in waiting:
         if not present(node):
             answers.success(f"Node '{node}' removed {what or repr(name)}.", Node=node)
         else:
             _entry(core, answers, node, core.reported.current(node, name), "removed", "it will be removed there")
+
+
+def _try_again(core: Core, name: str, nodes: Iterable[str]) -> None:
+    """A removal that failed is asked for once more: it is tried now, and what was said of the earlier try is over."""
+    definition = core.picture.definition(name)
+    if definition is None or core.links is None:
+        return
+    for node in nodes:
+        core.reported.node(node).required[key(name)] = definition.revision
+        core.links.changed(node, key(name), True)
 
 
 # What the kernel, and what ZFS says.

@@ -91,6 +91,7 @@ from orlop.controller.wire.nodes import (
     SatelliteConfigLog,
     SatelliteConfigNet,
 )
+from orlop.controller.wire.objects import OrphanAdopt, OrphanRemove, VolumeImport
 from orlop.controller.wire.operating import (
     ReplicaOperation,
     ResolveSplitBrain,
@@ -214,6 +215,8 @@ __all__ = [
     "NodeRestore",
     "NodeStats",
     "Orphan",
+    "OrphanAdopt",
+    "OrphanRemove",
     "PassPhraseCreate",
     "PassphraseStatus",
     "PhysicalStorage",
@@ -287,6 +290,7 @@ __all__ = [
     "VolumeDefinitionModifyPassphrase",
     "VolumeGroup",
     "VolumeGroupModify",
+    "VolumeImport",
     "VolumeLayer",
     "VolumeModify",
     "VolumeState",
