@@ -124,7 +124,7 @@ def test_a_tiebreaker_is_replaced(cluster, healing):
     assert with_state(cluster, "Diskless")
 
 
-@pytest.mark.parametrize("moment", [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89])
+@pytest.mark.parametrize("moment", [1, 5, 13, 34, 55])
 def test_a_controller_that_is_killed_goes_on_where_it_was(cluster, healing, source, moment):
     evacuate(cluster, source)
     for _ in range(moment):
@@ -136,7 +136,7 @@ def test_a_controller_that_is_killed_goes_on_where_it_was(cluster, healing, sour
     assert states(cluster) == ["done"]
 
 
-@pytest.mark.parametrize("moment", [0, 2, 5, 10, 20, 40])
+@pytest.mark.parametrize("moment", [0, 5, 20, 40])
 def test_nobody_goes_while_the_other_replica_is_dead(cluster, healing, source, moment):
     """At whichever step it dies: the good copy is only given up when the dead one is back and whole."""
     (other,) = [n for n in with_disks(cluster) if n != source]

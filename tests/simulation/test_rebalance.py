@@ -11,13 +11,13 @@ from tests.simulation.moving_replicas import good, jobs, run, states, whole, wit
 from tests.simulation.test_drbd9_controller import spawn, started
 
 OLD, NEW = ("alpha", "bravo", "charlie"), ("delta", "echo")
-NAMES = tuple(f"web{number}" for number in range(8))
+NAMES = tuple(f"web{number}" for number in range(5))
 SIZE = 8 << 20  # KiB: what is promised in a thin pool counts
 
 
 @pytest.fixture
 def cluster():
-    """Eight resources on three nodes, and two more nodes that were added just now."""
+    """Five resources on three nodes, and two more nodes that were added just now."""
     made = started(*OLD, *NEW)
     for name in NEW:
         maintenance.switch(made.core, name, enabled=True)
@@ -54,7 +54,7 @@ def start(cluster, **more):
 def test_the_new_nodes_are_filled_as_the_plan_says(cluster, healing):
     assert [count(cluster, node) for node in NEW] == [0, 0]
     found = rebalance.plan(cluster.core, threshold=0.1)
-    assert 4 <= len(found.moves) <= 6  # 16 replicas on five nodes are 3.2 on each
+    assert 2 <= len(found.moves) <= 4  # ten replicas on five nodes are two on each
     shown = rebalance.shown(cluster.core, found)
     (spread,) = shown.spreads
     assert spread.emptiest == 0
@@ -62,12 +62,12 @@ def test_the_new_nodes_are_filled_as_the_plan_says(cluster, healing):
     assert spread.emptiest_then > spread.emptiest
     said = start(cluster)
     assert said[0].startswith(f"{len(found.moves)} replicas with")
-    run(cluster, healing, 600, never_fewer(cluster))
+    run(cluster, healing, 300, never_fewer(cluster))
     for move in found.moves:
         assert move.target in with_disks(cluster, move.definition)
         assert move.source not in with_disks(cluster, move.definition)
     assert all(len(whole(cluster, name)) == 2 for name in NAMES)
-    assert all(2 <= count(cluster, node) <= 4 for node in (*OLD, *NEW))
+    assert all(1 <= count(cluster, node) <= 3 for node in (*OLD, *NEW))
     assert rebalance.plan(cluster.core, threshold=0.1).moves == ()
 
 
@@ -76,14 +76,14 @@ def test_a_second_one_does_not_begin_beside_the_first(cluster):
     assert "are still moving; nothing was added" in start(cluster)[0]
 
 
-@pytest.mark.parametrize("moment", [0, 5, 20, 60, 120])
+@pytest.mark.parametrize("moment", [5, 60])
 def test_a_controller_that_is_killed_goes_on_with_it(cluster, healing, moment):
     found = rebalance.plan(cluster.core, threshold=0.1)
     start(cluster, concurrent=1)
     for _ in range(moment):
         cluster.step(cluster.clock.now + 10)
     cluster.start_controller()
-    run(cluster, Healing(cluster.core), 900, never_fewer(cluster))
+    run(cluster, Healing(cluster.core), 400, never_fewer(cluster))
     assert all(move.target in with_disks(cluster, move.definition) for move in found.moves)
     assert all(len(whole(cluster, name)) == 2 for name in NAMES)
 
@@ -133,7 +133,7 @@ def test_one_move_of_it_is_cancelled_by_its_job(cluster, healing):
     assert "nothing had begun" in [entry.message for entry in all_jobs.cancel(cluster.core, waiting.uuid)][0]
     with pytest.raises(Refused, match="cannot be cancelled"):
         all_jobs.cancel(cluster.core, waiting.uuid)
-    run(cluster, healing, 600, never_fewer(cluster))
+    run(cluster, healing, 300, never_fewer(cluster))
     assert all(len(whole(cluster, name)) == 2 for name in NAMES)
 
 

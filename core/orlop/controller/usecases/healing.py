@@ -22,6 +22,7 @@ from orlop.model import key
 
 log = logging.getLogger(__name__)
 AGAIN = 60.0  # seconds until what could not be done is tried again
+SHARE = 20  # planning takes at most one part in so many of the time
 
 
 class Healing:
@@ -32,6 +33,7 @@ class Healing:
         self._patience = Patience(core)
         self._auto_evict = AutoEvict(core, self._patience)
         self._tried = self._balanced = core.clock.monotonic()
+        self._next: dict[str, float] = {}  # key of a node that is being emptied -> when it is planned again
 
     def look(self) -> None:
         """Raises nothing: what cannot be done now is logged and tried again."""
@@ -52,9 +54,12 @@ class Healing:
         moves.begin(core, again=again)
 
     def _empty_nodes(self) -> None:
-        for node in list(self._core.picture.nodes.values()):
-            if "EVACUATE" in node.flags and MAINTENANCE not in node.flags:
+        clock = self._core.clock
+        for name, node in list(self._core.picture.nodes.items()):
+            began = clock.monotonic()
+            if "EVACUATE" in node.flags and MAINTENANCE not in node.flags and began >= self._next.get(name, 0.0):
                 self._try(partial(evacuation.go_on, self._core, node), f"the evacuation of {node.name}")
+                self._next[name] = began + SHARE * (clock.monotonic() - began)
 
     def _replace_evicted(self) -> None:
         core = self._core

@@ -87,9 +87,9 @@ def begin(core: Core, names: Iterable[str] | None = None, again: bool = True) ->
 
 
 def being_filled(core: Core) -> int:
-    """How many replicas have not got all of the data yet."""
+    """How many replicas just get the data; one whose node is away gets nothing."""
     return sum(
-        not replicating.is_up_to_date(core, definition, made)
+        core.reported.online(made.node) and not replicating.is_up_to_date(core, definition, made)
         for definition in list(core.picture.definitions.values())
         if definition.operations
         for operation in moving.of(definition)
