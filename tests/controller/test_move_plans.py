@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from orlop.controller import evacuating, rebalancing
+from orlop.controller import balancing, evacuating, rebalancing
 from orlop.controller.drbd_versions import VERSION
-from orlop.controller.moving import EVACUATE, REBALANCE, Move
+from orlop.controller.moving import EVACUATE, REBALANCE, REDUCE, REPLACE, Move
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.placement import Cluster, fits, place
 from orlop.controller.reported import Reported, Status
@@ -281,6 +281,72 @@ def test_a_plugin_may_object():
     cluster = cluster_of(NAMES[:3], {"web": (20, "alpha", "bravo"), "db": (20, "alpha", "bravo")})
     assert levelled(cluster)
     assert levelled(cluster, vetoes=lambda size, pool: ["no"] if pool.node == "charlie" else []) == ()
+
+
+# -- as many as are wanted --------------------------------------------------------------------------------------------
+
+THREE = ("alpha", "bravo", "charlie")
+NOW = 10**12
+
+
+def balanced(cluster, now=NOW, grace=3600):
+    return balancing.plan(cluster, cluster.picture.definitions.values(), choose(cluster), now, grace)
+
+
+def one_of(cluster, name, **fields):
+    """With some fields of the replica on alpha replaced."""
+    resources = cluster.picture.definition(name).resources
+    after = tuple(replace(r, **fields) if r.node == "alpha" else r for r in resources)
+    return changed(cluster, **{name: {"resources": after}})
+
+
+def test_missing_replicas_are_planned_until_no_node_is_left():
+    cluster = cluster_of(THREE, {"web": (10, "alpha")}, place_count=4)
+    found = balanced(cluster)
+    assert [(move.kind, move.source, move.target) for move in found.moves] == [
+        (REPLACE, None, "bravo"),
+        (REPLACE, None, "charlie"),
+    ]
+    (stays,) = found.staying
+    assert "it already has web" in stays.cause
+
+
+def test_the_one_in_the_fullest_pool_is_too_many():
+    cluster = cluster_of(THREE, {"web": (10, *THREE), "other": (10, "bravo", "alpha"), "more": (5, "bravo", "alpha")})
+    cluster.reported.node("bravo").pools["pool"] = replace(
+        cluster.reported.node("bravo").pools["pool"], capacity=Capacity(total=50 * GIB, free=25 * GIB)
+    )
+    assert balanced(cluster).moves == (Move("web", REDUCE, "bravo"),)
+
+
+def test_the_one_that_breaks_the_rules_of_spreading_is_too_many():
+    zones = {"alpha": "a", "bravo": "b", "charlie": "b"}
+    fuller = {"web": (10, *THREE), "other": (30, "alpha", "bravo")}
+    cluster = cluster_of(THREE, fuller, zones=zones, replicas_on_different=("Aux/zone",))
+    assert [move.source for move in balanced(cluster).moves] == ["bravo"]
+
+
+LEFT = [
+    ("as it should be", lambda c: c, [("web", REDUCE)]),
+    ("young", lambda c: one_of(c, "web", created=NOW), [("web", REDUCE)]),
+    ("another is behind", lambda c: c.reported.node("bravo").resources.clear() or c, []),
+    ("maintenance", lambda c: marked(c, "bravo", "MAINTENANCE"), []),
+    ("given up", lambda c: one_of(c, "web", flags=frozenset({"EVICTED"})), []),
+    ("being deleted", lambda c: one_of(c, "web", flags=frozenset({"DELETE"})), []),
+    ("migrating", lambda c: one_of(c, "web", props={"Internal/Drbd/MigrateFrom": "bravo"}), []),
+    ("by itself", lambda c: one_of(c, "web", flags=frozenset({"AUTO_DISKFUL"})), []),
+    ("switched off", lambda c: changed(c, web={"props": {"BalanceResourcesEnabled": "False"}}), []),
+    ("not replicated", lambda c: changed(c, web={"layers": ("STORAGE",)}), []),
+    ("a disk failed", lambda c: one_of(c, "web", props={"DrbdOptions/SkipDisk": "True"}), []),
+]
+
+
+@pytest.mark.parametrize(("why", "change", "expected"), LEFT, ids=[why for why, *_ in LEFT])
+def test_when_one_that_is_too_many_goes(why, change, expected):
+    found = balanced(change(cluster_of(THREE, {"web": (10, *THREE)}))).moves
+    assert [(move.definition, move.kind) for move in found] == expected
+    if why == "young":
+        assert found[0].source != "alpha"
 
 
 # -- properties -------------------------------------------------------------------------------------------------------

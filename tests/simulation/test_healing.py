@@ -258,6 +258,7 @@ def test_none_goes(cluster, auto, why):
             assert len(whole(cluster)) == 4
             place_count(cluster, 2)
     before = with_disks(cluster)
+    assert healing.balance_plan(cluster.core).moves == ()
     run(cluster, auto, REST + 1300)
     assert with_disks(cluster) == before
 
