@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 STORAGE = "orlop.storage"
 LAYER = "orlop.layer"
+PLACEMENT = "orlop.placement"
 KEY_STORE = "orlop.key_store"
 
 
@@ -29,7 +30,7 @@ class Drivers:
         """What entry points offer. A plugin that fails to import is kept with its error, named in the log."""
         broken: dict[str, str] = {}
         found: dict[str, dict[str, Any]] = {}
-        for namespace in namespaces or (STORAGE, LAYER, KEY_STORE):
+        for namespace in namespaces or (STORAGE, LAYER, PLACEMENT, KEY_STORE):
 
             def failed(_: object, entry: EntryPoint, error: BaseException, namespace: str = namespace) -> None:
                 broken[f"{namespace} {entry.name}"] = f"{type(error).__name__}: {error}"

@@ -36,7 +36,18 @@ from orlop.model import (
     WantedVolume,
     key,
 )
-from orlop.transport.messages import BackingOutcome, Fence, ObjectTaken, Operated, PhysicalDevice, Report, TakeObject
+from orlop.transport.messages import (
+    BackingOutcome,
+    Fence,
+    ObjectTaken,
+    Operated,
+    PhysicalDevice,
+    Plan,
+    Planned,
+    PlannedSteps,
+    Report,
+    TakeObject,
+)
 
 FENCE = Fence(cluster="c0ffee00-0000-4000-8000-000000000000", term=1, nonce="n")
 INFO = {
@@ -112,6 +123,12 @@ class Satellites:
     def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
         self.operated.append((node, resource, order))
         return Operated(problem=self.problems.get(resource, ""), done=(order.verb.value,))
+
+    def plan(self, node: str, message: Plan) -> Planned:
+        if key(node) in self.away:
+            raise TransportError(f"node {node} is not connected")
+        steps = {each.name: f"revision {each.revision}" for each in message.resources}
+        return Planned(resources=tuple(PlannedSteps(name=name, steps=(text,)) for name, text in steps.items()))
 
     def take_object(self, node: str, order: TakeObject) -> ObjectTaken:
         return ObjectTaken(problem="there is nothing in the pools of these satellites")

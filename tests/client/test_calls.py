@@ -196,3 +196,13 @@ def test_every_call_has_types():
     for name, method in inspect.getmembers(Whole, inspect.isfunction):
         if not name.startswith("_"):
             assert "return" in method.__annotations__, name
+
+
+def test_a_placement_is_explained(controller, client):
+    pool = {"storage_pool_name": "ssd", "points": {"free space": 1.0}, "chosen": True}
+    found = {"possible": True, "summary": "yes", "nodes": [{"node_name": "a", "pools": [pool]}]}
+    controller.post(f"{URL}/orlop/resource-definitions/db/explain-placement", json=found)
+    assert client.explain_placement("db").nodes[0].pools[0].points == {"free space": 1.0}
+    controller.post(f"{URL}/orlop/resource-groups/fast/explain-placement", json=found)
+    assert client.explain_spawn("fast", [4096]).possible
+    assert _sent(controller)[2] == {"select_filter": {}, "volume_sizes": [4096]}

@@ -5,8 +5,9 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from orlop.controller import balancing, wire
-from orlop.controller.patience import MAINTENANCE, REST
+from orlop.controller.patience import REST
 from orlop.controller.picture import with_resource
+from orlop.controller.placement import MAINTENANCE
 from orlop.controller.usecases import evacuation, groups, healing, maintenance, moves, nodes
 from orlop.controller.usecases.auto_evict import AFTER, ALLOWED, MOST_AWAY
 from orlop.controller.usecases.healing import Healing

@@ -13,6 +13,9 @@ from orlop.transport.messages import (
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
+    PlannedSteps,
     RemoveBacking,
     Report,
     Secrets,
@@ -99,3 +102,7 @@ class MemoryAgent:
     def take_object(self, message: TakeObject) -> ObjectTaken:
         self.check(message.fence)
         return ObjectTaken(found=message.object, done=(f"take {message.object.name}",))
+
+    def plan(self, message: Plan) -> Planned:
+        self.check(message.fence)
+        return Planned(resources=tuple(PlannedSteps(name=each.name, steps=("make it",)) for each in message.resources))

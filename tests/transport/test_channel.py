@@ -33,6 +33,9 @@ from orlop.transport.messages import (
     Opening,
     Operate,
     Operated,
+    Plan,
+    Planned,
+    PlannedSteps,
     Problem,
     RemoveBacking,
     Secrets,
@@ -106,6 +109,14 @@ def test_an_object_is_taken_for_the_activation_that_proved_itself_only(channel, 
     assert channel.take_object(order) == ObjectTaken(found=thing, done=("take old",))
     with pytest.raises(TransportError, match="another fence"):
         channel.take_object(replace(order, fence=replace(fence, term=fence.term + 1)))
+
+
+def test_a_plan_is_told_to_the_activation_that_proved_itself_only(channel, fence):
+    channel.connect()
+    order = Plan(fence=fence, resources=(WantedResource(name="web", revision=1),))
+    assert channel.plan(order) == Planned(resources=(PlannedSteps(name="web", steps=("make it",)),))
+    with pytest.raises(TransportError, match="another fence"):
+        channel.plan(replace(order, fence=replace(fence, term=fence.term + 1)))
 
 
 def test_secrets_arrive_whole_and_nothing_that_prints_them_shows_them(channel, agent, fence, caplog):

@@ -11,6 +11,7 @@ import click
 from orlop.cli.kinds import Kind
 from orlop.cli.words import expand
 
+DRY_RUN = "--dry-run"
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -81,8 +82,21 @@ class Verb(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         if not ctx.resilient_parsing:
+            args = self._without_dry_run(ctx, args)
             args = expand(_literal(args), options, self._least(args) if self._least else self._required(), ctx)
         return super().parse_args(ctx, args)
+
+    def _without_dry_run(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Every command knows it, but for those that have an option of that name themselves. Only in full: no other
+        option's beginning becomes ambiguous by it."""
+        from orlop.cli.session import Session
+
+        before = args[: args.index("--")] if "--" in args else args
+        if DRY_RUN not in before or any(DRY_RUN in param.opts for param in self.params):
+            return args
+        ctx.ensure_object(Session).dry_run = True
+        at = before.index(DRY_RUN)
+        return [*args[:at], *args[at + 1 :]]
 
     def _required(self) -> int:
         return sum(max(param.nargs, 1) for param in self.params if isinstance(param, click.Argument) and param.required)

@@ -62,6 +62,7 @@ def placement(
                 help="Diskless resources on all other nodes.  [yes|no]",
             ),
             layers(),
+            click.option("--policy", help="How places are ranked: balanced, most-free-space, pack, round-robin..."),
             click.option(*providers, "providers", type=WORDS, help="Only these kinds of pools: lvm,lvm_thin,zfs..."),
         )(called)
 
@@ -78,6 +79,7 @@ _NAMES = (
     "replicas_on_different",
     "x_replicas_on_different",
     "diskless_on_remaining",
+    "policy",
     "providers",
 )
 
@@ -103,6 +105,7 @@ def filter_of(chosen: dict[str, Any], layers: tuple[str, ...] | None, diskless_t
         provider_list=_list(chosen["providers"]),
         diskless_on_remaining=None if remaining is None else remaining.lower() in ("yes", "true"),
         diskless_type=diskless_type,
+        placement_policy=chosen["policy"],
     )
 
 

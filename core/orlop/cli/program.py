@@ -84,6 +84,7 @@ class Root(Menu):
 @click.option("--no-utf8", is_flag=True, help="Draw tables with ASCII.")
 @click.option("--warn-as-error", is_flag=True, help="Let a warning set the exit code, too.")
 @click.option("--curl", is_flag=True, help="Print the requests as curl commands instead of sending them.")
+@click.option("--dry-run", is_flag=True, help="Show what a command would change and run; also after the command.")
 @click.option(
     "-t",
     "--timeout",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orlop.cli.table import Table, View
     from orlop.cli.transports import Watching
     from orlop.client import Answer, Client
+    from orlop.client.controller_values import Plan
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     no_utf8: bool = False
     warn_as_error: bool = False
     curl: bool = False
+    dry_run: bool = False
     verbose: bool = False
     timeout: float = 300.0
     user: str = ""
@@ -53,12 +55,13 @@ class Session:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self.exit_code = exit_codes.OK
+        self.dry_run = self.settings.dry_run
         self._replayed: Path | None = None
 
     @cached_property
     def wire(self) -> Watching:
         """What carries the requests, and remembers the last reply for --machine-readable."""
-        from orlop.cli.transports import Printing, Replaying, Watching
+        from orlop.cli.transports import Planning, Printing, Replaying, Watching
         from orlop.client import Http, Tls, addresses
 
         chosen = self.settings
@@ -68,7 +71,8 @@ class Session:
         if chosen.curl:
             return Watching(Printing(urls[0], chosen))
         tls = Tls(ca_file=chosen.cafile, cert_file=chosen.certfile, key_file=chosen.keyfile)
-        return Watching(Http(urls, chosen.timeout, tls, self._credentials()))
+        http = Http(urls, chosen.timeout, tls, self._credentials())
+        return Watching(Planning(http, self.show_plan) if self.dry_run or chosen.dry_run else http)
 
     @cached_property
     def client(self) -> Client:
@@ -109,6 +113,8 @@ class Session:
         """Print an answer and set the exit code by it."""
         from orlop.cli import output
 
+        if not len(answer) and (self.dry_run or self.settings.dry_run):
+            return  # what would be done was shown as it was told
         if self.settings.machine_readable:
             output.json(output.entries_as(answer, self.settings.output_version))
         else:
@@ -133,6 +139,15 @@ class Session:
 
             data = older(kind, data)
         output.json([data])
+
+    def show_plan(self, plan: Plan) -> None:
+        """Print what one request of a dry run would do."""
+        from orlop.cli import output, planned
+
+        if self.settings.machine_readable:
+            output.json(msgspec.to_builtins(plan))
+        else:
+            self.say(planned.text(plan))
 
     def say(self, text: str) -> None:
         click.echo(text)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from orlop.cli.session import Settings, Shown
-from orlop.client.wire import Reply, Request, Transport
+from orlop.client.controller_values import Plan
+from orlop.client.wire import Http, Reply, Request, Transport
+from orlop.model.decoding import decoded
 
 
 class Watching:
@@ -60,6 +62,35 @@ class Printing:
 
     def lines(self, request: Request) -> Iterator[str]:
         raise Shown
+
+
+class Planning:
+    """--dry-run: asks what a request would do, instead of sending it.
+
+    By a path of its own: a controller that does not know it does nothing.
+    """
+
+    def __init__(self, inner: Http, show: Callable[[Plan], None]) -> None:
+        self._inner, self._show = inner, show
+
+    @property
+    def urls(self) -> list[str]:
+        return self._inner.urls
+
+    def send(self, request: Request) -> Reply:
+        if not request.changes:
+            return self._inner.send(request)
+        asked = {"method": request.method, "path": request.target, "body": request.body}
+        reply = self._inner.send(Request(method="POST", path="/v1/orlop/plan", body=asked, data=True))
+        if reply.status >= 300:
+            return reply
+        self._show(decoded(reply.body, Plan, strict=False))
+        if request.data:  # what a next request would be made of is not known
+            raise Shown
+        return Reply(200, b"[]")
+
+    def lines(self, request: Request) -> Iterator[str]:
+        return self._inner.lines(request)
 
 
 class Replaying:

@@ -46,6 +46,7 @@ class SelectFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     diskless_type: str | None = None
     overprovision: float | None = None
     port_count: int | None = None
+    placement_policy: str | None = None  # Orlop's own
 
 
 NO_FILTER = SelectFilter()

@@ -1,5 +1,6 @@
 """What the controller tells about itself and its work. Sizes are KiB, times milliseconds since 1970."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from orlop.client.values import Properties, Seen
@@ -130,8 +131,86 @@ class SplitBrain(Seen, frozen=True, kw_only=True):
     volumes: tuple[SplitBrainVolume, ...] = ()
 
 
+class PlannedField(Seen, frozen=True, kw_only=True):
+    name: str
+    before: str = ""
+    after: str = ""
+
+
+class PlannedChange(Seen, frozen=True, kw_only=True):
+    """`change`: create, modify or delete."""
+
+    kind: str
+    name: str = ""
+    change: str = ""
+    fields: tuple[PlannedField, ...] = ()
+
+
+class PlannedObject(Seen, frozen=True, kw_only=True):
+    name: str
+    commands: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+
+
+class PlannedNode(Seen, frozen=True, kw_only=True):
+    node_name: str
+    connected: bool = True
+    problem: str = ""
+    objects: tuple[PlannedObject, ...] = ()
+
+
+class Plan(Seen, frozen=True, kw_only=True):
+    """What a request would do; nothing of it was done."""
+
+    changes: tuple[PlannedChange, ...] = ()
+    nodes: tuple[PlannedNode, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
 class Event(Seen, frozen=True, kw_only=True):
     """One server-sent event; `data` is decoded JSON."""
 
     name: str
     data: Any = None
+
+
+class ExplainedPool(Seen, frozen=True, kw_only=True):
+    """`reasons` speak against the pool; `note` says why it was not chosen although nothing does."""
+
+    storage_pool_name: str
+    provider_kind: str = ""
+    free_kib: int = 0
+    promised_kib: int = 0
+    chosen: bool = False
+    rank: int | None = None
+    score: float | None = None
+    points: Mapping[str, float] = {}
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+
+
+class ExplainedNode(Seen, frozen=True, kw_only=True):
+    node_name: str
+    replica: bool = False
+    reasons: tuple[str, ...] = ()
+    pools: tuple[ExplainedPool, ...] = ()
+
+
+class PlacementChange(Seen, frozen=True, kw_only=True):
+    steps: tuple[str, ...] = ()
+    request: bool = False
+
+
+class PlacementExplanation(Seen, frozen=True, kw_only=True):
+    """What a placement would do now, and why."""
+
+    possible: bool
+    summary: str
+    wanted: int = 0
+    size_kib: int = 0
+    policy: str = ""
+    layer_stack: tuple[str, ...] = ()
+    complete: bool = True
+    changes: tuple[PlacementChange, ...] = ()
+    nodes: tuple[ExplainedNode, ...] = ()

@@ -6,7 +6,7 @@ from typing import Any
 from orlop.client.answer import Answer
 from orlop.client.bodies import NO_CHANGES, NO_FILTER, Changes, SelectFilter, given
 from orlop.client.caller import Caller
-from orlop.client.controller_values import Count
+from orlop.client.controller_values import Count, PlacementExplanation
 from orlop.client.values import CloneStarted, ResourceDefinition, Status, SyncStatus, VolumeDefinition
 from orlop.client.wire import path, query
 
@@ -101,6 +101,10 @@ class DefinitionCalls(Caller):
     ) -> Answer:
         body = given(select_filter=select, diskless_on_remaining=diskless_on_remaining, layer_list=layers)
         return self.command("POST", path(_ROOT, name, "autoplace"), body)
+
+    def explain_placement(self, name: str, select: SelectFilter = NO_FILTER) -> PlacementExplanation:
+        where = path("orlop", _ROOT, name, "explain-placement")
+        return self.read(PlacementExplanation, where, method="POST", body={"select_filter": select})
 
     def truncate_resource_definition(self, name: str, delete_empty: bool | None = None) -> Answer:
         """Delete every resource and keep the definition."""

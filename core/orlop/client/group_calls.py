@@ -6,7 +6,7 @@ from typing import Any
 from orlop.client.answer import Answer
 from orlop.client.bodies import NO_CHANGES, NO_FILTER, Changes, SelectFilter, given
 from orlop.client.caller import Caller
-from orlop.client.controller_values import Count
+from orlop.client.controller_values import Count, PlacementExplanation
 from orlop.client.values import AllSizeInfo, MaxVolumeSizes, ResourceGroup, SizeInfo, VolumeGroup
 from orlop.client.wire import path, query
 
@@ -82,6 +82,14 @@ class GroupCalls(Caller):
     def all_size_info(self, select: SelectFilter = NO_FILTER) -> AllSizeInfo:
         where = path("queries", _ROOT, "query-all-size-info")
         return self.read(AllSizeInfo, where, method="POST", body={"select_filter": select})
+
+    def explain_spawn(
+        self, group: str, sizes_kib: Sequence[int] = (), select: SelectFilter = NO_FILTER
+    ) -> PlacementExplanation:
+        """Where a resource with volumes of these sizes would go."""
+        where = path("orlop", _ROOT, group, "explain-placement")
+        body = {"select_filter": select, "volume_sizes": list(sizes_kib)}
+        return self.read(PlacementExplanation, where, method="POST", body=body)
 
     def adjust_resource_group(self, name: str | None = None, select: SelectFilter | None = None) -> Answer:
         """Without a name every group."""

@@ -65,7 +65,7 @@ def missing(
     for _ in range(wanted - len(present)):
         try:
             (chosen,) = choose(draft, evacuating.within(draft, definition, (), ()), definition, 1)
-            added = evacuating.planned(definition, good[0], chosen)
+            added = evacuating.planned(definition, good[0], chosen.node.name, chosen.pool.name)
             evacuating.require_room_beside(draft, added)
         except OrlopError as error:
             cause = f"{error.message} {error.cause} {error.details}".strip()

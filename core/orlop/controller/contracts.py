@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from orlop.controller.picture import Change
 from orlop.model import NewBacking, Node, ReplicaOrder, WantedPool
-from orlop.transport.messages import BackingOutcome, ObjectTaken, Operated, PhysicalDevice, TakeObject
+from orlop.transport.messages import BackingOutcome, ObjectTaken, Operated, PhysicalDevice, Plan, Planned, TakeObject
 
 Result = TypeVar("Result")
 
@@ -84,6 +84,10 @@ class Links(Protocol):
         ...
 
     def take_object(self, node: str, order: TakeObject) -> ObjectTaken: ...
+
+    def plan(self, node: str, message: Plan) -> Planned:
+        """What the satellite would do; nothing is done. Raises `TransportError` when it is away."""
+        ...
 
 
 class Ticket(Protocol):

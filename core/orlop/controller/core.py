@@ -27,7 +27,7 @@ from orlop.controller.contracts import Clock, Commits, Enrolment, Links, Waiter
 from orlop.controller.events import Events
 from orlop.controller.key_ring import COST, KeyRing
 from orlop.controller.picture import Aggregate, Change, Draft, Picture
-from orlop.controller.placement import Cluster
+from orlop.controller.placement import Cluster, Standings
 from orlop.controller.progress import advance, made
 from orlop.controller.replication import replicated
 from orlop.controller.reported import Reported, Status
@@ -53,6 +53,8 @@ from orlop.transport.messages import (
     ObjectTaken,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     Report,
     Secrets,
     TakeObject,
@@ -91,6 +93,7 @@ class Core:
         self.drivers = drivers
         self.hooks = hooks
         self.clock = clock
+        self.standings = Standings()
         self.events = Events()
         self.splits = split_brain.Splits()
         self.key_ring = KeyRing(key_cost)
@@ -412,6 +415,13 @@ class Core:
             raise TransportError(f"node {node} is not connected")
         with self._resting():
             return self.links.take_object(node, order)
+
+    def plan(self, node: str, message: Plan) -> Planned:
+        """What a satellite would do; raises `TransportError` when it is away."""
+        if self.links is None:
+            raise TransportError(f"node {node} is not connected")
+        with self._resting():
+            return self.links.plan(node, message)
 
     def secrets_for(self, node: str, names: Iterable[str]) -> Secrets:
         """Keys for steps of a node, as far as it has a part in their volumes and the controller is unlocked."""

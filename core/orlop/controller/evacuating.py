@@ -97,7 +97,7 @@ def _of_resource(
     except OrlopError as error:
         cause = f"{error.cause} {error.details}".strip() or error.message
         return Staying(definition.name, resource.node, cause, error.correction)
-    added = planned(definition, resource, chosen)
+    added = planned(definition, resource, chosen.node.name, chosen.pool.name)
     try:
         require_room_beside(draft, added)
     except Refused as error:
@@ -141,10 +141,10 @@ def without(definition: ResourceDefinition, leaving: Resource) -> ResourceDefini
     return replace(definition, resources=tuple(r for r in definition.resources if r.uuid != leaving.uuid))
 
 
-def planned(definition: ResourceDefinition, like: Resource, chosen: Candidate) -> ResourceDefinition:
+def planned(definition: ResourceDefinition, like: Resource, node: str, pool: str) -> ResourceDefinition:
     """With a replica as one that is there, on another node; for computing only."""
-    volumes: tuple[Volume, ...] = tuple(replace(v, pool=chosen.pool.name, new=True) for v in like.volumes)
-    made = replace(like, node=chosen.node.name, uuid=f"{like.uuid} on {chosen.node.name}", volumes=volumes, props={})
+    volumes: tuple[Volume, ...] = tuple(replace(v, pool=pool, new=True) for v in like.volumes)
+    made = replace(like, node=node, uuid=f"{like.uuid} on {node}", volumes=volumes, props={})
     return with_resource(definition, replace(made, flags=frozenset()))
 
 

@@ -21,6 +21,8 @@ from orlop.transport.messages import (
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     RemoveBacking,
     Report,
     Secrets,
@@ -45,6 +47,7 @@ class Channel(Protocol):
     def remove_backing(self, message: RemoveBacking) -> BackingOutcome: ...
     def operate(self, message: Operate) -> Operated: ...
     def take_object(self, message: TakeObject) -> ObjectTaken: ...
+    def plan(self, message: Plan) -> Planned: ...
     def close(self) -> None: ...
 
 
@@ -196,6 +199,9 @@ class Link:
 
     def take_object(self, order: TakeObject) -> ObjectTaken:
         return self._living().take_object(order)
+
+    def plan(self, message: Plan) -> Planned:
+        return self._living().plan(message)
 
     def _living(self) -> Channel:
         channel = self._channel

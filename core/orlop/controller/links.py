@@ -12,7 +12,16 @@ from orlop.controller.link import Channel, Link
 from orlop.controller.reported import Status
 from orlop.errors import TransportError
 from orlop.model import NewBacking, Node, ReplicaOrder, WantedPool, key
-from orlop.transport.messages import BackingOutcome, Fence, ObjectTaken, Operated, PhysicalDevice, TakeObject
+from orlop.transport.messages import (
+    BackingOutcome,
+    Fence,
+    ObjectTaken,
+    Operated,
+    PhysicalDevice,
+    Plan,
+    Planned,
+    TakeObject,
+)
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +186,9 @@ class ThreadedLinks:
 
     def take_object(self, node: str, order: TakeObject) -> ObjectTaken:
         return self._link(node).take_object(order)
+
+    def plan(self, node: str, message: Plan) -> Planned:
+        return self._link(node).plan(message)
 
     def _link(self, node: str) -> Link:
         worker = self._workers.get(key(node))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
+from orlop.controller.placement import MAINTENANCE
 from orlop.model import ResourceDefinition
 
-MAINTENANCE = "MAINTENANCE"  # flag of a node: what automatisms would do there, or because of it, is not done
 REST = 600.0  # seconds after its start in which the controller only watches
 
 

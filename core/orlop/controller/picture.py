@@ -233,6 +233,22 @@ TABLES: dict[type, str] = {
 }
 
 
+def differing(before: Picture, after: Picture) -> list[Change]:
+    """Every aggregate that one of two pictures has and the other has not, or has otherwise."""
+    found = []
+    if before.controller is not after.controller:
+        found.append(Change(Controller, (), before.controller, after.controller))
+    for kind, name in TABLES.items():
+        old: Mapping[str | Key, Aggregate] = getattr(before, name)
+        new: Mapping[str | Key, Aggregate] = getattr(after, name)
+        if old is new:
+            continue
+        for at in {**old, **new}:
+            if old.get(at) is not new.get(at):
+                found.append(Change(kind, at if isinstance(at, tuple) else (at,), old.get(at), new.get(at)))
+    return found
+
+
 def count(usage: dict[tuple[str, str], Usage], definition: ResourceDefinition, sign: int = 1) -> None:
     """Add what a definition keeps in pools to `usage`, or take it away."""
     for where, size, is_snapshot, fresh in promises(definition):

@@ -19,7 +19,8 @@ from orlop.controller.diskless import diskful
 from orlop.controller.moving import REBALANCE, Move, Plan, Staying
 from orlop.controller.patience import resting
 from orlop.controller.picture import NOTHING
-from orlop.controller.placement import DISKLESS, Candidate, Cluster, fits, node_problem
+from orlop.controller.placement import Cluster, fits, node_problem
+from orlop.controller.placement.standing import DISKLESS
 from orlop.drivers import STORAGE
 from orlop.errors import Refused
 from orlop.model import Node, Resource, ResourceDefinition, SelectFilter, StoragePool, key
@@ -203,10 +204,11 @@ class _Kind:
         nodes = [self._cluster.picture.nodes[key(r.node)] for r in others]
         if not fits([*nodes, to.node], rule):
             return False
-        if node_problem(self._cluster, to.node, rule, definition.layers, definition) is not None:
-            return False
-        added = evacuating.planned(definition, resource, Candidate(to.node, to.pool, to.free))
+        added = evacuating.planned(definition, resource, to.node.name, to.pool.name)
+        left = evacuating.without(definition, resource)
         try:
+            if node_problem(self._cluster, to.node, rule, definition.layers, left) is not None:
+                return False
             evacuating.require_room_beside(self._cluster.picture, added)
         except Refused as error:
             why = Staying(definition.name, resource.node, f"{error.message} {error.details}".strip(), error.correction)

@@ -82,6 +82,7 @@ class SelectFilter(Value, frozen=True, kw_only=True):
     diskless_type: str | None = None
     overprovision: float | None = None
     port_count: int | None = None
+    placement_policy: str | None = None
 
 
 class VolumeGroup(Value, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from orlop.plugin.contracts import (
     TellsOfChanges,
 )
 from orlop.plugin.hookspecs import PROJECT, hookimpl
+from orlop.plugin.placing import Candidate, Columns, Placement, PlacementPolicy
 from orlop.plugin.steps import (
     CLUSTER,
     CREATED,
@@ -61,6 +62,8 @@ __all__ = [
     "SECRET",
     "UUID",
     "AwaitEntry",
+    "Candidate",
+    "Columns",
     "CopyDevice",
     "CreateFile",
     "DeviceStorage",
@@ -78,6 +81,8 @@ __all__ = [
     "NeedsKernel",
     "NodeLayer",
     "Operates",
+    "Placement",
+    "PlacementPolicy",
     "Probe",
     "ReadsZeros",
     "RemoveDirectory",

@@ -4,7 +4,7 @@ A hook is called once per event and plugin. `veto` hooks stop the work with a re
 and an error they raise is logged, never fatal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pluggy
@@ -15,6 +15,14 @@ from orlop.plugin.steps import Step
 PROJECT = "orlop"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def orlop_preselect_placement(size: int, pools: Sequence[StoragePool]) -> Sequence[StoragePool] | None:
+    """Say which of the pools may take replicas of `size` bytes at all, or return None for all of them.
+
+    Called once per placement, with the pools that no rule excludes. What several plugins leave is what counts.
+    """
 
 
 @hookspec

@@ -18,6 +18,8 @@ from orlop.transport.messages import (
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     RemoveBacking,
     Report,
     Secrets,
@@ -96,6 +98,9 @@ class ThreadedAgent:
 
     def take_object(self, message: TakeObject) -> ObjectTaken:
         return self._node.take_object(message)
+
+    def plan(self, message: Plan) -> Planned:
+        return self._node.plan(message)
 
     def _watch(self) -> None:
         while self._wait():

@@ -29,6 +29,7 @@ from orlop.satellite.observe import Observation, observe
 from orlop.satellite.operating import operated
 from orlop.satellite.outbox import Outbox
 from orlop.satellite.plan import Part, plan, with_contents
+from orlop.satellite.planning import planned
 from orlop.satellite.secrets import SecretKeeper, no_secret
 from orlop.satellite.task import NEVER, NOW, Job, Task
 from orlop.transport.messages import (
@@ -40,6 +41,8 @@ from orlop.transport.messages import (
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     RemoveBacking,
     Report,
     Secrets,
@@ -202,6 +205,12 @@ class Node:
         outcome = self._objects.taken(message, pools, known)
         self._look_now()
         return outcome
+
+    def plan(self, message: Plan) -> Planned:
+        self.check(message.fence)
+        with self.changed:
+            pools = self._pools if message.pools is None else message.pools
+        return planned(self._host, self._drivers, pools, message.resources, message.fence.cluster)
 
     def operate(self, message: Operate, wait: float) -> Operated:
         """What is in hand of the resource is finished first; it may take `wait` seconds."""

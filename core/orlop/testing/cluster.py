@@ -38,6 +38,8 @@ from orlop.transport.messages import (
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     RemoveBacking,
     Report,
     Secrets,
@@ -200,6 +202,9 @@ class SimulatedChannel:
     def take_object(self, message: TakeObject) -> ObjectTaken:
         return self._order(lambda satellite: satellite.take_object(message))
 
+    def plan(self, message: Plan) -> Planned:
+        return self._alive(lambda satellite: satellite.plan(message))
+
     def close(self) -> None:
         self._start = -1
 
@@ -289,6 +294,9 @@ class SimulatedLinks:
 
     def take_object(self, node: str, order: TakeObject) -> ObjectTaken:
         return self.links[key(node)].take_object(order)
+
+    def plan(self, node: str, message: Plan) -> Planned:
+        return self.links[key(node)].plan(message)
 
     def step(self, name: str, now: float) -> bool:
         """Whether the link had something to do; one that failed rests."""

@@ -12,6 +12,8 @@ from orlop.transport.messages import (
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     RemoveBacking,
     Report,
     Secrets,
@@ -62,4 +64,8 @@ class Agent(Protocol):
 
     def take_object(self, message: TakeObject) -> ObjectTaken:
         """Returns when it is done or was refused."""
+        ...
+
+    def plan(self, message: Plan) -> Planned:
+        """What would be done; nothing is."""
         ...

@@ -24,6 +24,7 @@ from orlop.transport.messages import (
     MakeBacking,
     Opening,
     Operate,
+    Plan,
     Problem,
     RemoveBacking,
     Report,
@@ -107,6 +108,7 @@ class Application:
             ("POST", PREFIX + "remove-backing"): self._remove_backing,
             ("POST", PREFIX + "operate"): self._operate,
             ("POST", PREFIX + "take-object"): self._take_object,
+            ("POST", PREFIX + "plan"): self._plan,
             ("GET", PREFIX + "info"): lambda *_: self._agent.info(),
         }
 
@@ -218,6 +220,11 @@ class Application:
         message = decoded(body, TakeObject)
         check_speaker(session, message.fence)
         return self._agent.take_object(message)
+
+    def _plan(self, session: Session, _: _Request, body: bytes) -> Value:
+        message = decoded(body, Plan)
+        check_speaker(session, message.fence)
+        return self._agent.plan(message)
 
     def _reports(self, _: Session, request: _Request, __: bytes) -> Report:
         after, wait = int(request.number("after")), min(request.number("wait"), LONGEST_WAIT)

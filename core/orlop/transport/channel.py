@@ -31,6 +31,8 @@ from orlop.transport.messages import (
     Operate,
     Operated,
     PhysicalDevice,
+    Plan,
+    Planned,
     Problem,
     RemoveBacking,
     Report,
@@ -156,6 +158,9 @@ class Channel:
     def take_object(self, message: TakeObject) -> ObjectTaken:
         answer = self._call(self._orders, "POST", "take-object", encode(message), BACKING_SECONDS)
         return self._decode(answer, ObjectTaken)
+
+    def plan(self, message: Plan) -> Planned:
+        return self._decode(self._call(self._orders, "POST", "plan", encode(message), OPERATE_SECONDS), Planned)
 
     def close(self) -> None:
         """Forget the session and close the connections."""

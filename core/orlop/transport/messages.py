@@ -165,6 +165,30 @@ class ObjectTaken(Outcome, frozen=True, kw_only=True):
     done: tuple[str, ...] = ()  # the steps that were carried out, printed
 
 
+class Plan(Value, frozen=True, kw_only=True):
+    """Say what would be done for these orders. None of them is given: nothing changes."""
+
+    fence: Fence
+    resources: tuple[WantedResource, ...] = ()
+    pools: tuple[WantedPool, ...] | None = None  # None: those that are known
+
+
+class PlannedSteps(Value, frozen=True, kw_only=True):
+    """Of one resource or pool."""
+
+    name: str
+    steps: tuple[str, ...] = ()  # printed
+    problems: tuple[str, ...] = ()  # what would stand in the way, one sentence each
+    later: tuple[str, ...] = ()  # what can be planned only when these steps are done
+
+
+class Planned(Value, frozen=True, kw_only=True):
+    """Answer to `Plan`."""
+
+    resources: tuple[PlannedSteps, ...] = ()
+    pools: tuple[PlannedSteps, ...] = ()  # new ones that get our mark
+
+
 class Problem(Value, frozen=True, kw_only=True):
     """Body of every refusal."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orlop.cli import completion, drbd, exit_codes, options, states
+from orlop.cli.commands import explain
 from orlop.cli.grammar import Menu
 from orlop.cli.placement import placement
 from orlop.cli.properties import add_properties, props_of
@@ -111,6 +112,16 @@ def place(
     kind = "DRBD_DISKLESS" if drbd_diskless else "NVME_INITIATOR" if nvme_initiator else None
     wanted = msgspec.structs.replace(select, diskless_type=kind, layer_stack=None)
     return session.client.autoplace(name, wanted, select.diskless_on_remaining, layers)
+
+
+@MENU.verb("explain-placement", "ep", example="orlop resource-definition explain-placement backups --place-count 3")
+@options.resource("name")
+@placement(providers=("--providers",))
+@options.listing(groups=False, show_props=None)
+def explain_placement(session: Session, name: str, select: SelectFilter, view: View, **more: Any) -> None:
+    """Show where missing replicas would go and why, node by node, or what stands in the way and what would help.
+    Of a resource that has all its replicas: why they are where they are. Nothing is changed."""
+    explain.show(session, session.client.explain_placement(name, select), view)
 
 
 @MENU.verb("clone", "cln", example="orlop resource-definition clone backups backups2")

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from orlop.cli import drbd, options, output, sizes
-from orlop.cli.commands import moving
+from orlop.cli.commands import explain, moving
 from orlop.cli.commands.max_size import MAX_SIZES
 from orlop.cli.grammar import Menu
 from orlop.cli.placement import placement
@@ -91,6 +91,18 @@ def spawn(
     return session.client.spawn(
         group, name, sizes, external_name, select, partial, definition_only, peer_slots, volume_passphrase
     )
+
+
+@MENU.verb("explain-placement", "ep", example="orlop resource-group explain-placement fast 10G --place-count 3")
+@options.group()
+@click.argument("sizes", nargs=-1, type=SIZE)
+@placement(providers=("--providers",))
+@options.listing(groups=False, show_props=None)
+def explain_placement(
+    session: Session, group: str, sizes: tuple[int, ...], select: SelectFilter, view: View, **more: Any
+) -> None:
+    """Show where a resource with volumes of these sizes would be spawned, and why. Nothing is made."""
+    explain.show(session, session.client.explain_spawn(group, sizes, select), view)
 
 
 @MENU.verb("query-max-volume-size", "qmvs", example="orlop resource-group query-max-volume-size fast")

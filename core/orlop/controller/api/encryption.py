@@ -7,7 +7,7 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.definitions import VOLUME
 from orlop.controller.api.requests import Call
-from orlop.controller.api.routes import Routes
+from orlop.controller.api.routes import HERE, Routes
 from orlop.controller.usecases import encryption
 
 route = Routes("encryption", Subject.CTRL_CONF)
@@ -19,17 +19,17 @@ def status(call: Call) -> wire.PassphraseStatus:
     return wire.PassphraseStatus(status=encryption.status(call.core))
 
 
-@route("POST", PASSPHRASE, body=wire.PassPhraseCreate, status=201)
+@route("POST", PASSPHRASE, body=wire.PassPhraseCreate, status=201, unplanned=HERE)
 def create(call: Call) -> Answers:
     return encryption.create(call.core, call.body.new_passphrase)
 
 
-@route("PUT", PASSPHRASE, body=wire.PassPhraseCreate)
+@route("PUT", PASSPHRASE, body=wire.PassPhraseCreate, unplanned=HERE)
 def modify(call: Call) -> Answers:
     return encryption.modify(call.core, call.body.old_passphrase, call.body.new_passphrase)
 
 
-@route("PATCH", PASSPHRASE, body=str)
+@route("PATCH", PASSPHRASE, body=str, unplanned=HERE)
 def enter(call: Call) -> Answers:
     return encryption.enter(call.core, call.body)
 

@@ -7,7 +7,7 @@ from orlop.codes import Subject
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
-from orlop.controller.api.routes import PAGED, Routes
+from orlop.controller.api.routes import HERE, PAGED, Routes
 
 route = Routes("error reports")
 REPORTS = tuple[wire.ErrorReport, ...]
@@ -24,7 +24,7 @@ def listed(call: Call) -> list[wire.ErrorReport]:
     return query.page(found)
 
 
-@route("PATCH", "/v1/error-reports", body=wire.ErrorReportDelete, waits=False)
+@route("PATCH", "/v1/error-reports", body=wire.ErrorReportDelete, waits=False, unplanned=HERE)
 def delete_matching(call: Call) -> Answers:
     removed = call.site.reports.delete_matching(call.body)
     answers = Answers(codes.DELETE, Subject.NONE)
@@ -38,7 +38,7 @@ def shown(call: Call, reportid: str) -> list[wire.ErrorReport]:
     return [call.site.reports.get(reportid)]
 
 
-@route("DELETE", "/v1/error-reports/{reportid}", waits=False)
+@route("DELETE", "/v1/error-reports/{reportid}", waits=False, unplanned=HERE)
 def delete(call: Call, reportid: str) -> Answers:
     call.site.reports.delete(reportid)
     answers = Answers(codes.DELETE, Subject.NONE)

@@ -10,14 +10,21 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.openapi import document
 from orlop.controller.api.requests import Call
-from orlop.controller.api.routes import PAGED, Routes
+from orlop.controller.api.routes import HERE, PAGED, Routes
 from orlop.controller.usecases import insight, lookup
 from orlop.errors import Refused
 
 route = Routes("orlop")
 
 
-@route("POST", "/v1/orlop/nodes/{node}/join-command", answer=wire.JoinCommand, about=Subject.NODE, waits=False)
+@route(
+    "POST",
+    "/v1/orlop/nodes/{node}/join-command",
+    answer=wire.JoinCommand,
+    about=Subject.NODE,
+    waits=False,
+    unplanned=HERE,
+)
 def join_command(call: Call, node: str) -> wire.JoinCommand:
     """A command with a token that works once; run it on the node to make it join."""
     found = lookup.node(call.core.picture, node)
@@ -45,7 +52,7 @@ def differences(call: Call) -> list[wire.Difference]:
     return call.query.page(insight.differences(call.core, call.query.keys("nodes")))
 
 
-@route("POST", "/v1/orlop/accept-restore", about=Subject.CTRL_CONF)
+@route("POST", "/v1/orlop/accept-restore", about=Subject.CTRL_CONF, unplanned=HERE)
 def accept_restore(call: Call) -> Answers:
     """Go on with a restored database: satellites obey it again."""
     if call.core.accept_restore is None:

@@ -6,7 +6,7 @@ from orlop.codes import Fail, Subject
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
-from orlop.controller.api.routes import PAGED, Routes
+from orlop.controller.api.routes import HERE, PAGED, Routes
 from orlop.controller.api.views import nodes as view
 from orlop.controller.usecases import evacuation, lookup, net_interfaces, node_connections, nodes
 from orlop.model import key
@@ -53,7 +53,7 @@ def lost(call: Call, node: str) -> Answers:
     return nodes.lost(call.core, node)
 
 
-@route("PUT", "/v1/nodes/{node}/reconnect")
+@route("PUT", "/v1/nodes/{node}/reconnect", unplanned=HERE)
 def reconnect(call: Call, node: str) -> Answers:
     return nodes.reconnect(call.core, node)
 

@@ -8,7 +8,7 @@ from orlop.codes import Subject
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
-from orlop.controller.api.routes import PAGED, Routes
+from orlop.controller.api.routes import AT_ONCE, PAGED, Routes
 from orlop.controller.usecases import operating, split_brains
 from orlop.model import ReplicaVerb
 
@@ -26,10 +26,10 @@ def _once(verb: ReplicaVerb) -> Callable[..., Answers]:
 
 
 for each in operating.SAID:
-    route("POST", f"{ONE}/{each.value}", body=wire.ReplicaOperation)(_once(each))
+    route("POST", f"{ONE}/{each.value}", body=wire.ReplicaOperation, unplanned=AT_ONCE)(_once(each))
 
 
-@route("POST", f"{ONE}/connect", body=wire.ReplicaOperation)
+@route("POST", f"{ONE}/connect", body=wire.ReplicaOperation, unplanned=AT_ONCE)
 def connect(call: Call, resource: str, node: str) -> Answers:
     """Take a disconnection back; begin anew a connection that DRBD gave up."""
     return operating.connect(call.core, resource, node, call.body)
@@ -47,7 +47,7 @@ def listed(call: Call) -> list[wire.SplitBrain]:
     return call.query.page(split_brains.explained(call.core, call.query.keys("resources")))
 
 
-@route("POST", f"{ROOT}/resolve-split-brain", body=wire.ResolveSplitBrain)
+@route("POST", f"{ROOT}/resolve-split-brain", body=wire.ResolveSplitBrain, unplanned=AT_ONCE)
 def resolve(call: Call, resource: str) -> Answers:
     """The victim gives up what it has written and the others lack."""
     return split_brains.resolve(call.core, resource, call.body)

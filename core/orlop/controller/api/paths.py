@@ -11,6 +11,11 @@ SLASH = "\x1f"  # stands for an encoded slash while a path is being routed; no n
 Wsgi = Callable[..., Iterable[bytes]]
 
 
+def routed(path: str) -> str:
+    """A path as it was sent, as routes are matched with."""
+    return "/".join(unquote_to_bytes(part).decode("utf-8", "replace").replace("/", SLASH) for part in path.split("/"))
+
+
 class Paths:
     """WSGI middleware. Servers give the path as it was sent in REQUEST_URI, decoded in PATH_INFO."""
 

@@ -6,7 +6,7 @@ from orlop.codes import Fail, Subject
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
-from orlop.controller.api.routes import PAGED, Routes
+from orlop.controller.api.routes import AT_ONCE, PAGED, Routes
 from orlop.controller.api.views import pools as view
 from orlop.controller.usecases import forgetting, lookup, physical_storage, pools
 from orlop.model import StoragePoolDefinition
@@ -118,6 +118,7 @@ def devices_of(call: Call, node: str) -> list[wire.PhysicalStorageNode]:
     body=wire.PhysicalStorageCreate,
     status=201,
     about=Subject.PHYSICAL_DEVICE,
+    unplanned=AT_ONCE,
 )
 def create_on_devices(call: Call, node: str) -> Answers:
     return physical_storage.create(call.core, node, call.body)
@@ -128,6 +129,7 @@ def create_on_devices(call: Call, node: str) -> Answers:
     "/v1/orlop/physical-storage/{node}/{storagepool}",
     about=Subject.PHYSICAL_DEVICE,
     absent=MISSING,
+    unplanned=AT_ONCE,
     waits=True,
 )
 def take_apart(call: Call, node: str, storagepool: str) -> Answers:
@@ -140,6 +142,7 @@ def take_apart(call: Call, node: str, storagepool: str) -> Answers:
     "/v1/orlop/physical-storage/{node}",
     query={"provider_kind": str, "pool_name": str},
     about=Subject.PHYSICAL_DEVICE,
+    unplanned=AT_ONCE,
     waits=True,
 )
 def take_backing_apart(call: Call, node: str) -> Answers:

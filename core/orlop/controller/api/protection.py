@@ -8,7 +8,7 @@ from orlop.codes import Subject
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
-from orlop.controller.api.routes import Routes
+from orlop.controller.api.routes import AT_ONCE, Routes
 from orlop.controller.usecases import protection, taking
 
 route = Routes("protection", Subject.RSC_DFN)
@@ -37,19 +37,19 @@ for word, locked in (("lock", True), ("unlock", False)):
     route("POST", f"{SNAPSHOT}/{word}", about=Subject.SNAPSHOT)(_of_snapshot(locked))
 
 
-@route("POST", "/v1/orlop/orphans/adopt", body=wire.OrphanAdopt, status=201, about=Subject.RSC)
+@route("POST", "/v1/orlop/orphans/adopt", body=wire.OrphanAdopt, status=201, about=Subject.RSC, unplanned=AT_ONCE)
 def adopt(call: Call) -> Answers:
     """Make an orphan a volume again: marked as such, with the data it holds."""
     return taking.adopt(call.core, call.body)
 
 
-@route("POST", "/v1/orlop/orphans/remove", body=wire.OrphanRemove, about=Subject.STOR_POOL)
+@route("POST", "/v1/orlop/orphans/remove", body=wire.OrphanRemove, about=Subject.STOR_POOL, unplanned=AT_ONCE)
 def remove(call: Call) -> Answers:
     """Remove an orphan with the data it holds."""
     return taking.remove(call.core, call.body)
 
 
-@route("POST", f"{DEFINITION}/import", body=wire.VolumeImport, status=201, about=Subject.RSC)
+@route("POST", f"{DEFINITION}/import", body=wire.VolumeImport, status=201, about=Subject.RSC, unplanned=AT_ONCE)
 def import_(call: Call, resource: str) -> Answers:
     """Make a logical volume, zvol or file of somebody else a volume, with the data it holds."""
     return taking.import_(call.core, resource, call.body)

@@ -17,6 +17,10 @@ PAGED: Mapping[str, type] = {"offset": int, "limit": int}
 OPERATIONS = {"POST": codes.CREATE, "PUT": codes.MODIFY, "PATCH": codes.MODIFY, "DELETE": codes.DELETE}
 READS = ("GET", "OPTIONS")
 
+# Why a route cannot be planned.
+AT_ONCE = "a node carries it out at once, by what it finds then"
+HERE = "it concerns the controller itself, not what is wanted of the cluster"
+
 # Path parameter -> the reference by which entries name such an object.
 REFERENCES = {
     "node": "Node",
@@ -44,6 +48,7 @@ class Route:
     query: Mapping[str, type] = field(default_factory=dict)
     about: Subject = Subject.NONE
     absent: frozenset[Fail] = frozenset()  # what may be missing for a DELETE that then has nothing to do
+    unplanned: str = ""  # why a dry run could not tell what it does; empty: it can
     waits: bool = False  # may wait for satellites, thus needs one of the limited places
 
     @property
@@ -82,8 +87,9 @@ class Routes:
         about: Subject | None = None,
         absent: frozenset[Fail] = frozenset(),
         waits: bool | None = None,
+        unplanned: str = "",
     ) -> Callable[[Handler], Handler]:
-        """`waits`: by default every command does."""
+        """`waits`: by default every command does. `unplanned`: for what has effects beyond the core and its picture."""
 
         def declare(handler: Handler) -> Handler:
             self._routes.append(
@@ -98,6 +104,7 @@ class Routes:
                     query=query or {},
                     about=self.about if about is None else about,
                     absent=absent,
+                    unplanned=unplanned,
                     waits=method not in READS if waits is None else waits,
                 )
             )

@@ -13,7 +13,7 @@ from orlop.codes import Fail, Subject
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
-from orlop.controller.api.routes import PAGED, Routes
+from orlop.controller.api.routes import HERE, PAGED, Routes
 from orlop.controller.properties import Kind, info
 from orlop.controller.usecases import lookup, settings
 from orlop.model import KeyValueStore
@@ -65,7 +65,7 @@ def config(call: Call) -> wire.ControllerConfig:
     return replace(found, log=log)
 
 
-@route("PUT", "/v1/controller/config", body=wire.ControllerConfig, waits=False)
+@route("PUT", "/v1/controller/config", body=wire.ControllerConfig, waits=False, unplanned=HERE)
 def configure(call: Call) -> Answers:
     return settings.configure(call.body)
 

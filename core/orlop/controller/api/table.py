@@ -17,6 +17,8 @@ from orlop.controller.api import (
     monitoring,
     nodes,
     operating,
+    placing,
+    planning,
     pools,
     protection,
     remotes,
@@ -48,6 +50,8 @@ SERVED = (
     operating.route,
     healing.route,
     protection.route,
+    placing.route,
+    planning.route,
 )
 
 

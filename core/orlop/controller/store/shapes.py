@@ -249,15 +249,24 @@ class Difference(NamedTuple):
     delete: list[Row]  # primary keys only
 
 
-def differences(changes: list[Change]) -> dict[str, Difference]:
-    """The rows that differ between before and after, by table; `Controller` has a row of its own elsewhere."""
-    before: dict[str, dict[Identity, Row]] = {}
-    after: dict[str, dict[Identity, Row]] = {}
+Rows = dict[str, dict[Identity, Row]]  # by table
+
+
+def rows(changes: list[Change]) -> tuple[Rows, Rows]:
+    """All rows of what changed, as they were and as they are; `Controller` has a row of its own elsewhere."""
+    before: Rows = {}
+    after: Rows = {}
     for change in changes:
         if change.kind in ROOTS:
             shape = ROOTS[change.kind]
             _flatten(shape, change.before, change.key, before)
             _flatten(shape, change.after, change.key, after)
+    return before, after
+
+
+def differences(changes: list[Change]) -> dict[str, Difference]:
+    """The rows that differ between before and after, by table."""
+    before, after = rows(changes)
     return {
         shape.name: _compare(shape, before.get(shape.name, {}), after.get(shape.name, {}))
         for shape in SHAPES

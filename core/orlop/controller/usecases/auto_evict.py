@@ -11,8 +11,8 @@ from orlop.controller import balancing
 from orlop.controller.core import Core
 from orlop.controller.diskless import diskful
 from orlop.controller.growing import facts
-from orlop.controller.patience import MAINTENANCE, Patience
-from orlop.controller.placement import Cluster
+from orlop.controller.patience import Patience
+from orlop.controller.placement import MAINTENANCE, Cluster
 from orlop.controller.properties import Kind, Source, effective
 from orlop.controller.replication import replicated
 from orlop.controller.usecases import evacuation

@@ -31,6 +31,7 @@ FIELDS = {
     "diskless_type": "diskless_type",
     "overprovision": "overprovision",
     "port_count": "port_count",
+    "placement_policy": "placement_policy",
 }
 UPPER = ("layers", "providers")
 
@@ -55,6 +56,8 @@ def changed(current: SelectFilter, body: wire.AutoSelectFilter | wire.AutoSelect
     given = {field: value for field, value in sent.items() if value is not UNSET and value is not None}
     if body.storage_pool and not given.get("storage_pools"):
         given["storage_pools"] = (body.storage_pool,)
+    if given.get("placement_policy") == "":
+        given["placement_policy"] = None
     for field in UPPER:
         if field in given:
             given[field] = tuple(text.upper() for text in given[field])

@@ -12,7 +12,7 @@ from orlop.controller.capacity import ratios
 from orlop.controller.core import Core
 from orlop.controller.placement import Candidate, Cluster, NotEnoughNodes, place
 from orlop.controller.properties import Kind, Source
-from orlop.controller.usecases import filters, lookup
+from orlop.controller.usecases import choosing, filters, lookup
 from orlop.drivers import STORAGE
 from orlop.model import KIB, ResourceGroup, SelectFilter, StoragePool, key
 
@@ -25,7 +25,7 @@ class _Space(NamedTuple):
 
 def _cluster(core: Core, group: ResourceGroup | None) -> Cluster:
     asked = {Kind.RESOURCE_GROUP: Source(group.name, group.props)} if group else {}
-    return Cluster(core.picture, core.reported, core.drivers, asked)
+    return choosing.cluster(core, core.picture, asked)
 
 
 def _spaces(
@@ -69,7 +69,7 @@ def query_size_info(core: Core, group_name: str, request: wire.QuerySizeInfoRequ
     cluster = _cluster(core, group)
     chosen: list[Candidate] = []
     try:
-        chosen = place(cluster, count, 4 * KIB, rule, layers, None, core.hooks.vetoes, core.hooks.weight)
+        chosen = place(cluster, count, 4 * KIB, rule, layers, None, **choosing.plugins(core))
     except NotEnoughNodes as error:
         answers.refused(error)
     per_node: dict[str, _Space] = {}

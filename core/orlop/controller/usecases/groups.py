@@ -11,7 +11,7 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import filters, lookup, spawning
+from orlop.controller.usecases import choosing, filters, lookup, spawning
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
 from orlop.model import ResourceGroup, VolumeGroup, key, names
@@ -23,12 +23,14 @@ LARGEST_NUMBER = 65534
 
 def create(core: Core, body: wire.ResourceGroup) -> Answers:
     name = names.resource_group(body.name or "")
+    rule = filters.asked(body.select_filter)
+    choosing.refuse_unknown_policy(core.drivers, rule)
     group = ResourceGroup(
         name=name,
         uuid=core.new_uuid(),
         description=body.description or "",
         props=checked(core.drivers, Kind.RESOURCE_GROUP, body.props),
-        select_filter=filters.asked(body.select_filter),
+        select_filter=rule,
         peer_slots=_peer_slots(body.peer_slots),
     )
     with core.change() as draft:
@@ -59,6 +61,7 @@ def modify(core: Core, name: str, body: wire.ResourceGroupModify) -> Answers:
             else group.select_filter,
             peer_slots=group.peer_slots if body.peer_slots is None else _peer_slots(body.peer_slots),
         )
+        choosing.refuse_unknown_policy(core.drivers, after.select_filter)
         draft.put(after)
     if body.select_filter and body.select_filter.place_count is not UNSET and _used(core, group.name):
         answers.extend(spawning.adjust(core, group.name, wire.ResourceGroupAdjust()))

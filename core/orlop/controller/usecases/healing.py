@@ -13,8 +13,8 @@ from orlop.controller import balancing
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.moving import REPLACE, Plan
-from orlop.controller.patience import MAINTENANCE, Patience
-from orlop.controller.placement import Cluster
+from orlop.controller.patience import Patience
+from orlop.controller.placement import MAINTENANCE, Cluster
 from orlop.controller.usecases import evacuation, lookup, moves, spawning
 from orlop.controller.usecases.auto_evict import AutoEvict
 from orlop.errors import OrlopError

@@ -9,7 +9,7 @@ from orlop.codes import Info, Subject
 from orlop.controller import moving
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.patience import MAINTENANCE
+from orlop.controller.placement import MAINTENANCE
 from orlop.controller.usecases import guards, lookup
 from orlop.model import key
 

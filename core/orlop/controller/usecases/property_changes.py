@@ -1,12 +1,14 @@
 """Properties of any object: apply a request and say what became of each key."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from orlop.codes import Info, Warn
 from orlop.controller import options, wire
 from orlop.controller.answers import Answers
+from orlop.controller.placement import DEFAULT_POLICY, POLICY
 from orlop.controller.properties import Kind, apply
-from orlop.drivers import Drivers
+from orlop.drivers import PLACEMENT, Drivers
+from orlop.errors import BadProperty
 
 
 def changed(
@@ -25,6 +27,7 @@ def changed(
     change = apply(kind, props, request.override_props, request.delete_props, request.delete_namespaces, heeded)
     if kind in options.KINDS:
         options.check(drivers, change.props, change.set_keys, provider)
+    _check_policy(drivers, change.props, change.set_keys)
     for name in change.set_keys:
         answers.info(f"Property '{name}' is set to '{change.props[name]}'.", Info.PROP_SET)
     for name in change.removed_keys:
@@ -39,7 +42,18 @@ def checked(drivers: Drivers, kind: Kind, props: Mapping[str, str], provider: st
     found = apply(kind, {}, props, options=_heeded(drivers, kind)).props
     if kind in options.KINDS:
         options.check(drivers, found, found, provider)
+    _check_policy(drivers, found, found)
     return found
+
+
+def _check_policy(drivers: Drivers, props: Mapping[str, str], changed: Iterable[str]) -> None:
+    installed = drivers.names(PLACEMENT)
+    if POLICY in changed and props[POLICY].lower() not in (DEFAULT_POLICY, *installed):
+        raise BadProperty(
+            f"There is no placement policy '{props[POLICY]}'.",
+            details=f"Installed: {', '.join(installed) or 'none'}.",
+            correction="Name one of these, or install the plugin that brings it where the controller runs.",
+        )
 
 
 def _heeded(drivers: Drivers, kind: Kind) -> frozenset[str]:

@@ -11,11 +11,12 @@ from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.diskless import CLIENT, is_diskless
 from orlop.controller.picture import Draft, Picture, with_resource
-from orlop.controller.placement import Candidate, Cluster, place
+from orlop.controller.placement import Attempt, Candidate, Cluster, Request, attempt, refusal, smallest
 from orlop.controller.properties import Kind
 from orlop.controller.replicas import SKIP_DISK
 from orlop.controller.usecases import (
     all_or_nothing,
+    choosing,
     definitions,
     deploying,
     filters,
@@ -141,19 +142,37 @@ def _explain_nothing(answers: Answers, definition: ResourceDefinition, rule: Sel
 def choose(
     core: Core, picture: Picture, rule: SelectFilter, definition: ResourceDefinition, count: int
 ) -> list[Candidate]:
-    """The coarsest of the chosen pools decides how large the replicas are: a coarser one makes the choice anew."""
-    cluster = Cluster(picture, core.reported, core.drivers, room.asked_of(picture, definition))
+    """Raises `NotEnoughNodes`, which tells what would help."""
+    cluster, found = tried(core, picture, rule, definition, count, definition)
+    if not found.succeeded:
+        raise refusal(cluster, found, [change.text for change in smallest(cluster, found)])
+    return found.chosen
+
+
+def tried(
+    core: Core,
+    picture: Picture,
+    rule: SelectFilter,
+    definition: ResourceDefinition,
+    count: int,
+    existing: ResourceDefinition | None,
+) -> tuple[Cluster, Attempt]:
+    """The coarsest of the chosen pools decides how large the replicas are: a coarser one makes the choice anew.
+
+    `existing`: the definition where its replicas count, None to place them all anew.
+    """
+    cluster = choosing.cluster(core, picture, room.asked_of(picture, definition))
     unit = stacks.SMALLEST
     while True:
         size = size_of(core, definition, unit)
-        chosen = place(cluster, count, size, rule, definition.layers, definition, core.hooks.vetoes, core.hooks.weight)
-        pools = [(c.node.name, c.pool.name) for c in chosen]
+        found = attempt(cluster, Request(count, size, rule, definition.layers, existing, **choosing.plugins(core)))
+        pools = [(c.node.name, c.pool.name) for c in found.chosen]
         numbers = [v.number for v in definition.volume_definitions]
         units = [stacks.granularity(core.drivers, picture, definition, number, pools) for number in numbers]
-        found = max(units, default=unit)
-        if found <= unit:
-            return chosen
-        unit = found
+        coarsest = max(units, default=unit)
+        if coarsest <= unit or not found.succeeded:
+            return cluster, found
+        unit = coarsest
 
 
 def _deploy(
@@ -235,7 +254,7 @@ def spawn(core: Core, group_name: str, request: wire.ResourceGroupSpawn) -> Answ
         picture = core.picture
         group = lookup.group(picture, group_name)
         rule = filters.merged(filters.asked(request.select_filter), group.select_filter)
-        definition = _spawned(core, picture, group, rule, request)
+        definition = spawned(core, picture, group, rule, request)
         count = 0 if request.definitions_only else wanted_count(rule, None)
         nvme.refuse_second_target(definition, count)
         chosen = choose(core, picture, rule, definition, count) if count > 0 else []
@@ -277,7 +296,7 @@ def _spawn_entries(
     all_or_nothing.deployed(core, answers, definition, made, spawned=True)
 
 
-def _spawned(
+def spawned(
     core: Core, picture: Picture, group: ResourceGroup, rule: SelectFilter, request: wire.ResourceGroupSpawn
 ) -> ResourceDefinition:
     name = definitions.new_name(

@@ -65,7 +65,9 @@ def plan(core: Core, definition: ResourceDefinition) -> list[Move]:
     arriving = [c for c in chosen if key(c.node.name) not in taken]
     found = []
     for resource, candidate in zip(leaving, arriving, strict=True):
-        evacuating.require_room_beside(core.picture, evacuating.planned(definition, resource, candidate))
+        evacuating.require_room_beside(
+            core.picture, evacuating.planned(definition, resource, candidate.node.name, candidate.pool.name)
+        )
         names = (resource.node, candidate.node.name, candidate.pool.name)
         found.append(Move(definition.name, REBALANCE, *names, evacuating.size(resource)))
     return found

@@ -99,6 +99,14 @@ from orlop.controller.wire.operating import (
     SplitBrainSide,
     SplitBrainVolume,
 )
+from orlop.controller.wire.placing import (
+    ExplainedNode,
+    ExplainedPool,
+    ExplainPlacement,
+    PlacementChange,
+    PlacementExplanation,
+)
+from orlop.controller.wire.planning import Plan, PlannedChange, PlannedField, PlannedNode, PlannedObject, PlanRequest
 from orlop.controller.wire.pools import (
     PhysicalStorage,
     PhysicalStorageCreate,
@@ -193,6 +201,9 @@ __all__ = [
     "EventMayPromoteChange",
     "EventNode",
     "EventNodeModified",
+    "ExplainPlacement",
+    "ExplainedNode",
+    "ExplainedPool",
     "Job",
     "JoinCommand",
     "KeyValueStore",
@@ -224,6 +235,14 @@ __all__ = [
     "PhysicalStorageDevice",
     "PhysicalStorageNode",
     "PhysicalStorageStoragePoolCreate",
+    "PlacementChange",
+    "PlacementExplanation",
+    "Plan",
+    "PlanRequest",
+    "PlannedChange",
+    "PlannedField",
+    "PlannedNode",
+    "PlannedObject",
     "Properties",
     "PropertiesModify",
     "PropertyWithDescription",

@@ -26,6 +26,7 @@ class AutoSelectFilter(Body, frozen=True, kw_only=True):
     diskless_type: str | None = None
     overprovision: float | None = None
     port_count: int | None = None
+    placement_policy: str | None = None  # Orlop's own
 
 
 class AutoSelectFilterModify(Body, frozen=True, kw_only=True):
@@ -48,6 +49,7 @@ class AutoSelectFilterModify(Body, frozen=True, kw_only=True):
     diskless_type: str | UnsetType = UNSET
     overprovision: float | UnsetType = UNSET
     port_count: int | UnsetType = UNSET
+    placement_policy: str | UnsetType = UNSET
 
 
 class ResourceGroup(Body, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Policies: which of several possible places a replica gets."""
