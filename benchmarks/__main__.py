@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import commands, drbd, healing, real, satellite, simulated, store, table, view
+from benchmarks import commands, drbd, healing, real, satellite, simulated, store, table, view, votes
 from benchmarks.seed import Scale
 from benchmarks.table import Figure
 
@@ -16,6 +16,7 @@ Benchmark = Callable[[Path, Scale, float], Iterator[Figure]]
 BENCHMARKS: dict[str, Benchmark] = {
     "store": store.figures,
     "view": view.figures,
+    "votes": votes.figures,
     "satellite": satellite.figures,
     "commands": commands.figures,
     "drbd": drbd.figures,
@@ -49,6 +50,7 @@ def main(names: tuple[str, ...], nodes: int, resources: int, seconds: float, dir
     \b
     store      commits and the load of the database
     view       lists of resources, inside the server
+    votes      tiebreakers and quorum of all replicated definitions, in one change
     satellite  the memory of a satellite with nothing to do
     commands   external programs that each kind of pool needs
     drbd       programs that a satellite with replicated resources runs when it starts

@@ -22,7 +22,8 @@ from orlop.hooks import Hooks
 from orlop.host import Host, LocalHost
 from orlop.model import GIB, MIB, WantedPool, WantedResource
 from orlop.plugin import Step, hookimpl
-from orlop.satellite.node import LOOK_EVERY, Node
+from orlop.satellite.node import Node
+from orlop.satellite.rounds import LOOK_EVERY
 from orlop.testing import SimulatedHost, bench
 from orlop.testing.bench import DRIVERS, FENCE
 from orlop.transport.messages import Sync, Update

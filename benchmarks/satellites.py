@@ -21,7 +21,8 @@ from benchmarks.seed import Scale
 from orlop.drivers import Drivers
 from orlop.hooks import Hooks
 from orlop.model import GIB
-from orlop.satellite.node import NEVER, Node
+from orlop.satellite.node import Node
+from orlop.satellite.task import NEVER
 from orlop.testing.host import SimulatedHost
 from orlop.transport import identity
 from orlop.transport.application import Application

@@ -46,6 +46,7 @@ _REPLACED = "tests/simulation/test_replaced_disks.py"
 _LUKS = "tests/plugins/test_luks.py"
 _NVME = "tests/plugins/test_nvme.py"
 _SYNC = "tests/controller/test_initial_sync.py"
+_LAST = "tests/simulation/test_last_copy.py"
 _TAKING = "tests/simulation/test_taking.py"
 
 BREACHES = (
@@ -97,6 +98,30 @@ BREACHES = (
         "        if levels[-1].size > size:",
         "        if False:",
         (_TAKING, "needs_a_volume_of_that_size"),
+    ),
+    Breach(
+        SYNC,
+        DRBD,
+        f"{CONTROLLER}/usecases/importing.py",
+        '            if len(said) > 1 or "" in said:',
+        "            if False:",
+        ("tests/simulation/test_importing.py", "different_data_are_refused"),
+    ),
+    Breach(
+        SYNC,
+        DRBD,
+        f"{LAYERS}/drbd_found.py",
+        '    if fields[FLAGS : FLAGS + 2] != ["1", "1"] or fields[0] == JUST_CREATED:',
+        "    if False:",
+        ("tests/simulation/test_importing.py", "not_known_to_be_good"),
+    ),
+    Breach(
+        NEW,
+        DRBD,
+        f"{CONTROLLER}/usecases/importing.py",
+        "            new=False,",
+        "            new=True,",
+        ("tests/simulation/test_importing.py", "comes_up_with_its_data"),
     ),
     Breach(
         LAST,
@@ -216,7 +241,7 @@ BREACHES = (
     Breach(
         IDENTITY,
         DRBD,
-        f"{LAYERS}/drbd.py",
+        f"{LAYERS}/drbd_observed.py",
         "return on is not None and below is not None and on != below",
         "return False",
         (_DRBD, "device_on_another_one_than_ours"),
@@ -272,6 +297,70 @@ BREACHES = (
     Breach(
         LAST,
         DRBD,
+        f"{LAYERS}/drbd_copies.py",
+        'LACKING = ("Off", "StartingSyncS", "WFBitMapS", "SyncSource", "PausedSyncS", "Ahead")',
+        'LACKING = ("Off",)',
+        (_DRBD, "may_be_the_last_copy_is_kept"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        f"{LAYERS}/drbd_observed.py",
+        "return below is None or below not in self.generations or self.generations[below] is not None",
+        "return below is not None and self.generations.get(below) is not None",
+        (_LAST, "stays_while_no_other_copy_is_seen or by_the_device_without_it"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        "core/orlop/satellite/observe.py",
+        "under[0].presence in (Presence.READY, Presence.HIDDEN)",
+        "under[0].presence is Presence.READY",
+        (_LAST, "stays_while_no_other_copy_is_seen"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        "core/orlop/satellite/plan.py",
+        "        if (at := _unjudged(item, stack)) is not None:",
+        "        if (at := None) is not None:",
+        (_LAST, "compared_with_others_before_it_goes"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        f"{LAYERS}/drbd_copies.py",
+        "    return [*map(still_another, volumes), *noted]",
+        "    return [step for each, note in zip(volumes, noted) for step in (still_another(each), note)]",
+        ("tests/plugins/test_drbd9.py", "each_is_judged_before"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        f"{LAYERS}/drbd_observed.py",
+        "return self._is_guarded(volume, at.below) and self._successor(volume) is None",
+        "return False",
+        (_LAST, "compared_with_others_before_it_goes or all_volumes_are_judged"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        f"{LAYERS}/drbd.py",
+        "if order.verb is ReplicaVerb.PRIMARY and not any(volume.wanted for volume in volumes):",
+        "if False:",
+        (_DRBD, "to_go_is_not_made_primary"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        f"{LAYERS}/drbd_config.py",
+        'LEAVING: Mapping[str, str] = {"auto-promote": "no"}',
+        "LEAVING: Mapping[str, str] = {}",
+        (_LAST, "to_be_judged_is_not_for_use"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
         f"{CONTROLLER}/usecases/replicating.py",
         "    if not any(is_up_to_date(core, definition, other) for other in others):",
         "    if not others:",
@@ -312,9 +401,9 @@ BREACHES = (
     Breach(
         SYNC,
         DRBD,
-        f"{LAYERS}/drbd.py",
-        "        if drbd.first:\n            return drbd_metadata.declare_first",
-        "        if True:\n            return drbd_metadata.declare_first",
+        f"{LAYERS}/drbd_observed.py",
+        "    if drbd.first:\n        return drbd_metadata.declare_first",
+        "    if True:\n        return drbd_metadata.declare_first",
         (_DRBD, "only_the_first_replica_declares"),
     ),
     Breach(
@@ -360,7 +449,7 @@ BREACHES = (
     Breach(
         SPLIT,
         DRBD,
-        f"{LAYERS}/drbd.py",
+        f"{LAYERS}/drbd_observed.py",
         "tuple(peer for peer in drbd.replica.peers if peer.connected)",
         "drbd.replica.peers",
         (_OPERATIONS, "disconnection_lasts or options_do_not_connect"),

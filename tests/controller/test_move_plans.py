@@ -255,6 +255,17 @@ def test_what_keeps_replicas_from_an_empty_node(why, more, count):
         assert {move.source for move in found} == {"bravo"}
 
 
+def test_a_replica_stays_in_its_site_where_a_rule_says_how_many_a_site_gets():
+    two = {"web": (20, "alpha", "bravo"), "db": (20, "alpha", "bravo")}
+    for rule, sources in (({"most_per_site": 1}, {"bravo"}), ({}, {"alpha"})):
+        cluster = cluster_of(NAMES[:3], two, **rule)
+        draft = Draft(cluster.picture)
+        for name, site in zip(NAMES[:3], ("berlin", "vienna", "Vienna"), strict=True):
+            here = draft.node(name)
+            draft.put(replace(here, props={**here.props, "Site": site}))
+        assert {move.source for move in levelled(cluster._replace(picture=draft.freeze()), 10)} == sources
+
+
 @pytest.mark.parametrize("flag", ["EVACUATE", "EVICTED", "MAINTENANCE", "DELETE"])
 def test_a_node_that_is_marked_takes_no_part(flag):
     cluster = cluster_of(NAMES[:3], {"web": (20, "alpha", "bravo"), "db": (20, "alpha", "bravo")})

@@ -2,10 +2,13 @@
 
 import msgspec
 
+from orlop.controller import occupied
+from orlop.controller.drbd_proxy import PORT
+from orlop.controller.occupied import Occupied
 from orlop.controller.orders import asks_for_more, nodes_of, same_order, wanted_resource
 from orlop.controller.picture import Draft, Usage
 from orlop.drivers import Drivers
-from orlop.model import GIB, NodeSnapshot, Operation, Snapshot, SnapshotVolume, VolumeDefinition
+from orlop.model import GIB, NodeSnapshot, Operation, ResourceConnection, Snapshot, SnapshotVolume, VolumeDefinition
 from tests.controller.conftest import definition, node, resource, volume
 
 
@@ -56,6 +59,27 @@ def test_usage_follows_every_change(picture):
     draft.remove(definition())
     assert draft.usage["alpha", "pool"] == Usage(0, 0, 0, 0)
     assert picture.usage == {}
+
+
+def test_what_nodes_have_follows_every_change(picture):
+    draft = Draft(picture)
+
+    def replica(node, port):
+        return msgspec.structs.replace(resource(node), ports=(port,))
+
+    meeting = ResourceConnection(node_a="alpha", node_b="bravo", uuid="c", props={f"{PORT}Alpha": "7009"})
+    draft.put(definition(replica("Alpha", 7000), replica("bravo", 7001), connections=(meeting,)))
+    draft.put(definition(replica("alpha", 7000), name="mail"))
+    assert draft.occupied == {"alpha": Occupied(2, {7000: 2, 7009: 1}), "bravo": Occupied(1, {7001: 1})}
+    assert draft.occupied == occupied.of_all(draft.definitions.values())
+    draft.put(definition(replica("bravo", 7002)))
+    assert draft.occupied == {"alpha": Occupied(1, {7000: 1}), "bravo": Occupied(1, {7002: 1})}
+    before = draft.occupied
+    draft.put(definition(replica("bravo", 7002), props={"Aux/a": "b"}))
+    assert draft.occupied is before
+    for of in list(draft.definitions.values()):
+        draft.remove(of)
+    assert draft.occupied == picture.occupied == {}
 
 
 def test_external_names_are_found_and_freed(picture):

@@ -1,5 +1,7 @@
 """Tiebreakers come and go with the replicas, and quorum follows; what a user decided stays."""
 
+from collections import Counter
+
 import pytest
 from msgspec.structs import replace
 
@@ -275,3 +277,19 @@ def test_every_change_that_matters_is_followed(nine, change):
 
 def test_other_changes_are_not(nine):
     assert touched(nine, node("alpha", **{VERSION: "9.2.13", "Aux/x": "y"})) == []
+
+
+def test_many_that_need_one_at_once_are_spread_over_the_nodes(nine):
+    """Each is counted as soon as it is there, and none takes a port that another one has."""
+    draft = nine.picture
+    for number in range(10):
+        whole = replicated(replica("alpha"), replica("bravo"), name=f"web{number}", props={AUTO_ADD: "False"})
+        resources = tuple(replace(r, uuid=f"{r.uuid}-{number}", ports=(7000 + number,)) for r in whole.resources)
+        draft.put(replace(whole, resources=resources))
+    draft = Draft(draft.freeze())
+    for of in list(draft.definitions.values()):
+        draft.put(replace(of, props={}))
+    touch(nine._replace(picture=draft), draft)
+    made = [r for of in draft.definitions.values() for r in of.resources if is_tiebreaker(r)]
+    assert Counter(r.node for r in made) == {"charlie": 5, "delta": 5}
+    assert len({(r.node, r.ports) for r in made}) == 10

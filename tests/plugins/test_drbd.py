@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from orlop.errors import CannotRead, CommandFailed, NodeError, Refused
-from orlop.model import MIB, Presence, WantedDrbd, WantedLevel, WantedPeer, WantedReplica, WantedVolume
+from orlop.model import (
+    MIB,
+    Presence,
+    ReplicaOrder,
+    ReplicaVerb,
+    WantedDrbd,
+    WantedLevel,
+    WantedPeer,
+    WantedReplica,
+    WantedVolume,
+)
 from orlop.plugin import RemoveFile, RequireUnused, Run, Standing, Step, WriteFile
 from orlop.testing import SimulatedHost
 from orlop.testing.drbd_network import SimulatedNetwork
@@ -305,14 +315,62 @@ def test_a_replica_goes_while_a_peer_is_connected_and_up_to_date() -> None:
 
 @pytest.mark.parametrize(
     "seen",
-    [kernel(peer="Inconsistent"), kernel(state="Connecting"), kernel(state="StandAlone"), {}],
-    ids=["peer behind", "peer away", "split brain", "not up"],
+    [
+        kernel(peer="Inconsistent"),
+        kernel(state="Connecting"),
+        kernel(state="StandAlone"),
+        *(kernel(replication=state) for state in ("WFBitMapS", "SyncSource", "PausedSyncS", "Ahead")),
+        {},
+    ],
+    ids=["peer behind", "peer away", "split brain", "peer just met", "peer gets data", "later", "skips", "not up"],
 )
 def test_what_may_be_the_last_copy_is_kept(seen: dict[str, Resource]) -> None:
     gone = volume(wanted=False)
     found = layer(gone, seen=seen, generations={} if seen else {BELOW: OLD_DATA})
     with pytest.raises(Refused, match="is kept"):
         found.take_down(gone, BELOW)
+
+
+@pytest.mark.parametrize("state", ["Established", "SyncTarget", "WFBitMapT", "VerifyS"])
+def test_a_peer_that_gets_nothing_from_here_has_everything(state: str) -> None:
+    gone = volume(wanted=False)
+    assert commands(layer(gone, seen=kernel(replication=state)).take_down(gone, BELOW)) == ["drbdsetup down web"]
+
+
+def test_what_is_closed_below_is_never_taken_for_nothing() -> None:
+    gone = volume(wanted=False)
+    closed = Drbd(here="alpha", standing=(Standing(volume=gone, below=None, ready=False),))
+    assert closed.unjudged(gone, None)
+    with pytest.raises(Refused, match="is kept"):
+        closed.take_down(gone, None)
+    nowhere = Drbd(here="alpha", standing=(Standing(volume=gone, below=None, ready=False, stored=False),))
+    assert not nowhere.unjudged(gone, None)
+    assert nowhere.take_down(gone, None) == []
+    for other in (volume(wanted=False, last=True), volume(wanted=False, new=True)):
+        spared = Drbd(here="alpha", standing=(Standing(volume=other, below=None, ready=False),))
+        assert not spared.unjudged(other, None)
+
+
+def test_what_is_to_go_is_not_made_primary() -> None:
+    gone = volume(wanted=False)
+    with pytest.raises(Refused, match="not made primary"):
+        layer(gone, seen=kernel()).operate("web", ReplicaOrder(verb=ReplicaVerb.PRIMARY))
+
+
+def test_what_comes_up_to_be_compared_calls_nobodys_handlers() -> None:
+    going = {"resource": {"Handlers/before-resync-target": "/bin/true"}}
+    gone, kept = volume(wanted=False, **going), volume(1, wanted=False, **going)
+    found = layer(gone, kept, generations={below(v): OLD_DATA for v in (gone, kept)})
+    wanted = volume(**going)
+    (written,) = [s for s in found.bring_up(wanted, BELOW) if isinstance(s, WriteFile) and s.path.endswith(".res")]
+    assert "volume 1 {" in written.content
+    assert "handlers" not in written.content
+    (usual,) = [
+        s
+        for s in layer(wanted, generations={BELOW: OLD_DATA}).bring_up(wanted, BELOW)
+        if isinstance(s, WriteFile) and s.path.endswith(".res")
+    ]
+    assert "before-resync-target" in usual.content
 
 
 def test_the_last_copy_goes_when_nobody_is_to_keep_the_data() -> None:

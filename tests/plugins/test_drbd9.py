@@ -416,14 +416,19 @@ def test_a_removal_that_was_cut_after_others_were_seen_to_have_the_data_goes_on(
         layer(gone, seen={}, generations={BELOW: OLD_DATA}).take_down(gone, BELOW)
     cut = layer(gone, seen={}, generations={BELOW: OLD_DATA}, judged=frozenset({gone.uuid}))
     assert cut.take_down(gone, BELOW) == []
-    over = layer(gone, seen={}, generations={}, judged=frozenset({gone.uuid}))
+    closed = layer(gone, seen={}, generations={}, judged=frozenset({gone.uuid}))
+    assert closed.take_down(gone, None) == []
+    removed = (Standing(volume=gone, below=None, ready=False, stored=False),)
+    over = replace(closed, standing=removed)
     assert over.take_down(gone, None) == [RemoveFile(path=judged_of(gone))]
 
 
 def test_one_that_is_up_again_is_judged_again() -> None:
     gone = volume(wanted=False)
+    again = layer(gone, seen=kernel(peer="Inconsistent"), judged=frozenset({gone.uuid}))
     with pytest.raises(Refused, match="no other replica"):
-        layer(gone, seen=kernel(peer="Inconsistent"), judged=frozenset({gone.uuid})).take_down(gone, BELOW)
+        again.take_down(gone, BELOW)
+    assert again.unjudged(gone, BELOW)
     wanted = volume()
     taken_back = layer(wanted, seen=kernel(), judged=frozenset({wanted.uuid}))
     assert taken_back.bring_up(wanted, BELOW) == [RemoveFile(path=judged_of(wanted))]
@@ -704,6 +709,7 @@ def test_two_volumes_go_down_together_and_each_is_judged_before() -> None:
     seen = {"web": replace(resource, connections=connections, devices=devices)}
     both = layer(gone, beside, seen=seen, backings={1000 + v.number: below(v) for v in (gone, beside)})
     steps = both.take_down(gone, below(gone))
+    assert [type(step) for step in steps[:4]] == [RequireTold, RequireTold, WriteFile, WriteFile]
     judged = [step.path for step in steps if isinstance(step, WriteFile)]
     assert judged == [judged_of(gone), judged_of(beside)]
     with pytest.raises(Refused, match="closed together with web_00000"):

@@ -4,13 +4,14 @@ import pytest
 from msgspec.structs import replace
 
 from orlop.controller import wire
+from orlop.controller.diskless import diskful
 from orlop.controller.growing import facts
 from orlop.controller.service import automatisms
 from orlop.controller.store.defaults import first_properties
 from orlop.controller.usecases import definitions, nodes, resources, spawning, toggling
 from orlop.errors import Refused
 from orlop.model import KIB, key
-from orlop.testing.cluster import SimulatedCluster
+from orlop.testing.cluster import POOL, SimulatedCluster
 from orlop.testing.disk import BLOCK
 
 TOKEN = b"data".ljust(BLOCK, b".")
@@ -372,6 +373,128 @@ def test_a_user_is_not_stopped_by_a_disk_that_comes_while_a_replica_is_dead(seed
     cluster.settle()
     assert list(disks(cluster).values()) == ["UpToDate"] * 3
     assert quorum(cluster) == "majority"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_user_is_not_stopped_by_a_new_replica_while_another_one_is_dead(seed):
+    """With two and a tiebreaker the user and one that is not reached yet would be one short."""
+    cluster = started(seed=seed)
+    spawn(cluster)
+    user, dead = with_state(cluster, "UpToDate")
+    cluster.nodes[user].host.disk.use(device(cluster), "mount")
+    cluster.nodes[dead].power_loss()
+    cluster.settle()
+    fresh = next(node for node in NODES if node not in replicas(cluster))
+    without_losing(cluster, user, lambda: create(cluster, fresh))
+    assert disks(cluster)[fresh] == "UpToDate"
+    assert not replicas(cluster)[fresh].flags
+    cluster.nodes[dead].start()
+    cluster.settle()
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+    assert quorum(cluster) == "majority"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_user_of_three_is_not_stopped_by_a_fourth_while_one_is_dead(seed):
+    cluster = started(seed=seed)
+    spawn(cluster, count=3)
+    user, dead, _ = with_state(cluster, "UpToDate")
+    cluster.nodes[user].host.disk.use(device(cluster), "mount")
+    write(cluster, user)
+    cluster.nodes[dead].power_loss()
+    cluster.settle()
+    fresh = next(node for node in NODES if node not in replicas(cluster))
+    without_losing(cluster, user, lambda: create(cluster, fresh))
+    assert disks(cluster)[fresh] == "UpToDate"
+    assert below(cluster, fresh)[0] == TOKEN
+
+
+def waiting_to_meet(cluster):
+    """The user goes on, another replica is dead, and a new one does not reach the user. Its node, and the answers."""
+    spawn(cluster)
+    user, dead = with_state(cluster, "UpToDate")
+    cluster.nodes[user].host.disk.use(device(cluster), "mount")
+    cluster.nodes[dead].power_loss()
+    cluster.settle()
+    fresh = next(node for node in NODES if node not in replicas(cluster))
+    cluster.network.cut.add(frozenset((user, fresh)))
+    body = wire.ResourceCreate(resource=wire.Resource(node_name=fresh, props={"StorPoolName": "pool1"}))
+    answers = resources.create(cluster.core, "web", (body,))
+    cluster.settle()
+    return user, dead, fresh, answers
+
+
+def files(cluster, node):
+    return [name for name in cluster.nodes[node].host.disk.folders[POOL] if not name.startswith(".")]
+
+
+def test_a_new_replica_that_meets_nobody_waits_and_stops_nobody(cluster):
+    user, _, fresh, answers = waiting_to_meet(cluster)
+    assert any(f"without its disk yet: it waits to meet {user}" in entry.message for entry in answers)
+    assert not kernel(cluster, user).lost_quorum
+    assert replicas(cluster)[fresh].flags == {"DISK_ADD_REQUESTED"}
+    assert files(cluster, fresh) == []
+    cluster.start_controller()
+    cluster.settle()
+    assert files(cluster, fresh) == []
+    without_losing(cluster, user, cluster.network.cut.clear)
+    assert disks(cluster)[fresh] == "UpToDate"
+
+
+def test_whoever_is_away_is_not_waited_for(cluster):
+    user, _, fresh, _ = waiting_to_meet(cluster)
+    cluster.nodes[user].power_loss()
+    cluster.settle()
+    assert files(cluster, fresh)
+    cluster.network.cut.clear()
+    cluster.nodes[user].start()
+    cluster.settle()
+    assert disks(cluster)[fresh] == "UpToDate"
+
+
+def test_a_disk_that_waits_is_given_up(cluster):
+    user, _, fresh, _ = waiting_to_meet(cluster)
+    toggle(cluster, fresh, "DISKLESS")
+    cluster.network.cut.clear()
+    cluster.settle()
+    assert disks(cluster)[fresh] == "Diskless"
+    assert files(cluster, fresh) == []
+    assert not kernel(cluster, user).lost_quorum
+
+
+def test_a_replica_that_waits_is_deleted(cluster):
+    _, _, fresh, _ = waiting_to_meet(cluster)
+    delete(cluster, fresh)
+    assert kernel(cluster, fresh) is None
+    assert files(cluster, fresh) == []
+
+
+def test_a_replica_that_waits_counts_for_placement(cluster):
+    user, dead, fresh, _ = waiting_to_meet(cluster)
+    request = wire.AutoPlaceRequest(select_filter=wire.AutoSelectFilter(place_count=3))
+    assert not resources.autoplace(cluster.core, "web", request).failed
+    cluster.network.cut.clear()
+    cluster.settle()
+    assert {r.node for r in diskful(cluster.core.picture.definition("web"))} == {user, dead, fresh}
+
+
+def test_a_volume_that_comes_meanwhile_waits_too(cluster):
+    user, dead, fresh, _ = waiting_to_meet(cluster)
+    body = wire.VolumeDefinitionCreate(volume_definition=wire.VolumeDefinition(size_kib=512))
+    definitions.create_volume(cluster.core, "web", body)
+    cluster.settle()
+    cluster.network.cut.clear()
+    cluster.nodes[dead].start()
+    cluster.settle()
+    assert disks(cluster)[fresh] == ["UpToDate", "UpToDate"]
+
+
+def test_where_all_see_each_other_nothing_waits(cluster):
+    spawn(cluster)
+    fresh = next(node for node in NODES if node not in replicas(cluster))
+    body = wire.ResourceCreate(resource=wire.Resource(node_name=fresh, props={"StorPoolName": "pool1"}))
+    resources.create(cluster.core, "web", (body,))
+    assert not replicas(cluster)[fresh].flags
 
 
 # -- the first copy ---------------------------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ NAMES = {
     "node_b": "bravo",
     "instance": "store",
     "key": "Aux/site",
+    "site": "berlin",
+    "site_a": "berlin",
+    "site_b": "vienna",
     "from_node": "bravo",
     "disklesspool": "DfltDisklessStorPool",
 }
@@ -72,6 +75,8 @@ BODIES: Mapping[str, Any] = {
         "volume_sizes": [64],
         "select_filter": {"place_count": 2},
     },
+    "PUT /v1/orlop/sites/{site}": {"add_nodes": ["alpha"], "override_props": {"DrbdOptions/Net/protocol": "C"}},
+    "PUT /v1/orlop/site-connections/{site_a}/{site_b}": {"override_props": {"DrbdOptions/Net/protocol": "A"}},
     "POST /v1/controller/properties": {"override_props": {"Aux/site": "a"}},
     "PUT /v1/key-value-store/{instance}": {"override_props": {"a": "b"}},
     "PUT /v1/resource-definitions/{resource}/resources/{node}": {"override_props": {"Aux/here": "yes"}},

@@ -54,6 +54,7 @@ def _node(ctx: click.Context) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
+SITES = _completer(lambda client, ctx: (site.name for site in client.sites()))
 NODES = _completer(lambda client, ctx: (node.name for node in client.nodes()))
 POOLS = _completer(
     lambda client, ctx: (pool.storage_pool_name for pool in client.storage_pools(_node(ctx), cached=True))

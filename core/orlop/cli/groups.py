@@ -32,6 +32,7 @@ GROUPS = {
     "resource-definition": Later(f"{_ROOT}.resource_definition", ("rd",), "What a resource looks like."),
     "resource-group": Later(f"{_ROOT}.resource_group", ("rg",), "Templates that resources are spawned from."),
     "schedule": Later(f"{_ROOT}.schedule", ("sched",), "Times at which backups are made."),
+    "site": Later(f"{_ROOT}.site", (), "Sites: nodes that are near each other."),
     "snapshot": Later(f"{_ROOT}.snapshot", ("s",), "Snapshots of resources."),
     "sos-report": Later(f"{_ROOT}.sos_report", ("sos",), "Collect logs and states for support."),
     "space-reporting": Later(f"{_ROOT}.space_reporting", ("spr",), "How much space is used."),

@@ -63,6 +63,13 @@ def placement(
             ),
             layers(),
             click.option("--policy", help="How places are ranked: balanced, most-free-space, pack, round-robin..."),
+            many("--site", "sites", help="Only nodes of these sites.", shell_complete=completion.SITES),
+            click.option("--most-per-site", type=click.IntRange(min=0), help="So many replicas in one site at most."),
+            click.option(
+                "--least-per-site",
+                type=click.IntRange(min=0),
+                help="So many in each --site, or in each site that is used, at least.",
+            ),
             click.option(*providers, "providers", type=WORDS, help="Only these kinds of pools: lvm,lvm_thin,zfs..."),
         )(called)
 
@@ -80,6 +87,9 @@ _NAMES = (
     "x_replicas_on_different",
     "diskless_on_remaining",
     "policy",
+    "sites",
+    "most_per_site",
+    "least_per_site",
     "providers",
 )
 
@@ -106,6 +116,9 @@ def filter_of(chosen: dict[str, Any], layers: tuple[str, ...] | None, diskless_t
         diskless_on_remaining=None if remaining is None else remaining.lower() in ("yes", "true"),
         diskless_type=diskless_type,
         placement_policy=chosen["policy"],
+        site_list=_list(chosen["sites"]),
+        most_per_site=chosen["most_per_site"],
+        least_per_site=chosen["least_per_site"],
     )
 
 

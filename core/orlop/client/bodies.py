@@ -46,7 +46,10 @@ class SelectFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     diskless_type: str | None = None
     overprovision: float | None = None
     port_count: int | None = None
-    placement_policy: str | None = None  # Orlop's own
+    placement_policy: str | None = None  # Orlop's own, as all that follows
+    site_list: list[str] | None = None
+    most_per_site: int | None = None
+    least_per_site: int | None = None
 
 
 NO_FILTER = SelectFilter()

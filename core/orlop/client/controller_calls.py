@@ -1,6 +1,6 @@
 """The controller itself: properties, passphrase, reports, key-value stores, and what Orlop has of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orlop.client.answer import Answer
@@ -14,6 +14,8 @@ from orlop.client.controller_values import (
     KeyValueStore,
     Orphan,
     PropertyInfo,
+    Site,
+    SiteConnection,
     SpaceReport,
     Version,
 )
@@ -162,6 +164,39 @@ class ControllerCalls(Caller):
             resource_group_name=group,
         )
         return self.command("POST", path("orlop", "resource-definitions", resource, "import"), body)
+
+    def import_replicated(
+        self,
+        resource: str,
+        replicas: Sequence[Mapping[str, Any]],
+        minor: int | None = None,
+        port: int | None = None,
+        group: str | None = None,
+    ) -> Answer:
+        """`replicas` have node_name, storage_pool_name, name and, if needed, volume_number and uuid."""
+        body = given(
+            replicas=[dict(each) for each in replicas],
+            drbd_minor_number=minor,
+            drbd_tcp_port=port,
+            resource_group_name=group,
+        )
+        return self.command("POST", path("orlop", "resource-definitions", resource, "import-drbd"), body)
+
+    def sites(self) -> list[Site]:
+        return self.read(list[Site], path("orlop", "sites"))
+
+    def modify_site(
+        self, name: str, changes: Changes | None = None, add_nodes: Sequence[str] = (), remove_nodes: Sequence[str] = ()
+    ) -> Answer:
+        """Nodes come into it or leave it; `changes` holds what is set for it."""
+        body = given(add_nodes=list(add_nodes) or None, remove_nodes=list(remove_nodes) or None)
+        return self.command("PUT", path("orlop", "sites", name), {**(changes.body() if changes else {}), **body})
+
+    def site_connections(self) -> list[SiteConnection]:
+        return self.read(list[SiteConnection], path("orlop", "site-connections"))
+
+    def modify_site_connection(self, site_a: str, site_b: str, changes: Changes) -> Answer:
+        return self.command("PUT", path("orlop", "site-connections", site_a, site_b), changes.body())
 
     def jobs(self, resources: Sequence[str] = ()) -> list[Job]:
         return self.read(list[Job], path("orlop", "jobs"), query(resources=list(resources)))

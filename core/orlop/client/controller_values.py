@@ -79,6 +79,20 @@ class Orphan(Seen, frozen=True, kw_only=True):
     size_kib: int | None = None
 
 
+class Site(Seen, frozen=True, kw_only=True):
+    name: str
+    node_names: tuple[str, ...] = ()
+    props: Properties = {}
+    free_kib: int = 0
+    total_kib: int = 0
+
+
+class SiteConnection(Seen, frozen=True, kw_only=True):
+    site_a: str
+    site_b: str
+    props: Properties = {}
+
+
 class Job(Seen, frozen=True, kw_only=True):
     uuid: str
     kind: str = ""

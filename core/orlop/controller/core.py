@@ -14,6 +14,7 @@ import msgspec
 from orlop.controller import (
     dependents,
     drbd_versions,
+    joining,
     learnt,
     nvme,
     orders,
@@ -283,7 +284,7 @@ class Core:
             return None
         after = advance(definition, self.reported.currents(orders.nodes_of(definition), name))
         if after is not None:
-            after = snapshotting.released(after, picture.definitions)
+            after = joining.advanced(self.reported, snapshotting.released(after, picture.definitions))
         return None if after is definition else (definition, after)
 
     def _note_pools(self, node: str, report: Report) -> None:

@@ -18,11 +18,12 @@ POOL = "DfltDisklessStorPool"
 FLAGS = frozenset({"DISKLESS", "DRBD_DISKLESS"})
 TIE_BREAKER, CLIENT = "TIE_BREAKER", "CLIENT"
 ADDING, REMOVING = "DISK_ADDING", "DISK_REMOVING"  # a disk is on its way to the resource, or from it
+JOINING = "DISK_ADD_REQUESTED"  # its volumes are to be made, but it meets the others without them first
 
 
 def is_diskless(resource: Resource) -> bool:
-    """Whether its peers are to take it for one without a disk: also while the disk is being removed."""
-    return not resource.flags.isdisjoint({"DRBD_DISKLESS", REMOVING})
+    """Whether its peers are to take it for one without a disk: also while the disk is being removed, or waits."""
+    return not resource.flags.isdisjoint({"DRBD_DISKLESS", REMOVING, JOINING})
 
 
 def is_tiebreaker(resource: Resource) -> bool:
@@ -65,6 +66,11 @@ def loses_disk(resource: Resource, volume: Volume) -> bool:
     return REMOVING in resource.flags and has_disk(volume)
 
 
+def joins(resource: Resource, volume: Volume) -> bool:
+    """Whether its node is not to make a volume yet, but to be there without its disk. What is to go is not told so."""
+    return JOINING in resource.flags and has_disk(volume) and not resource.deleting and "DELETE" not in volume.flags
+
+
 def without_disk(volume: Volume) -> Volume:
     """What takes the place of a volume whose disk is removed."""
     size = next(level.size for level in volume.levels if level.layer == LAYER)
@@ -86,6 +92,12 @@ def _size(definition: ResourceDefinition, of: VolumeDefinition) -> int:
         if volume.number == of.number and level.layer == LAYER
     ]
     return max(sizes, default=of.size)
+
+
+def given_up(resource: Resource) -> Resource:
+    """One that was to get a disk later as one that gets none: nothing of it was made."""
+    volumes = tuple(without_disk(v) if has_disk(v) else v for v in resource.volumes)
+    return replace(resource, volumes=volumes, flags=resource.flags - {JOINING} | FLAGS, peer_slots=None)
 
 
 def advanced(resource: Resource, gone: set[str]) -> Resource:

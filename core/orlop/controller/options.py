@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from orlop.controller import sites
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import LAYER, STORAGE, Drivers
@@ -135,5 +136,5 @@ def _objects(picture: Picture, definition: ResourceDefinition, pool: StoragePool
         Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
         Kind.VOLUME_GROUP: Source(str(number), volume_group.props if volume_group else {}),
         Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
-        Kind.CONTROLLER: Source("", picture.controller.props),
+        Kind.CONTROLLER: Source("", sites.around(picture, pool.node)),
     }

@@ -111,9 +111,15 @@ def _levels(volume: WantedVolume) -> tuple[WantedLevel, ...]:
 def _volumes(
     drivers: Drivers, picture: Picture, definition: ResourceDefinition, resource: Resource
 ) -> list[WantedVolume]:
-    """While a disk is removed its volume is a tombstone beside the one without a disk, of the same device."""
+    """While a disk is removed its volume is a tombstone beside the one without a disk, of the same device.
+
+    Of a replica that is to meet the others first there is only the one without a disk.
+    """
     found = []
     for volume in resource.volumes:
+        if diskless.joins(resource, volume):
+            found.append(_volume(drivers, picture, definition, resource, diskless.without_disk(volume)))
+            continue
         to_remove = diskless.loses_disk(resource, volume)
         found.append(_volume(drivers, picture, definition, resource, volume, to_remove))
         if to_remove and not resource.deleting and "DELETE" not in volume.flags:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from orlop.controller import occupied
 from orlop.model import (
     Controller,
     KeyValueStore,
@@ -86,6 +87,7 @@ class Picture:
         "master_keys",
         "node_connections",
         "nodes",
+        "occupied",
         "pool_definitions",
         "pools",
         "sequence",
@@ -105,6 +107,7 @@ class Picture:
         self.master_keys: dict[str, MasterKey] = {}  # one, or none before there is a master passphrase
         self.external_names: dict[str, str] = {}  # external name -> key of the definition
         self.usage: dict[tuple[str, str], Usage] = {}  # key of a pool -> what is promised in it
+        self.occupied: occupied.Nodes = {}  # what each node has
 
     # Lookups that know that names are case-insensitive; None where there is nothing.
 
@@ -193,6 +196,7 @@ class Draft(Picture):
             table[short] = after
         if kind is ResourceDefinition:
             self._index(at[0], before, after)  # type: ignore[arg-type]
+            self.occupied = occupied.moved(self.occupied, before, after)  # type: ignore[arg-type]
 
     def _index(self, at: str, before: ResourceDefinition | None, after: ResourceDefinition | None) -> None:
         old = before.external_name if before else None

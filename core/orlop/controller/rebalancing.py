@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from orlop.controller import evacuating, moving, replication
+from orlop.controller import evacuating, moving, replication, sites
 from orlop.controller.calm import is_calm
 from orlop.controller.capacity import about, usable_free
 from orlop.controller.diskless import diskful
@@ -200,6 +200,8 @@ class _Kind:
             return False
         if "false" in (props.get("AutoplaceTarget", "").lower() for props in (to.node.props, to.pool.props)):
             return False
+        if not self._same_site(rule, resource, to.node):
+            return False
         others = [r for r in diskful(definition) if r.uuid != resource.uuid]
         nodes = [self._cluster.picture.nodes[key(r.node)] for r in others]
         if not fits([*nodes, to.node], rule):
@@ -215,6 +217,13 @@ class _Kind:
             self._barred.setdefault(key(definition.name), why)
             return False
         return not self._vetoes(size, to.pool)
+
+    def _same_site(self, rule: SelectFilter, resource: Resource, to: Node) -> bool:
+        """Where a rule says how many replicas a site gets, each stays in its site."""
+        if not rule.sites and rule.most_per_site is None and rule.least_per_site is None:
+            return True
+        picture = self._cluster.picture
+        return key(sites.site_of(picture, picture.node(resource.node))) == key(sites.site_of(picture, to))
 
 
 def may_move(cluster: Cluster, definition: ResourceDefinition) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from orlop.controller import drbd_proxy, initial_sync, paths, snapshot_copies
+from orlop.controller import drbd_proxy, initial_sync, paths, sites, snapshot_copies
 from orlop.controller.diskless import is_client, is_diskless
 from orlop.controller.growing import DEVICE
 from orlop.controller.picture import Picture
@@ -144,7 +144,7 @@ def around(picture: Picture, definition: ResourceDefinition, resource: Resource)
         Kind.RESOURCE_DEFINITION: Source(definition.name, definition.props),
         Kind.RESOURCE_GROUP: Source(definition.group, group.props if group else {}),
         Kind.NODE: _source(node),
-        Kind.CONTROLLER: Source("", picture.controller.props),
+        Kind.CONTROLLER: Source("", sites.around(picture, resource.node)),
     }
 
 
@@ -175,5 +175,5 @@ def _around_connection(picture: Picture, definition: ResourceDefinition, one: Re
         Kind.RESOURCE_DEFINITION: near[Kind.RESOURCE_DEFINITION],
         Kind.NODE_CONNECTION: Source("", between.props if between else {}),
         Kind.RESOURCE_GROUP: near[Kind.RESOURCE_GROUP],
-        Kind.CONTROLLER: near[Kind.CONTROLLER],
+        Kind.CONTROLLER: Source("", sites.between(picture, one.node, other.node)),
     }

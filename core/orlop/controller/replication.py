@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Mapping
 from msgspec.structs import replace
 
 from orlop.codes import Fail
-from orlop.controller import diskless, drbd_proxy, initial_sync
+from orlop.controller import diskless, initial_sync, occupied
 from orlop.controller.diskless import completed, is_diskless
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
@@ -173,9 +173,9 @@ def free_port(picture: Picture, definition: ResourceDefinition, node: str) -> in
 
 def taken_ports(picture: Picture, definition: ResourceDefinition, node: str) -> set[int]:
     """On which replicas or proxies wait, or that are blocked."""
-    others = [d for d in picture.definitions_on(node) if key(d.name) != key(definition.name)]
-    taken = {port for d in (*others, definition) for r in d.resources if key(r.node) == key(node) for port in r.ports}
-    taken |= {port for d in (*others, definition) for c in d.connections if (port := drbd_proxy.port(c, node))}
+    before, now = occupied.by(picture.definition(definition.name), node), occupied.by(definition, node)
+    known = picture.occupied.get(key(node), occupied.NOTHING).ports
+    taken = {port for port, count in known.items() if count > before.ports.get(port, 0)} | now.ports.keys()
     here = picture.node(node)
     for props in (picture.controller.props, here.props if here else {}):
         for part in filter(str.strip, props.get(BLOCKED_PORTS, "").split(",")):

@@ -8,6 +8,8 @@ from enum import StrEnum
 from orlop.model import BackingObject, NodeInfo, ReportedPool, ReportedResource, key
 from orlop.transport.messages import Report
 
+AWAY = 3  # attempts to reach a node in vain, one every few seconds
+
 
 class Status(StrEnum):
     """Connection states of a node, spelled as clients know them."""
@@ -72,6 +74,10 @@ class Reported:
     def online(self, name: str) -> bool:
         found = self.nodes.get(key(name))
         return found is not None and found.status is Status.ONLINE
+
+    def away(self, name: str) -> bool:
+        """Whether a node is known to be away, which is more than that it has not been heard of."""
+        return self.node(name).attempts >= AWAY
 
     def pool(self, node: str, pool: str) -> ReportedPool | None:
         found = self.nodes.get(key(node))

@@ -6,15 +6,15 @@ that the change concerns.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import NAMESPACE_OID, uuid5
 
 from msgspec.structs import replace
 
-from orlop.controller import drbd_versions
+from orlop.controller import drbd_versions, joining
 from orlop.controller.calm import is_calm, is_fresh
 from orlop.controller.diskless import CLIENT, FLAGS, TIE_BREAKER, diskful, is_diskless, is_tiebreaker
+from orlop.controller.occupied import NOTHING
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.placement import Cluster, fits, node_problem
 from orlop.controller.properties import Kind, Source, effective
@@ -32,6 +32,12 @@ Props = Mapping[str, str]
 
 def touch(cluster: Cluster, draft: Draft) -> None:
     """Completes the definitions that the changes of a draft concern."""
+    for change in draft.changes:
+        match change.before, change.after:
+            case ResourceDefinition() as before, ResourceDefinition() as after if _are_counted(draft, after):
+                joined = _joined(cluster._replace(picture=draft), before, after)
+                if joined is not after:
+                    draft.put(joined)
     for definition in _concerned(draft):
         after = completed(cluster._replace(picture=draft), definition, going=False)
         if after is not definition:
@@ -151,22 +157,27 @@ def _uuid(definition: ResourceDefinition, node: Node) -> str:
 
 def _chosen_node(cluster: Cluster, definition: ResourceDefinition) -> Node | None:
     """One that the group's rules of spreading allow, if there is any; the one with the fewest resources."""
-    taken = {key(r.node) for r in definition.resources}
-    found = [
-        node
-        for at, node in cluster.picture.nodes.items()
-        if at not in taken
-        and node_problem(cluster, node, SelectFilter(), (LAYER,), None) is None
-        and drbd_versions.all_at_least(cluster.picture, [at], drbd_versions.TIEBREAKERS)
-    ]
-    if not found:
-        return None
     group = cluster.picture.group(definition.group)
     rule = group.select_filter if group else SelectFilter()
     others = [node for r in diskful(definition) if (node := cluster.picture.node(r.node)) is not None]
-    load = Counter(key(r.node) for d in cluster.picture.definitions.values() for r in d.resources)
     spread = replace(rule, x_replicas_on_different={name: 1 for name in rule.x_replicas_on_different})
-    return min(found, key=lambda node: (not fits([*others, node], spread), load[key(node.name)], key(node.name)))
+    second_best = None
+    for node in _able(cluster, definition):
+        if fits([*others, node], spread):
+            return node
+        second_best = second_best or node
+    return second_best
+
+
+def _able(cluster: Cluster, definition: ResourceDefinition) -> Iterator[Node]:
+    """Nodes that can break its ties, the one with the fewest resources first: most are never looked at."""
+    taken, there = {key(r.node) for r in definition.resources}, cluster.picture.occupied
+    nodes = cluster.picture.nodes
+    for at in sorted(nodes, key=lambda at: (there.get(at, NOTHING).resources, at)):
+        if at in taken or node_problem(cluster, nodes[at], SelectFilter(), (LAYER,), None) is not None:
+            continue
+        if drbd_versions.all_at_least(cluster.picture, [at], drbd_versions.TIEBREAKERS):
+            yield nodes[at]
 
 
 # -- quorum -----------------------------------------------------------------------------------------------------------
@@ -216,6 +227,16 @@ def _chosen_quorum(picture: Picture, definition: ResourceDefinition) -> str | No
         picture.controller.props,
     ]
     return next((props[QUORUM] for props in around if QUORUM in props), None)
+
+
+def _joined(cluster: Cluster, before: ResourceDefinition, after: ResourceDefinition) -> ResourceDefinition:
+    """With replicas that were added as ones that meet the others first, where votes are short."""
+    in_force = _chosen_quorum(cluster.picture, before) or before.props.get(QUORUM, OFF)
+    return after if in_force == OFF else joining.begun(cluster.reported, before, after, in_force)
+
+
+def _are_counted(picture: Picture, definition: ResourceDefinition) -> bool:
+    return replicated(definition) and all_modern(picture, definition)
 
 
 def _around(picture: Picture, definition: ResourceDefinition) -> dict[Kind, Source]:

@@ -83,6 +83,9 @@ class SelectFilter(Value, frozen=True, kw_only=True):
     overprovision: float | None = None
     port_count: int | None = None
     placement_policy: str | None = None
+    sites: tuple[str, ...] = ()
+    most_per_site: int | None = None
+    least_per_site: int | None = None
 
 
 class VolumeGroup(Value, frozen=True, kw_only=True):

@@ -230,6 +230,10 @@ class TakesObjects(StorageDriver, Protocol):
         """Whatever bears that name in the pool, whoever's it is."""
         ...
 
+    def device_of(self, found: BackingObject) -> str | None:
+        """Path of the device that shows the object; None while it is closed."""
+        ...
+
     def adopt(self, found: BackingObject, volume: WantedVolume) -> list[Step]:
         """Steps that are left until the object is the volume's: our mark first, then its name. Data stays as it is.
 
@@ -281,6 +285,7 @@ class Standing(Value, frozen=True, kw_only=True):
     volume: WantedVolume
     below: str | None  # device of the level below
     ready: bool  # every level below is READY: what is on the device can be looked at
+    stored: bool = True  # what the stack stands on is there, open or closed; also while that cannot be told
 
 
 @runtime_checkable
@@ -404,6 +409,32 @@ class ErasesData(Protocol):
     """A layer that makes its data unreadable before it goes: what is below is opened for that, where it is closed."""
 
     erases: ClassVar[bool]
+
+
+@runtime_checkable
+class Imports(Protocol):
+    """A layer that can go on with what others made: it finds what they left on a device."""
+
+    @classmethod
+    def left_behind(cls, probe: Probe, device: str) -> Mapping[str, str]:
+        """What the controller has to know of it; `size` is bytes for the level above.
+
+        Raises `Refused` for what could not be brought up as it was.
+        """
+        ...
+
+
+@runtime_checkable
+class JudgesCopies(Protocol):
+    """A layer that lets data go only where it sees itself that others have it."""
+
+    def unjudged(self, volume: WantedVolume, below: str | None) -> bool:
+        """Whether a volume that is to go holds data of which that cannot be seen as things are.
+
+        What is below is opened then, and the layer brought up, as if the volume were wanted; nothing of it goes in the
+        same round.
+        """
+        ...
 
 
 @runtime_checkable

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from orlop.model import NodeInfo
-from orlop.satellite.node import BACK_OFF, Node
+from orlop.satellite.node import Node
+from orlop.satellite.rounds import BACK_OFF
 from orlop.satellite.task import Job
 from orlop.transport.messages import (
     Accepted,

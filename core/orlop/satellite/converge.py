@@ -43,10 +43,10 @@ class Course:
             except Cancelled:
                 raise
             except OrlopError as error:
-                self._failed[part.key] = self._sentence(part, error)
+                self.fail(part, self._sentence(part, error))
                 log.warning("%s: %s", self.wanted.name, error)
             except Exception as error:
-                self._failed[part.key] = f"unexpected error: {error!r}"
+                self.fail(part, f"unexpected error: {error!r}")
                 log.exception("%s failed unexpectedly", self.wanted.name)
 
     def outcome(self, seen: Observation, users: report.Users | None) -> ReportedResource:
@@ -54,7 +54,8 @@ class Course:
         problems = {part.key: part.problem for part in self._parts if part.problem} | self._failed
         for part in self._open() if self._rounds >= ROUNDS else ():
             left = "; ".join(map(str, part.steps))
-            problems[part.key] = str(DidNotConverge(f"after {ROUNDS} rounds there is still to do: {left}"))
+            endless = DidNotConverge(f"after {ROUNDS} rounds there is still to do: {left}")
+            problems[part.key] = f"{part.purpose}{endless}"
         plan_left = tuple(str(step) for part in self._parts for step in part.steps)
         unfinished = frozenset(part.key for part in self._parts if part.steps)
         return report.resource(self.wanted, seen, users, problems, plan_left, unfinished)
@@ -63,8 +64,13 @@ class Course:
     def failed(self) -> bool:
         return bool(self._failed)
 
+    @property
+    def refused(self) -> frozenset[Key]:
+        """What could not even be planned."""
+        return frozenset(part.key for part in self._parts if part.problem)
+
     def fail(self, part: Part, reason: str) -> None:
-        self._failed[part.key] = reason
+        self._failed[part.key] = part.purpose + reason
 
     def opened(self, seen: Observation) -> frozenset[str]:
         """Devices that this attempt brought up: nobody can have used them before."""

@@ -7,12 +7,12 @@ is. The driver says which steps are left, again after every round, so that what 
 import logging
 from collections.abc import Iterable
 
-from orlop.drivers import Drivers
+from orlop.drivers import LAYER, Drivers
 from orlop.errors import CannotRead, DidNotConverge, OrlopError, Refused, WouldDestroy
 from orlop.hooks import Hooks
 from orlop.host import Host, execute
 from orlop.model import BackingObject, WantedPool, WantedResource, WantedSnapshot, WantedVolume
-from orlop.plugin import Step, TakesObjects
+from orlop.plugin import Imports, Step, TakesObjects
 from orlop.satellite.observe import observe
 from orlop.satellite.secrets import no_secret
 from orlop.transport.messages import ObjectTaken, TakeObject
@@ -41,7 +41,8 @@ class Objects:
                 driver = self._driver(pool, order.fence.cluster)
                 found, steps = _left(driver, order)
                 if order.only_look or not steps:
-                    return ObjectTaken(found=found, left=tuple(map(str, steps)), done=tuple(done))
+                    facts = self._facts(driver, found, order) if order.only_look else {}
+                    return ObjectTaken(found=found, left=tuple(map(str, steps)), done=tuple(done), facts=facts)
                 for step in steps:
                     execute(f"object {order.object.name}", (step,), self._host, self._hooks, no_secret)
                     done.append(str(step))
@@ -52,6 +53,19 @@ class Objects:
             told = str(error) + (f" {error.correction}" if error.correction else "")
             left = tuple(map(str, steps))
             return ObjectTaken(problem=told, left=left, code=error.code, found=found, done=tuple(done))
+
+    def _facts(self, driver: TakesObjects, found: BackingObject | None, order: TakeObject) -> dict[str, str]:
+        """What the layers above storage find on the object, with which it is to be brought up as it was."""
+        facts: dict[str, str] = {}
+        for level in order.volume.levels[:-1] if order.volume and found else ():
+            layer = self._drivers.load(LAYER, level.layer)
+            if not isinstance(layer, Imports):
+                raise Refused(f"layer {level.layer} does not know how to go on with what others made")
+            device = driver.device_of(found) if found else None
+            if device is None:
+                raise Refused(f"{order.object.name} is closed: open it, so that it can be looked at")
+            facts |= layer.left_behind(self._host, device)
+        return facts
 
     def _driver(self, pool: WantedPool, cluster: str) -> TakesObjects:
         seen = observe(self._host, self._drivers, (pool,), [], cluster)

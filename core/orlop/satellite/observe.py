@@ -118,7 +118,9 @@ def _standing(volume: WantedVolume, kind: str, seen: Observation) -> Standing:
     except OrlopError:  # what is below reports its own problem
         return Standing(volume=volume, below=None, ready=False)
     below = under[-1].device if under else None  # a level may stand on nothing but another node
-    return Standing(volume=volume, below=below, ready=all(at.presence is Presence.READY for at in under))
+    ready = all(at.presence is Presence.READY for at in under)
+    stored = not under or under[0].presence in (Presence.READY, Presence.HIDDEN)
+    return Standing(volume=volume, below=below, ready=ready, stored=stored)
 
 
 def _canonical(drivers: Drivers, pool: WantedPool) -> WantedPool:

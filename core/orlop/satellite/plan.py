@@ -12,7 +12,7 @@ from orlop.codes import Fail
 from orlop.errors import BadName, CannotRead, OrlopError
 from orlop.model import FileSystem, Presence, WantedResource, WantedSnapshot, WantedVolume, names
 from orlop.model.cluster import Value
-from orlop.plugin import ErasesData, Step
+from orlop.plugin import ErasesData, JudgesCopies, Step
 from orlop.satellite import file_systems
 from orlop.satellite.observe import At, Observation, levels
 
@@ -30,6 +30,7 @@ class Part(Value, frozen=True, kw_only=True):
     key: Key
     steps: tuple[Step, ...] = ()
     problem: str = ""
+    purpose: str = ""  # why it is done, where that does not show; begins the sentence about what stood in the way
 
 
 def key_of(wanted: WantedVolume | WantedSnapshot) -> Key:
@@ -52,8 +53,12 @@ def _part(item: WantedVolume | WantedSnapshot, seen: Observation, begun: Collect
     key = key_of(item)
     try:
         _check_names(item)
-        steps = _snapshot(item, seen) if isinstance(item, WantedSnapshot) else _volume(item, seen, key in begun)
-        return Part(key=key, steps=tuple(steps))
+        if isinstance(item, WantedSnapshot):
+            return Part(key=key, steps=tuple(_snapshot(item, seen)))
+        stack = levels(item, seen)
+        if (at := _unjudged(item, stack)) is not None:
+            return _judging(item, stack[: at + 1])
+        return Part(key=key, steps=tuple(_volume(item, stack, seen, key in begun)))
     except OrlopError as error:
         return Part(key=key, problem=sentence(item, error))
     except Exception as error:  # noqa: BLE001 - somebody else's plugin must not stop the other volumes
@@ -76,8 +81,7 @@ def _check_names(item: WantedVolume | WantedSnapshot) -> None:
         raise BadName(f"{item.uuid!r} is not a uuid")
 
 
-def _volume(volume: WantedVolume, seen: Observation, begun: bool) -> list[Step]:
-    stack = levels(volume, seen)
+def _volume(volume: WantedVolume, stack: list[At], seen: Observation, begun: bool) -> list[Step]:
     if not begun and (steps := _opened_to_be_erased(volume, stack)):
         return steps
     down = [step for at in reversed(stack) for step in at.layer.take_down(volume, at.below)]
@@ -91,6 +95,28 @@ def _volume(volume: WantedVolume, seen: Observation, begun: bool) -> list[Step]:
         if at.presence is not Presence.READY:  # what stands on it shows only once it is up
             return up
     return up or _file_system(volume, seen, stack[-1].device)
+
+
+def _unjudged(volume: WantedVolume, stack: list[At]) -> int | None:
+    """The level that has to be up before it can tell whether others have the data of what is to go."""
+    if volume.wanted:
+        return None
+    judges = ((n, at.layer, at.below) for n, at in enumerate(stack) if isinstance(at.layer, JudgesCopies))
+    return next((n for n, layer, below in judges if layer.unjudged(volume, below)), None)
+
+
+def _judging(volume: WantedVolume, stack: list[At]) -> Part:
+    """The next level that is closed is opened, from the bottom up. Nothing is taken down beside that."""
+    purpose = f"{volume.name} is kept until it was seen that others have its data, unless the definition is deleted: "
+    opened = msgspec.structs.replace(volume, wanted=True, active=True)
+    at = next((at for at in stack[:-1] if at.presence is not Presence.READY), stack[-1])
+    try:
+        steps = at.layer.bring_up(opened, at.below)
+    except OrlopError as error:
+        return Part(key=key_of(volume), problem=purpose + sentence(volume, error))
+    if not steps:
+        return Part(key=key_of(volume), problem=f"{purpose}layer {at.layer.kind} is not up")
+    return Part(key=key_of(volume), steps=tuple(steps), purpose=purpose)
 
 
 def _opened_to_be_erased(volume: WantedVolume, stack: list[At]) -> list[Step]:

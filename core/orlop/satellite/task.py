@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from orlop.model import WantedResource
 from orlop.satellite.converge import Course
-from orlop.satellite.plan import Part
+from orlop.satellite.plan import Key, Part
 
 NOW, NEVER = float("-inf"), float("inf")
 
@@ -20,6 +20,7 @@ class Task:
         self.course: Course | None = None
         self.stands = False  # only what is held back differs from the order before: what was reported then still holds
         self.lacking: frozenset[str] = frozenset()  # secrets that the last look found missing
+        self.refused: frozenset[Key] = frozenset()  # what the last attempt could not even plan
 
 
 class Job(NamedTuple):

@@ -18,7 +18,8 @@ from orlop.model import (
     WantedSnapshot,
     WantedVolume,
 )
-from orlop.satellite.node import LOOK_EVERY, Node
+from orlop.satellite.node import Node
+from orlop.satellite.rounds import LOOK_EVERY
 from orlop.testing import SimulatedHost
 from orlop.transport.messages import Fence, Report, Sync, Update
 

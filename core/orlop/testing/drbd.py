@@ -180,6 +180,8 @@ class SimulatedDrbd(Listened):
             found.device_uuid = rest[0]
         if command == "read-dev-uuid":
             return f"{found.device_uuid}\n"
+        if command == "dump-md":
+            return f'version "v08";\nla-size-sect {found.size // 512};\n'
         flag = int(found.good)
         return f"{found.generation}:{'0' * 16}:{'0' * 16}:{'0' * 16}:{flag}:{flag}:0:0:0:0:0\n"
 

@@ -76,6 +76,7 @@ def dump(found: Metadata) -> str:
         f"node-id {-1 if found.node_id is None else found.node_id};",
         f"current-uuid 0x{found.generations.current};",
         "flags 0x%08x;" % (found.consistent | found.up_to_date << 1),
+        f"la-size-sect {found.size // 512};",
     ]
     for node_id in range(NODE_IDS):
         lines += [

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orlop.errors import CommandFailed, NodeError
 from orlop.testing.disk import Disk, SimulatedFile
@@ -210,7 +210,7 @@ class SimulatedLvm:
             number=self.numbers,
             size=size,
             extents=extents,
-            content=SimulatedFile(inode=0, size=size, allocated=size),
+            content=replace(disk.new_file(size, 0), allocated=size),
             tags=given.all("--addtag"),
             created=int(self.clock()),
             **more,  # type: ignore[arg-type]

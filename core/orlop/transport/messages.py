@@ -162,6 +162,7 @@ class ObjectTaken(Outcome, frozen=True, kw_only=True):
     """Of `TakeObject`."""
 
     found: BackingObject | None = None  # as it is now; None: there is none of that name
+    facts: Mapping[str, str] = {}  # what a layer above found on it, where it was only looked at
     done: tuple[str, ...] = ()  # the steps that were carried out, printed
 
 

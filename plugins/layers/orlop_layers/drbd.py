@@ -8,11 +8,8 @@ again. A connection that DRBD gave up stays so: it would not help to try again, 
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from msgspec.structs import replace
-
 from orlop.errors import CannotRead, NodeError, Refused
-from orlop.model import Presence, ReplicaOrder, WantedDrbd, WantedReplica, WantedVolume
-from orlop.model.cluster import Value
+from orlop.model import Presence, ReplicaOrder, ReplicaVerb, WantedReplica, WantedVolume
 from orlop.plugin import API_VERSION, Probe, RemoveFile, RequireUnused, Standing, Step, run
 from orlop_layers import (
     drbd_attaching,
@@ -20,6 +17,7 @@ from orlop_layers import (
     drbd_copies,
     drbd_facts,
     drbd_files,
+    drbd_found,
     drbd_growing,
     drbd_look,
     drbd_metadata,
@@ -30,16 +28,15 @@ from orlop_layers import (
     drbd_split,
     drbd_version,
 )
-from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_look import drbd_of
-from orlop_layers.drbd_seen import CLOSED, Device, Resource, backings, resources
-from orlop_layers.drbd_version import Version
+from orlop_layers.drbd_observed import Observed, declaration, is_diskless, stays_beside
+from orlop_layers.drbd_seen import CLOSED, Device, backings, resources
 
 PEER_SLOTS = "PeerSlotsNewResource"
 
 
-class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
+class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
     api_version: ClassVar[int] = API_VERSION
     kind: ClassVar[str] = "DRBD"
     programs: ClassVar[tuple[str, ...]] = ("drbdadm", "drbdsetup", "drbdmeta")
@@ -47,21 +44,6 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     replicates: ClassVar[bool] = True
     listen_to: ClassVar[tuple[str, ...]] = ("drbdsetup", "events2")
     options: ClassVar[frozenset[str]] = frozenset()  # DRBD's own are looked up for each connection by the controller
-
-    here: str  # what `uname -n` prints
-    version: Version = Version(kernel=drbd_version.FIRST_8)
-    standing: tuple[Standing, ...] = ()
-    seen: Mapping[str, Resource] = {}
-    backings: Mapping[int, str] = {}  # by minor
-    generations: Mapping[str, str | None] = {}  # of devices that are not open: the current one, None without metadata
-    unreadable: Mapping[str, str] = {}
-    split: drbd_split.Generations = {}  # where a connection was given up
-    ports: Mapping[str, int] = {}  # by resource: where somebody else listens in its place
-    noted: Mapping[str, str] = {}  # by resource: what was carried out last
-    lent: frozenset[str] = frozenset()  # resources that were made primary only to grow
-    judged: frozenset[str] = frozenset()  # volumes, by uuid, whose removal has begun: others had all of the data
-    prepared: bool = True  # DRBD's own tools know our files
-    known: Mapping[str, frozenset[str]] = {}  # options that DRBD 9's tools know, by group, of the groups that are used
 
     # -- controller half --------------------------------------------------------------------------
 
@@ -82,6 +64,10 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         except NodeError as error:
             return (str(error),)
         return ()
+
+    @classmethod
+    def left_behind(cls, probe: Probe, device: str) -> Mapping[str, str]:
+        return drbd_found.facts(probe, device, drbd_found.UNUSED_MINOR, drbd_version.known(probe).nine)
 
     @classmethod
     def kernel_version(cls, probe: Probe) -> str:
@@ -123,7 +109,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         device = self._device(volume)
         if self._is_taken(volume, below):
             return Presence.FOREIGN
-        if _is_diskless(volume) and volume.wanted:
+        if is_diskless(volume) and volume.wanted:
             return Presence.READY if device is not None and device.disk in CLOSED else Presence.HIDDEN
         if device is not None and device.disk not in CLOSED:
             return Presence.READY
@@ -157,44 +143,13 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     def operate(self, resource: str, order: ReplicaOrder) -> list[Step]:
         """What an administrator has done once with the replica that is up here."""
         seen = self.seen.get(resource)
-        replica = next((drbd_of(at.volume).replica for at in self.standing if at.volume.resource == resource), None)
-        if seen is None or replica is None:
+        volumes = [at.volume for at in self.standing if at.volume.resource == resource]
+        if seen is None or not volumes:
             raise Refused(f"{resource} is not up here", correction="See 'orlop resource list'.")
+        if order.verb is ReplicaVerb.PRIMARY and not any(volume.wanted for volume in volumes):
+            raise Refused(f"{resource} is to go from this node: it is not made primary here")
+        replica = drbd_of(volumes[0]).replica
         return drbd_operations.steps(seen, replica, drbd_split.between(replica, seen), order)
-
-    def _device(self, volume: WantedVolume) -> Device | None:
-        """The volume in the kernel; None where it is not there, or something else is under its name."""
-        resource = self.seen.get(volume.resource)
-        device = resource.devices.get(volume.number) if resource else None
-        if device is None or device.minor != drbd_of(volume).minor:
-            return None
-        if not volume.wanted and self._successor(volume) is not None:
-            below = next((at.below for at in self.standing if at.volume.uuid == volume.uuid), None)
-            return device if below is not None and self.backings.get(device.minor) == below else None
-        return device
-
-    def _successor(self, volume: WantedVolume) -> WantedVolume | None:
-        """Another incarnation of a volume that is to go, which keeps its device up: with no disk, or with a new one."""
-        others = (at.volume for at in self.standing if _stays_beside(at.volume, volume))
-        return next((other for other in others if other.number == volume.number), None)
-
-    def _is_taken(self, volume: WantedVolume, below: str | None) -> bool:
-        """Whether the name or the minor belongs to somebody else, or it stands on another device than ours."""
-        resource, minor = self.seen.get(volume.resource), drbd_of(volume).minor
-        there = resource.devices.get(volume.number) if resource else None
-        if there is not None and there.minor != minor:
-            return True
-        if there is None:
-            return any(d.minor == minor for r in self.seen.values() for d in r.devices.values())
-        on = self.backings.get(minor)
-        return on is not None and below is not None and on != below
-
-    def _skips_disk(self, volume: WantedVolume, below: str | None) -> bool:
-        """Whether DRBD goes on without a disk that failed. What is new has nothing to go on with."""
-        replica = drbd_of(volume).replica
-        if not self.version.nine or volume.new or not (replica.skip_disk or below in self.unreadable):
-            return False
-        return any(not peer.diskless for peer in replica.peers)
 
     # -- down -------------------------------------------------------------------------------------
 
@@ -203,7 +158,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             return []
         steps: list[Step] = []
         device, resource = self._device(volume), self.seen.get(volume.resource)
-        others = [at.volume for at in self.standing if _stays_beside(at.volume, volume)]
+        others = [at.volume for at in self.standing if stays_beside(at.volume, volume)]
         judging = self._judging(volume, below, alone=not others)
         if device is not None and resource is not None and not self._is_taken(volume, below):
             successor = self._successor(volume)
@@ -213,7 +168,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             steps += self._close(volume, device, alone=not others, stays=successor is not None)
             if not volume.wanted:
                 steps.append(RemoveFile(path=drbd_metadata.remembered(device.minor)))
-        if device is None and below is None and volume.uuid in self.judged:
+        if device is None and volume.uuid in self.judged and not self._is_stored(volume):
             steps.append(RemoveFile(path=drbd_files.judged_of(volume)))
         if not others and self.noted.get(volume.resource):
             files = [drbd_files.lent_of(volume.resource)] if volume.resource in self.lent else []
@@ -234,10 +189,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             guarded = guarded or [volume]
         for each in guarded:
             drbd_copies.require_other(self.seen.get(volume.resource), each)
-        return [step for each in guarded for step in drbd_copies.judged(each)]
-
-    def _is_guarded(self, volume: WantedVolume, below: str | None) -> bool:
-        return not volume.wanted and not drbd_of(volume).last and self._may_hold_data(volume, below)
+        return drbd_copies.judged(guarded)
 
     @staticmethod
     def _close(volume: WantedVolume, device: Device, alone: bool, stays: bool) -> list[Step]:
@@ -248,15 +200,6 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         detach = [] if device.disk == "Diskless" else [run("drbdsetup", "detach", str(device.minor))]
         return [*detach, run("drbdsetup", "del-minor", str(device.minor))]
 
-    def _may_hold_data(self, volume: WantedVolume, below: str | None) -> bool:
-        if volume.new or _is_diskless(volume):
-            return False
-        if self._device(volume) is not None:
-            return True
-        if volume.uuid in self.judged:
-            return False
-        return below is not None and (below in self.unreadable or self.generations.get(below) is not None)
-
     # -- up ---------------------------------------------------------------------------------------
 
     def bring_up(self, volume: WantedVolume, below: str | None) -> list[Step]:
@@ -264,7 +207,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             return []
         if volume.uuid in self.judged:  # its removal was taken back
             return [RemoveFile(path=drbd_files.judged_of(volume))]
-        if _is_diskless(volume):
+        if is_diskless(volume):
             return self._adjust(volume)
         if below is None:
             return []
@@ -276,7 +219,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
             case Presence.HIDDEN if self.generations.get(below) == drbd_metadata.DISPLACED:
                 return [self._put_right(volume, below)]
             case Presence.HIDDEN:
-                undeclared = self._declaration(volume, below) if self._is_undeclared(volume, below) else []
+                undeclared = declaration(volume, below, self.version) if self._is_undeclared(volume, below) else []
                 return [*undeclared, *self._adjust(volume)]
             case Presence.READY:
                 return self._give_back(volume) or self._adjust(volume) or self._grow(volume) or self._lend(volume)
@@ -286,21 +229,7 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
     def _make(self, volume: WantedVolume, below: str) -> list[Step]:
         place = drbd_look.place_of(volume, below, self.version)
         made = drbd_metadata.create(place, volume.uuid, drbd_of(volume).replica.slots)
-        return [*made, *self._declaration(volume, below)]
-
-    def _is_undeclared(self, volume: WantedVolume, below: str | None) -> bool:
-        """Whether it was cut between making the metadata and saying what the data is."""
-        if below is None or not volume.new or self.generations.get(below) != drbd_metadata.JUST_CREATED:
-            return False
-        return bool(self._declaration(volume, below))
-
-    def _declaration(self, volume: WantedVolume, below: str) -> list[Step]:
-        drbd, place = drbd_of(volume), drbd_look.place_of(volume, below, self.version)
-        if drbd.origin:
-            return drbd_metadata.declare_first(place, drbd.origin, day0="")
-        if drbd.first:
-            return drbd_metadata.declare_first(place, volume.uuid, drbd.day0)
-        return drbd_metadata.declare_equal(place, drbd.day0) if drbd.equal and drbd.day0 and place.nine else []
+        return [*made, *declaration(volume, below, self.version)]
 
     def _put_right(self, volume: WantedVolume, below: str) -> Step:
         """What a new volume seems to have elsewhere belonged to an earlier one with its minor."""
@@ -346,46 +275,12 @@ class Drbd(Value, HoldsDrbd, frozen=True, kw_only=True):
         if volume.resource in self.seen:
             return
         for at in self.standing:
-            beside = at.volume.resource == volume.resource and at.volume.wanted and at.volume.active
+            beside = at.volume.resource == volume.resource and self._belongs_up(at)
             if beside and not at.volume.new and not self._can_be_up(at.volume, at.below):
                 raise NodeError(
                     f"{volume.resource} is not brought up without {at.volume.name}, which is not there yet",
                     correction=f"If {at.volume.name} stays away, see what is wrong with it.",
                 )
-
-    def _members(self, resource: str) -> list[Member]:
-        """Volumes that can be up now, lowest number first."""
-        found = []
-        for at in self.standing:
-            volume = at.volume
-            if volume.resource != resource or not (volume.wanted and volume.active):
-                continue
-            if self._is_taken(volume, at.below) or not self._can_be_up(volume, at.below):
-                continue
-            found.append(
-                Member(
-                    resource=resource,
-                    number=volume.number,
-                    drbd=_linked(volume),
-                    below=at.below,
-                    skipped=self._skips_disk(volume, at.below),
-                )
-            )
-        return sorted(found, key=lambda member: member.number)
-
-    def _can_be_up(self, volume: WantedVolume, below: str | None) -> bool:
-        """A device that still has the disk of an earlier incarnation is left as it is until that has gone."""
-        device = self._device(volume)
-        if _is_diskless(volume):
-            return device is None or device.disk in CLOSED
-        if below is None:
-            return False
-        if below in self.unreadable:
-            return self._skips_disk(volume, below)
-        if device is not None and device.disk not in CLOSED:
-            return True
-        generation = self.generations.get(below)
-        return generation not in (None, drbd_metadata.DISPLACED) and not self._is_undeclared(volume, below)
 
     def _grow(self, volume: WantedVolume) -> list[Step]:
         wanted = next(level.size for level in volume.levels if level.layer == self.kind)
@@ -414,18 +309,3 @@ def _secret(replica: WantedReplica, nine: bool) -> str:
         return f"drbd/{replica.definition}"
     both = sorted((replica.incarnation, replica.peers[0].incarnation))
     return f"drbd/{replica.definition}/{'/'.join(both)}"
-
-
-def _is_diskless(volume: WantedVolume) -> bool:
-    return len(volume.levels) == 1
-
-
-def _linked(volume: WantedVolume) -> WantedDrbd:
-    """Without the peers that an administrator does not want to be connected."""
-    drbd = drbd_of(volume)
-    peers = tuple(peer for peer in drbd.replica.peers if peer.connected)
-    return replace(drbd, replica=replace(drbd.replica, peers=peers))
-
-
-def _stays_beside(other: WantedVolume, volume: WantedVolume) -> bool:
-    return other.resource == volume.resource and other.uuid != volume.uuid and other.wanted and other.active

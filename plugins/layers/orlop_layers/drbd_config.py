@@ -20,6 +20,8 @@ NOT_USED = "/dev/drbd/this/is/not/used"  # the backing of a peer, which is nobod
 NOBODY = "orlop-nobody"
 PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")
 ALGORITHM = "sha256"
+# What comes up only to be compared with others is not for use, and nobody's handlers are called for it.
+LEAVING: Mapping[str, str] = {"auto-promote": "no"}
 Lines = list[str]
 
 
@@ -31,6 +33,7 @@ class Member(Value, frozen=True, kw_only=True):
     drbd: WantedDrbd
     below: str | None  # None: without a disk
     skipped: bool = False  # its disk cannot be read
+    leaves: bool = False  # it is up only until it was seen that others have its data
 
 
 def text(name: str, here: str, members: Iterable[Member], version: Version) -> str:
@@ -50,7 +53,10 @@ def peers(replica: WantedReplica) -> list[WantedPeer]:
 
 def _resource_9(here: str, members: list[Member], version: Version) -> Lines:
     replica = members[0].drbd.replica
-    lines = _sections({"options": _only("Resource/", replica.options), "handlers": _only("Handlers/", replica.options)})
+    options, handlers = _only("Resource/", replica.options), _only("Handlers/", replica.options)
+    if all(member.leaves for member in members):
+        options, handlers = {**options, **LEAVING}, {}
+    lines = _sections({"options": options, "handlers": handlers})
     lines += _sections({"net": {"cram-hmac-alg": ALGORITHM, "shared-secret": SECRET}})
     without_vote = version.without_vote and replica.client
     own = [line for m in members for line in _volume_9(m, m.below, without_vote)]
@@ -119,6 +125,8 @@ def _resource_8(here: str, members: list[Member]) -> Lines:
     replica = members[0].drbd.replica
     between = {name: value for peer in replica.peers[:1] for name, value in peer.options.items()}
     given = {**replica.options, **between}
+    if all(member.leaves for member in members):
+        given = {name: value for name, value in given.items() if not name.startswith("Handlers/")}
     lines = _sections({section: _known(section, given) for section in ("options", "handlers", "net", "disk")})
     own = [f"address {_address(replica.address, replica.port)};", *_volumes_8(members, lambda m: m.below or "none")]
     lines += _block(f"on {_quoted(here)}", own)

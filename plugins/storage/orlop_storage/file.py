@@ -118,6 +118,9 @@ class File(Value, frozen=True, kw_only=True):
     def found(self, pool: str, name: str) -> BackingObject | None:
         return taken_files.found(self._folder(pool), pool, name)
 
+    def device_of(self, found: BackingObject) -> str | None:
+        return next((loop.device for loop in self._folder(found.pool).loops_of(found.name) if loop.whole), None)
+
     def adopt(self, found: BackingObject, volume: WantedVolume) -> list[Step]:
         return taken_files.adopt(self._folder(found.pool), self.cluster, found, volume)
 

@@ -20,6 +20,10 @@ class TakenVolumes(LogicalVolumes, frozen=True, kw_only=True):
             pool=pool, name=name, uuid=seen.tags.get(UUID, ""), cluster=seen.tags.get(CLUSTER, ""), size=seen.size
         )
 
+    def device_of(self, found: BackingObject) -> str | None:
+        group = self._group(found.pool)
+        return group.path(found.name) if group.volumes[found.name].active else None
+
     def adopt(self, found: BackingObject, volume: WantedVolume) -> list[Step]:
         """The mark comes first: cut in between, it is an orphan that says what it was to become."""
         seen = self._group(found.pool).volumes[found.name]

@@ -136,6 +136,10 @@ class Zfs(Value, frozen=True, kw_only=True):
     def found(self, pool: str, name: str) -> BackingObject | None:
         return taken_datasets.found(self._parent(pool), pool, name)
 
+    def device_of(self, found: BackingObject) -> str | None:
+        seen = taken_datasets.named(self._parent(found.pool), found.name)
+        return self._parent(found.pool).device(seen) if seen else None
+
     def adopt(self, found: BackingObject, volume: WantedVolume) -> list[Step]:
         return taken_datasets.adopt(self._parent(found.pool), self.cluster, found, volume)
 

@@ -81,6 +81,35 @@ def unlock(session: Session, names: tuple[str, ...]) -> Answer:
     return session.each(names, lambda name: session.client.lock_resource_definition(name, locked=False))
 
 
+def _replica(text: str) -> dict[str, Any]:
+    """NODE:POOL:OBJECT[:VOLUME[:UUID]]"""
+    node, pool, name, *more = [*text.split(":"), ""] if text.count(":") >= 2 else ["", "", ""]
+    number, uuid = [*(word for word in more if word), "", ""][:2] if more else ("", "")
+    if not (node and pool and name) or (number and not number.isdecimal()):
+        raise click.UsageError(f"{text!r} is no replica; write NODE:POOL:OBJECT, or NODE:POOL:OBJECT:VOLUME.")
+    found: dict[str, Any] = {"node_name": node, "storage_pool_name": pool, "name": name}
+    return found | ({"volume_number": int(number)} if number else {}) | ({"uuid": uuid} if uuid else {})
+
+
+@MENU.verb(
+    "import-drbd",
+    example="orlop resource-definition import-drbd backups --replica alpha:pool1:r0 bravo:pool1:r0 --minor 5",
+)
+@click.argument("name")
+@options.many(
+    "--replica", "replicas", required=True, help="NODE:POOL:OBJECT[:VOLUME[:UUID]], for each volume on each node."
+)
+@click.option("--minor", type=click.IntRange(0), help="Minor of the device, where it has one volume.")
+@click.option("-p", "--port", type=_PORT, help="TCP port of DRBD.")
+@click.option("--resource-group", "group", help="The resource group it belongs to.")
+def import_drbd(
+    session: Session, name: str, replicas: tuple[str, ...], minor: int | None, port: int | None, group: str | None
+) -> Answer:
+    """Go on with a resource that DRBD replicated by hand, with its data, its metadata and its node ids. Take it down
+    on all nodes first, and its configuration out of /etc/drbd.d. Replicas that are not in step are refused."""
+    return session.client.import_replicated(name, [_replica(each) for each in replicas], minor, port, group)
+
+
 @MENU.verb("auto-place", "ap", example="orlop resource-definition auto-place backups --place-count 2")
 @options.resource("name")
 @placement()

@@ -9,7 +9,7 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
 from orlop.controller.api.routes import AT_ONCE, Routes
-from orlop.controller.usecases import protection, taking
+from orlop.controller.usecases import importing, protection, taking
 
 route = Routes("protection", Subject.RSC_DFN)
 DEFINITION = "/v1/orlop/resource-definitions/{resource}"
@@ -47,6 +47,12 @@ def adopt(call: Call) -> Answers:
 def remove(call: Call) -> Answers:
     """Remove an orphan with the data it holds."""
     return taking.remove(call.core, call.body)
+
+
+@route("POST", f"{DEFINITION}/import-drbd", body=wire.ReplicatedImport, status=201, unplanned=AT_ONCE)
+def import_replicated(call: Call, resource: str) -> Answers:
+    """Go on with a resource that DRBD replicated by hand, taken down on all nodes, with its metadata and its data."""
+    return importing.import_(call.core, resource, call.body)
 
 
 @route("POST", f"{DEFINITION}/import", body=wire.VolumeImport, status=201, about=Subject.RSC, unplanned=AT_ONCE)

@@ -24,6 +24,7 @@ from orlop.controller.api import (
     remotes,
     resources,
     settings,
+    sites,
     snapshots,
     statistics,
     toggle_disk,
@@ -52,6 +53,7 @@ SERVED = (
     protection.route,
     placing.route,
     planning.route,
+    sites.route,
 )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from orlop.controller.placement.bounds import Bounds, divisions
+
 Cell = tuple[str, ...]
 Demand = dict[Cell, int]
 
@@ -20,7 +22,7 @@ class Group(NamedTuple):
     seen: Mapping[str, int] = {}
 
 
-Grouping = tuple[Group, ...]
+Grouping = tuple[Group | Bounds, ...]
 Most = Callable[[Sequence[Cell], int], float | None]  # the most that so many of these cells can score, None: too few
 Worth = Callable[[float], bool]  # whether a choice that scores so much at most is still of interest
 Step = Callable[[], None]  # called for each try; raises when there were enough
@@ -37,15 +39,28 @@ def demands(
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         groups.setdefault(cell[0], []).append(cell)
-    filling = _Filling(grouping[0], groups, most, worth, step)
-    for sizes in filling.all(count):
+    for sizes in _sizes(grouping[0], groups, count, most, worth, step):
         for demand in _divided(list(sizes.items()), groups, most, step):
             if all(fits(rule, _counted(demand, at)) for at, rule in enumerate(grouping[1:], 1)):
                 yield demand
 
 
-def fits(rule: Group, added: Mapping[str, int]) -> bool:
+def _sizes(
+    rule: Group | Bounds, groups: Mapping[str, list[Cell]], count: int, most: Most, worth: Worth, step: Step
+) -> Iterator[dict[str, int]]:
+    if isinstance(rule, Group):
+        return _Filling(rule, groups, most, worth, step).all(count)
+
+    def of_site(site: str, number: int) -> float | None:
+        return most(groups.get(site, ()), number)
+
+    return divisions(rule, list(groups), count, of_site, worth, step)
+
+
+def fits(rule: Group | Bounds, added: Mapping[str, int]) -> bool:
     """Whether so many more replicas for each value leave no group too large and at most one too small."""
+    if isinstance(rule, Bounds):
+        return rule.fits(added)
     after = {value: rule.seen.get(value, 0) + added.get(value, 0) for value in {*rule.seen, *added}}
     if any(count > 0 and after[value] > rule.limit for value, count in added.items()):
         return False

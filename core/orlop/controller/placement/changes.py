@@ -20,7 +20,8 @@ from orlop.controller.placement.objections import Objection
 from orlop.controller.placement.placing import Attempt, Request, attempt
 from orlop.model import KIB, SelectFilter, key
 
-SPREADING = ("replicas_on_same", "replicas_on_different", "x_replicas_on_different")
+SITES = ("sites", "most_per_site", "least_per_site")
+SPREADING = ("replicas_on_same", "replicas_on_different", "x_replicas_on_different", *SITES)
 LEFT_OUT = ("node_names", "storage_pools", "providers", "not_place_with_resources", *SPREADING)
 WITH = {"not_place_with_resources": ("not_place_with_resources_regex",)}
 NAMES = {  # as clients know them
@@ -29,6 +30,7 @@ NAMES = {  # as clients know them
     "providers": "provider_list",
     "not_place_with_resources": "not_place_with_rsc",
     "x_replicas_on_different": "x_replicas_on_different_map",
+    "sites": "site_list",
 }
 
 

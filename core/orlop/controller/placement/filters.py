@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
+from orlop.controller import sites
 from orlop.controller.diskless import diskful, is_diskless, is_tiebreaker
 from orlop.controller.placement.cluster import Cluster
 from orlop.controller.placement.objections import Objection
@@ -50,7 +52,7 @@ class Filters:
         self._spaces = _shared_spaces(cluster, existing)
         self._picky = bool(self._pools or self._providers or self._spaces)
         self._overprovision = overprovision
-        self.spread = Spread(rule, remaining(cluster, existing))
+        self.spread = Spread(rule, remaining(cluster, existing), partial(sites.site_of, cluster.picture))
 
     def pools(self) -> Iterator[tuple[str, Standing, Objections, Objections]]:
         """Every pool with a backing: key of its node, how it stands, what speaks against its node and against it."""

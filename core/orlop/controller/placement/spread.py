@@ -7,7 +7,7 @@ value, one replica per shared space, and kinds of pools and DRBDs that go togeth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from orlop.codes import Fail
 from orlop.controller.placement.cells import Cell, Group, Grouping
 from orlop.controller.placement.objections import Objection
+from orlop.controller.placement.of_sites import OfSites
 from orlop.errors import Refused
 from orlop.model import Node, SelectFilter
 
@@ -56,7 +57,9 @@ class _Different(NamedTuple):
 class Spread:
     """`taken`: nodes with replicas that stay."""
 
-    def __init__(self, rule: SelectFilter, taken: list[Node]) -> None:
+    def __init__(self, rule: SelectFilter, taken: list[Node], site_of: Callable[[Node], str] = lambda node: "") -> None:
+        """`site_of` tells in which site a node is; empty: in none."""
+        self._sites = OfSites(rule, taken, site_of)
         self._same = _same(rule, taken)
         self._different = _different(rule, taken)
         self._names = [one.name for one in self._different]
@@ -64,11 +67,11 @@ class Spread:
             name: Group(limit, Counter(node.props.get(name, "") for node in taken))
             for name, limit in rule.x_replicas_on_different.items()
         }
-        self.silent = not (self._same or self._different or self._groups)
+        self.silent = not (self._same or self._different or self._groups or self._sites.asked)
 
     @property
     def grouping(self) -> Grouping:
-        return tuple(self._groups.values())
+        return (*self._groups.values(), *self._sites.grouping)
 
     def place(self, node: Node) -> tuple[tuple[Hashable, ...], tuple[str, ...], Cell]:
         """What no other replica may have, what all have in common, and the groups it belongs to."""
@@ -76,7 +79,7 @@ class Spread:
         return (
             tuple([(name, props[name]) for name in self._names if name in props]),
             tuple([props[name] for name in self._same]),
-            tuple([props.get(name, "") for name in self._groups]),
+            (*[props.get(name, "") for name in self._groups], *self._sites.cell(node)),
         )
 
     def mended(self, node: Node) -> tuple[tuple[Hashable, ...], tuple[str, ...], Cell] | None:
@@ -90,6 +93,7 @@ class Spread:
     def objections(self, node: Node) -> Iterator[Objection]:
         """What the rules say against a node whatever else is chosen."""
         props = node.props
+        yield from self._sites.objections(node)
         for name, (value, source) in self._same.items():
             if name not in props:
                 change = f"set {name} of node {node.name} to {value or 'a value'}"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, select
 
+from orlop.controller import occupied
 from orlop.controller.picture import TABLES, Picture, Usage, count
 from orlop.controller.store import tables
 from orlop.controller.store.errors import StoreError
@@ -152,6 +153,7 @@ def read_picture(connection: Connection) -> Loaded:
         single = {identity[0] if len(identity) == 1 else identity: value for identity, value in values.items()}
         setattr(picture, TABLES[kind], single)
     picture.usage = _usage(picture.definitions.values())
+    picture.occupied = occupied.of_all(picture.definitions.values())
     isolated = reader.isolated
     return Loaded(
         picture,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from orlop.controller import moving
 from orlop.controller.core import Core
-from orlop.controller.diskless import ADDING, diskful, is_diskless
+from orlop.controller.diskless import ADDING, JOINING, diskful, is_diskless
 from orlop.controller.growing import facts
 from orlop.controller.patience import Patience, resting
 from orlop.controller.picture import with_resource
@@ -53,7 +53,12 @@ class AutoDiskful:
             return
         for at, (definition, resource) in sorted(used.items()):
             minutes = _minutes(core, definition, resource)
-            if is_diskless(resource) and minutes and now - self._since[at] >= minutes * 60:
+            if (
+                is_diskless(resource)
+                and JOINING not in resource.flags
+                and minutes
+                and now - self._since[at] >= minutes * 60
+            ):
                 self._try(_give_disk, definition, resource)
         for definition in list(core.picture.definitions.values()):
             for resource in definition.resources:

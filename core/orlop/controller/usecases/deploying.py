@@ -276,7 +276,8 @@ def deploy_volume(core: Core, picture: Picture, definition: ResourceDefinition, 
     of = next(v for v in definition.volume_definitions if v.number == number)
     resources, made = [], []
     for existing in definition.resources:
-        if not existing.deleting and not existing.diskless and not diskless.is_diskless(existing):
+        has_disk = diskless.JOINING in existing.flags or not diskless.is_diskless(existing)
+        if not existing.deleting and not existing.diskless and has_disk:
             made.append(new_volume(core, picture, definition, existing, of))
             existing = replace(existing, volumes=(*existing.volumes, made[-1]))
         resources.append(existing)

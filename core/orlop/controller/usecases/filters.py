@@ -32,8 +32,12 @@ FIELDS = {
     "overprovision": "overprovision",
     "port_count": "port_count",
     "placement_policy": "placement_policy",
+    "site_list": "sites",
+    "most_per_site": "most_per_site",
+    "least_per_site": "least_per_site",
 }
 UPPER = ("layers", "providers")
+PER_SITE = ("most_per_site", "least_per_site")
 
 
 def asked(body: wire.AutoSelectFilter | None) -> SelectFilter:
@@ -58,14 +62,26 @@ def changed(current: SelectFilter, body: wire.AutoSelectFilter | wire.AutoSelect
         given["storage_pools"] = (body.storage_pool,)
     if given.get("placement_policy") == "":
         given["placement_policy"] = None
+    for field in PER_SITE:
+        if given.get(field) == 0:
+            given[field] = None  # as it was before anybody asked for it
     for field in UPPER:
         if field in given:
             given[field] = tuple(text.upper() for text in given[field])
     _check(given)
-    return msgspec.structs.replace(current, **given)
+    after = msgspec.structs.replace(current, **given)
+    if after.most_per_site and (after.least_per_site or 0) > after.most_per_site:
+        raise Refused(
+            f"A site cannot have {after.least_per_site} replicas at least and {after.most_per_site} at most.",
+            code=Fail.INVLD_PLACE_COUNT,
+        )
+    return after
 
 
 def _check(given: dict[str, Any]) -> None:
+    for field in PER_SITE:
+        if not 0 <= (given.get(field) or 0) <= 1000:
+            raise Refused(f"{field} must be 0 to 1000, not {given[field]}.", code=Fail.INVLD_PLACE_COUNT)
     for field in ("place_count", "additional_place_count"):
         if not 0 <= given.get(field, 0) <= 1000:
             raise Refused(f"{field} must be 0 to 1000, not {given[field]}.", code=Fail.INVLD_PLACE_COUNT)

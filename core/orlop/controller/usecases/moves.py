@@ -256,20 +256,22 @@ def _chosen(core: Core, picture: Picture, others: ResourceDefinition, operation:
         exact = replace(rule, node_names=(target,), storage_pools=(pool,) if pool else rule.storage_pools)
         try:
             return choose(exact, others, 1)[0]
-        except NotEnoughNodes:
+        except NotEnoughNodes as error:
             if operation.kind == REBALANCE:
-                _refuse_planned(core, picture, target, pool or "")
+                _refuse_planned(core, picture, target, pool or "", error)
                 raise
     return choose(rule, others, 1)[0]
 
 
-def _refuse_planned(core: Core, picture: Picture, target: str, pool: str) -> None:
-    """Raises where the target of a plan is known to be unfit; while nothing is known of it, that is waited for."""
+def _refuse_planned(core: Core, picture: Picture, target: str, pool: str, error: NotEnoughNodes) -> None:
+    """Raises where the target of a plan is known to be unfit; while its node is away, that is waited for."""
     known = picture.node(target) is not None and picture.pool(target, pool) is not None
     if known and not (core.reported.online(target) and core.reported.pool(target, pool)):
         return
+    why = [line for line in error.reasons if line.startswith(f"node {target}:")]
     raise Overtaken(
         f"Nothing can be placed on node '{target}' in pool '{pool}' any more.",
+        cause="; ".join(why),
         correction="Make a new plan: orlop node rebalance --dry-run.",
         code=Fail.NOT_ENOUGH_NODES,
     )

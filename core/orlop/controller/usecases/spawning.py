@@ -9,7 +9,7 @@ from orlop.codes import Fail, Info, Subject, Warn
 from orlop.controller import drbd_versions, nvme, replication, stacks, voting, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.diskless import CLIENT, is_diskless
+from orlop.controller.diskless import CLIENT, JOINING, is_diskless
 from orlop.controller.picture import Draft, Picture, with_resource
 from orlop.controller.placement import Attempt, Candidate, Cluster, Request, attempt, refusal, smallest
 from orlop.controller.properties import Kind
@@ -51,7 +51,9 @@ def wanted_count(rule: SelectFilter, definition: ResourceDefinition | None) -> i
     existing = [
         r
         for r in (definition.resources if definition else ())
-        if not r.diskless and not is_diskless(r) and not r.flags & {"DELETE", "EVICTED", "EVACUATE"}
+        if not r.diskless
+        and (JOINING in r.flags or not is_diskless(r))
+        and not r.flags & {"DELETE", "EVICTED", "EVACUATE"}
         if SKIP_DISK not in r.props
     ]
     return rule.place_count - len(existing)

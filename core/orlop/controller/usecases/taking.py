@@ -72,7 +72,7 @@ def remove(core: Core, body: wire.OrphanRemove) -> Answers:
     pool = lookup.pool(core.picture, body.node_name, body.storage_pool_name)
     thing = _orphan(core, pool, body.name, body.uuid or "")
     answers = Answers(codes.DELETE, Subject.STOR_POOL, Node=pool.node, StorPool=pool.name)
-    done = _asked(core, pool, TakeObject(fence=core.fence, object=thing, mark=core.new_uuid()), "removed")
+    done = asked(core, pool, TakeObject(fence=core.fence, object=thing, mark=core.new_uuid()), "removed")
     answers.success(
         f"'{thing.name}' is removed from pool '{pool.name}' on node '{pool.node}'.",
         codes.DELETED,
@@ -195,12 +195,12 @@ def _taken(
     # What does not fit is told before anything is touched; the size is known only to the node.
     definition = target.definition(core.picture)
     probing = _order(core, thing, target, definition.name, target.free_number(definition))
-    size = _size(_asked(core, pool, replace(probing, only_look=True), word), thing)
+    size = size_of(asked(core, pool, replace(probing, only_look=True), word), thing)
     definition, volume = target.within(core.picture, pool, size)
     order = _order(core, thing, target, definition.name, volume.number)
-    done = _asked(core, pool, order, word)
+    done = asked(core, pool, order, word)
     with core.change() as draft:
-        definition, volume = _agreed(draft, target, pool, _size(done, thing), volume)
+        definition, volume = _agreed(draft, target, pool, size_of(done, thing), volume)
         draft.put(definition)
     answers.success(
         f"'{thing.name}' in pool '{pool.name}' on node '{pool.node}' is {word}: it is volume {volume.number} of "
@@ -240,13 +240,13 @@ def _order(core: Core, thing: BackingObject, target: _Target, name: str, number:
     return TakeObject(fence=core.fence, object=thing, volume=wanted)
 
 
-def _size(outcome: ObjectTaken, thing: BackingObject) -> int:
+def size_of(outcome: ObjectTaken, thing: BackingObject) -> int:
     if outcome.found is None or outcome.found.size <= 0:
         raise Refused(f"It is not known how large '{thing.name}' is.", code=Fail.INVLD_VLM_SIZE)
     return outcome.found.size
 
 
-def _asked(core: Core, pool: StoragePool, order: TakeObject, word: str) -> ObjectTaken:
+def asked(core: Core, pool: StoragePool, order: TakeObject, word: str) -> ObjectTaken:
     """What the node did; raises what stood in the way."""
     try:
         outcome = core.take_object(pool.node, order)

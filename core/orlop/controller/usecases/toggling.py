@@ -6,10 +6,10 @@ from msgspec.structs import replace
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import drbd_versions, migrating, replication, stacks, wire
+from orlop.controller import diskless, drbd_versions, migrating, replication, stacks, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.diskless import ADDING, CLIENT, REMOVING, TIE_BREAKER, has_disk, is_client, is_diskless
+from orlop.controller.diskless import ADDING, CLIENT, JOINING, REMOVING, TIE_BREAKER, has_disk, is_client, is_diskless
 from orlop.controller.picture import Draft, with_resource
 from orlop.controller.usecases import deploying, guards, lookup, replicating, votes, waiting
 from orlop.errors import Refused
@@ -89,7 +89,7 @@ def _add(core: Core, answers: Answers, name: str, node: str, request: wire.Toggl
             answers.success(f"Resource '{name}' on node '{resource.node}' keeps its disk.", codes.MODIFIED)
             return answers
         source = _source(definition, resource, request.migrate_from)
-        if ADDING in resource.flags:
+        if resource.flags & {ADDING, JOINING}:
             after = _refuse_other_pool(definition, resource, request.storage_pool)
         elif not is_diskless(resource):
             return _has_disk(answers, definition, resource)
@@ -158,14 +158,18 @@ def _remove(core: Core, answers: Answers, name: str, node: str, as_client: bool)
     kind = frozenset({CLIENT}) if as_client else frozenset()
     with core.change() as draft:
         definition, resource = _found(draft, name, node)
-        if is_diskless(resource) and is_client(resource) == as_client and TIE_BREAKER not in resource.flags:
+        without = is_diskless(resource) and JOINING not in resource.flags
+        if without and is_client(resource) == as_client and TIE_BREAKER not in resource.flags:
             answers.warning(
                 f"Resource '{definition.name}' on node '{resource.node}' is without a disk already.",
                 Warn.RSC_ALREADY_DISKLESS,
             )
             return answers
         flags = resource.flags - {ADDING, CLIENT, TIE_BREAKER} | kind
-        if not is_diskless(resource):
+        if JOINING in resource.flags:
+            resource = diskless.given_up(resource)
+            flags = resource.flags | kind
+        elif not is_diskless(resource):
             drbd_versions.refuse_diskless(draft, definition, resource.node)
             if ADDING not in resource.flags:
                 replicating.require_copy_elsewhere(core, definition, resource)

@@ -7,7 +7,7 @@ import logging
 from msgspec.structs import replace
 
 from orlop.codes import Info, Warn
-from orlop.controller import replication, voting
+from orlop.controller import joining, replication, voting
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.diskless import CLIENT, REMOVING, TIE_BREAKER, is_diskless, is_tiebreaker
@@ -126,8 +126,12 @@ def look(core: Core) -> bool:
     """
     if core.suspended:
         return False
-    names = [d.name for d in list(core.picture.definitions.values()) if _completed(core, core.picture, d) is not d]
-    return sum(_complete(core, name) for name in names) > 0
+    definitions = list(core.picture.definitions.values())
+    waiting = [d for d in definitions if any(map(joining.is_joining, d.resources))]
+    core.settle([key(d.name) for d in waiting])
+    met = sum(core.picture.definition(d.name) is not d for d in waiting)
+    names = [d.name for d in definitions if _completed(core, core.picture, d) is not d]
+    return met + sum(_complete(core, name) for name in names) > 0
 
 
 def _completed(core: Core, picture: Picture, definition: ResourceDefinition) -> ResourceDefinition:

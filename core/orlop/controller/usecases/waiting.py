@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from orlop.codes import Fail, Info, Warn
-from orlop.controller import stacks
+from orlop.controller import joining, stacks
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.model import ReportedResource, Resource, ResourceDefinition, key
@@ -137,8 +137,35 @@ def deployed(core: Core, answers: Answers, definition: ResourceDefinition, made:
             Warn.NO_EFFECT,
             correction=f"orlop volume-definition create {definition.name} SIZE",
         )
-    nodes = [r.node for r in made]
+    core.wait(lambda: not _joining(core, definition, made) or None)
+    apart = _joining(core, definition, made)
+    for node, missed in apart.items():
+        answers.warning(
+            f"Node '{node}' has '{definition.name}' without its disk yet: it waits to meet {', '.join(missed)}.",
+            Warn.NOT_CONNECTED,
+            cause="While another replica is missed, a new one counts only after it has met the others: whoever uses "
+            f"'{definition.name}' now would lose quorum.",
+            correction="See that the nodes reach each other; the disk is made as soon as they do.",
+            Node=node,
+        )
+    nodes = [r.node for r in made if r.node not in apart]
     return settled(core, answers, definition.name, nodes, f"created '{definition.name}'", "it will be created")
+
+
+def _joining(core: Core, definition: ResourceDefinition, made: list[Resource]) -> dict[str, list[str]]:
+    """Nodes whose replica is to meet others before it gets its disk, with those that it has not met.
+
+    Where something went wrong, or nobody is there, nothing more is to be waited for.
+    """
+    current = core.picture.definition(definition.name)
+    uuids = {r.uuid for r in made}
+    found: dict[str, list[str]] = {}
+    for resource in current.resources if current else ():
+        report = core.reported.current(resource.node, definition.name)
+        stopped = not core.reported.online(resource.node) or (report is not None and report.problem)
+        if resource.uuid in uuids and joining.is_joining(resource) and current and not stopped:
+            found[resource.node] = joining.missed(core.reported, current, resource)
+    return found
 
 
 def explain_copies(core: Core, answers: Answers, name: str) -> None:

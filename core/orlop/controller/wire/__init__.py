@@ -91,7 +91,13 @@ from orlop.controller.wire.nodes import (
     SatelliteConfigLog,
     SatelliteConfigNet,
 )
-from orlop.controller.wire.objects import OrphanAdopt, OrphanRemove, VolumeImport
+from orlop.controller.wire.objects import (
+    ImportedReplica,
+    OrphanAdopt,
+    OrphanRemove,
+    ReplicatedImport,
+    VolumeImport,
+)
 from orlop.controller.wire.operating import (
     ReplicaOperation,
     ResolveSplitBrain,
@@ -158,6 +164,7 @@ from orlop.controller.wire.settings import (
     ResourceStats,
     StoragePoolStats,
 )
+from orlop.controller.wire.sites import Site, SiteConnection, SiteConnectionModify, SiteModify
 from orlop.controller.wire.snapshots import (
     CreateMultiSnapshotRequest,
     Snapshot,
@@ -204,6 +211,7 @@ __all__ = [
     "ExplainPlacement",
     "ExplainedNode",
     "ExplainedPool",
+    "ImportedReplica",
     "Job",
     "JoinCommand",
     "KeyValueStore",
@@ -255,6 +263,7 @@ __all__ = [
     "QuerySizeInfoSpawnResult",
     "Rebalance",
     "ReplicaOperation",
+    "ReplicatedImport",
     "ReplicationState",
     "ResolveSplitBrain",
     "Resource",
@@ -281,6 +290,10 @@ __all__ = [
     "SatelliteConfig",
     "SatelliteConfigLog",
     "SatelliteConfigNet",
+    "Site",
+    "SiteConnection",
+    "SiteConnectionModify",
+    "SiteModify",
     "Snapshot",
     "SnapshotModify",
     "SnapshotNode",

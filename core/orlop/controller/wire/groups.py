@@ -26,7 +26,10 @@ class AutoSelectFilter(Body, frozen=True, kw_only=True):
     diskless_type: str | None = None
     overprovision: float | None = None
     port_count: int | None = None
-    placement_policy: str | None = None  # Orlop's own
+    placement_policy: str | None = None  # Orlop's own, as all that follows
+    site_list: tuple[str, ...] = ()
+    most_per_site: int | None = None
+    least_per_site: int | None = None
 
 
 class AutoSelectFilterModify(Body, frozen=True, kw_only=True):
@@ -50,6 +53,9 @@ class AutoSelectFilterModify(Body, frozen=True, kw_only=True):
     overprovision: float | UnsetType = UNSET
     port_count: int | UnsetType = UNSET
     placement_policy: str | UnsetType = UNSET
+    site_list: tuple[str, ...] | UnsetType = UNSET
+    most_per_site: int | UnsetType = UNSET
+    least_per_site: int | UnsetType = UNSET
 
 
 class ResourceGroup(Body, frozen=True, kw_only=True):

@@ -29,6 +29,26 @@ class OrphanRemove(Body, frozen=True, kw_only=True):
     uuid: str | None = None
 
 
+class ImportedReplica(Body, frozen=True, kw_only=True):
+    """A device with DRBD's metadata at its end: the logical volume, zvol or file that shows it. `uuid` is the mark that
+    it bears, if an import was cut after it was marked."""
+
+    node_name: str
+    storage_pool_name: str
+    name: str
+    uuid: str | None = None
+    volume_number: int = 0
+
+
+class ReplicatedImport(Body, frozen=True, kw_only=True):
+    """Every volume of every replica. Minor and port are drawn where they are not named."""
+
+    replicas: tuple[ImportedReplica, ...] = ()
+    resource_group_name: str | None = None
+    drbd_minor_number: int | None = None
+    drbd_tcp_port: int | None = None
+
+
 class VolumeImport(Body, frozen=True, kw_only=True):
     """`name` of the logical volume, zvol or file in the pool."""
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from orlop import model
 from orlop.controller import wire
-from orlop.controller.diskless import ADDING, CLIENT, REMOVING, is_diskless
+from orlop.controller.diskless import ADDING, CLIENT, JOINING, REMOVING, is_diskless
 from orlop.controller.replicas import peers
 from orlop.controller.replication import LAYER
 from orlop.model import ReportedVolume
@@ -54,7 +54,7 @@ def resource(
 
 def _flags(of: model.Resource) -> tuple[str, ...]:
     found = {"DISKLESS"} if of.diskless else set()
-    return tuple(sorted(found | (of.flags & {CLIENT, ADDING, REMOVING})))
+    return tuple(sorted(found | (of.flags & {CLIENT, ADDING, JOINING, REMOVING})))
 
 
 def _connection(said: Mapping[str, str], peer: str) -> wire.DrbdConnection:
