@@ -40,6 +40,7 @@ SYNC, SECRETS, SPLIT = (
     "nobody's writes are given up",
 )
 _DRBD = "tests/plugins/test_drbd.py"
+_APART = "tests/plugins/test_drbd_external_metadata.py"
 _REPLICATION = "tests/simulation/test_replication.py"
 _OPERATIONS = "tests/simulation/test_operations.py"
 _REPLACED = "tests/simulation/test_replaced_disks.py"
@@ -242,9 +243,25 @@ BREACHES = (
         IDENTITY,
         DRBD,
         f"{LAYERS}/drbd_observed.py",
-        "return on is not None and below is not None and on != below",
-        "return False",
+        "return on != below or (",
+        "return (",
         (_DRBD, "device_on_another_one_than_ours"),
+    ),
+    Breach(
+        IDENTITY,
+        DRBD,
+        f"{LAYERS}/drbd_observed.py",
+        'self.apart.get(minor, "") != apart',
+        "False",
+        (_APART, "metadata_on_another_one_is_not_ours"),
+    ),
+    Breach(
+        IDENTITY,
+        DRBD,
+        f"{LAYERS}/drbd_look.py",
+        " or volume.metadata is not None,",
+        ",",
+        (_APART, "bears_the_mark_of_its_volume"),
     ),
     Breach(
         IDENTITY,
@@ -266,9 +283,25 @@ BREACHES = (
         NEW,
         DRBD,
         f"{LAYERS}/drbd_look.py",
-        "and at.volume.source is None:",
+        "and not filled:",
         "and False:",
         (_DRBD, "new_device_with_a_signature_is_left"),
+    ),
+    Breach(
+        NEW,
+        DRBD,
+        f"{LAYERS}/drbd_look.py",
+        " and device == place.device",
+        "",
+        (_APART, "its_metadata_is_blank"),
+    ),
+    Breach(
+        NEW,
+        DRBD,
+        f"{LAYERS}/drbd_look.py",
+        "filter(None, (place.device, place.apart))",
+        "(place.device,)",
+        (_APART, "signature_on_either_device"),
     ),
     Breach(
         NEW,
@@ -314,8 +347,8 @@ BREACHES = (
         LAST,
         DRBD,
         "core/orlop/satellite/observe.py",
-        "under[0].presence in (Presence.READY, Presence.HIDDEN)",
-        "under[0].presence is Presence.READY",
+        "path[0].presence in (Presence.READY, Presence.HIDDEN)",
+        "path[0].presence is Presence.READY",
         (_LAST, "stays_while_no_other_copy_is_seen"),
     ),
     Breach(

@@ -170,6 +170,7 @@ class Satellites:
                 in_use=False,
                 problem=problem,
                 levels=self._levels(node, v),
+                metadata=self._metadata(v),
             )
             for v in order.volumes
         )
@@ -202,6 +203,13 @@ class Satellites:
             there = "Diskless" if peer.diskless else self.disks.get(key(peer.node), "UpToDate")
             facts |= {f"peer/{peer.node}/connection": "Connected", f"peer/{peer.node}/disk": there}
         return (ReportedLevel(layer="DRBD", presence=Presence.READY, size=volume.levels[0].size, facts=facts),)
+
+    @staticmethod
+    def _metadata(volume: WantedVolume) -> tuple[ReportedLevel, ...]:
+        if volume.metadata is None or not volume.wanted:
+            return ()
+        device, size = f"/dev/loop{9000 + volume.number}", volume.metadata.levels[-1].size
+        return (ReportedLevel(layer="STORAGE", presence=Presence.READY, device=device, size=size),)
 
     def _report(self, resources: tuple[ReportedResource, ...] = (), pools: tuple[ReportedPool, ...] = ()) -> Report:
         self._number += 1

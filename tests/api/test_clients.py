@@ -15,6 +15,7 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.server import create_server
 
+from orlop.controller.api.limits import Limits
 from orlop.controller.events import DEEPEST
 from orlop.controller.reported import Status
 from orlop.model import GIB
@@ -148,7 +149,7 @@ def test_events_leave_at_once(port: int, cluster: Cluster) -> None:
 def test_lists_and_health_are_not_held_up_by_waiting_requests(port: int, cluster: Cluster) -> None:
     """Every place for a command is taken by one that waits; more of them are refused, reads are served."""
     released = threading.Event()
-    waiting = THREADS // 2 - THREADS // 8
+    waiting = Limits(THREADS).commands
     entered = threading.Semaphore(0)
 
     class Slow:

@@ -82,10 +82,10 @@ def test_a_closed_stream_gives_its_place_back(application: Flask, api: FlaskClie
         stream.close()
 
 
-def test_commands_and_streams_take_at_most_half_of_the_threads() -> None:
+def test_commands_streams_and_those_who_wait_take_at_most_half_of_the_threads() -> None:
     for threads in (8, 16, 64, 100):
         limits = Limits(threads)
-        assert limits.streams + limits.commands <= threads // 2
+        assert limits.streams + limits.waits + limits.commands <= threads // 2
     with pytest.raises(ValueError, match="too few"):
         Limits(4)
 

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from orlop.controller.volume_keys import advanced, with_keys_of
 from orlop.model import (
     Level,
+    Metadata,
     Presence,
     ReportedLevel,
     ReportedResource,
@@ -64,6 +65,24 @@ def test_then_the_old_one_is_retired_and_at_last_forgotten():
     assert keys(retired) == (replace(OLD, retired=True), NEW)
     assert advanced(retired, reports(a="1", b="0 1")) is retired
     assert keys(advanced(retired, reports(a="1", b="1"))) == (NEW,)
+
+
+def test_the_header_of_metadata_has_to_have_the_new_key_too():
+    before = definition(OLD, NEW, nodes=("a",))
+    (resource,) = before.resources
+    own = Metadata(uuid="m", pool="q", levels=LEVELS)
+    volumes = (replace(resource.volumes[0], metadata=own),)
+    before = replace(before, resources=(replace(resource, volumes=volumes),))
+
+    def seen(slots):
+        (report,) = reports(a="0 1").values()
+        level = ReportedLevel(layer="LUKS", presence=Presence.READY, facts={"slots": slots})
+        return {"a": replace(report, volumes=(replace(report.volumes[0], metadata=(level,)),))}
+
+    assert advanced(before, reports(a="0 1")) is before, "it was not seen"
+    assert advanced(before, seen("0")) is before
+    retired = advanced(before, seen("0 1"))
+    assert [key.retired for key in keys(retired)] == [True, False]
 
 
 def test_one_key_is_never_touched():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -11,8 +11,9 @@ from orlop.client import ApiError, NewResource
 from orlop.client.values import Resource
 from tests.lab.cluster import Cluster
 from tests.lab.node import GIB, Node
+from tests.lab.volumes import take
 
-NODES, DISKS = 2, (1 * GIB,)
+NODES, DISKS = 2, (1 * GIB, 1 * GIB)
 MIB = 1 << 20
 FAST = {"DrbdOptions/PeerDevice/c-plan-ahead": "0", "DrbdOptions/PeerDevice/resync-rate": "102400"}
 
@@ -31,14 +32,23 @@ def pools(cluster: Cluster) -> Cluster:
 class Replicated:
     """A resource on some nodes; what is below DRBD is read from the logical volumes themselves."""
 
-    def __init__(self, cluster: Cluster, name: str, size: int) -> None:
-        self.cluster, self.client, self.name, self.size = cluster, cluster.client, name, size
-        self.client.create_resource_definition(name, layers=["DRBD", "STORAGE"], props=FAST)
-        self.client.create_volume_definition(name, size << 10)
+    def __init__(self, cluster: Cluster, name: str, size: int, more: Mapping[str, str] = {}) -> None:
+        self.cluster, self.client, self.name, self.size, self.more = cluster, cluster.client, name, size, more
+        self.client.create_resource_definition(name, layers=["DRBD", "STORAGE"], props={**FAST, **more})
+        if size:
+            self.client.create_volume_definition(name, size << 10)
 
-    def deploy(self, *nodes: Node) -> None:
+    def restored(self, snapshot: str, to: str) -> Replicated:
+        """A new resource with the content of a snapshot."""
+        copy = Replicated(self.cluster, to, 0, self.more)
+        copy.size = self.size
+        self.client.restore_volume_definitions(self.name, snapshot, to)
+        self.client.restore_resource(self.name, snapshot, to)
+        return copy
+
+    def deploy(self, *nodes: Node, pool: str = "pool") -> None:
         for node in nodes:
-            self.client.create_resource(self.name, NewResource(node=node.name, storage_pool="pool"))
+            self.client.create_resource(self.name, NewResource(node=node.name, storage_pool=pool))
 
     def on(self, node: Node) -> Resource:
         return next(r for r in self.client.resources([self.name]) if r.node_name == node.name)
@@ -325,3 +335,81 @@ def test_the_controller_is_not_needed_to_go_on(web: Replicated) -> None:
     web.cluster.restart_controller()
     web.cluster.wait_online(one, two)
     web.wait_synchronized(one, two)
+
+
+@pytest.fixture(scope="module")
+def apart(pools: Cluster) -> Cluster:
+    """Another volume group on each node, for metadata, and on the first one a thin pool."""
+    for node in pools.nodes:
+        node.run("vgcreate", "-q", "vg1", node.disks[1].path)
+        pools.client.create_storage_pool(node.name, "meta", "LVM", {"StorDriver/StorPoolName": "vg1"})
+    pools.nodes[0].run("lvcreate", "-q", "--type", "thin-pool", "--size", "256m", "--name", "thin", "vg0")
+    props = {"StorDriver/StorPoolName": "vg0/thin", "MaxOversubscriptionRatio": "1000"}
+    pools.client.create_storage_pool(pools.nodes[0].name, "thin", "LVM_THIN", props)
+    return pools
+
+
+def test_metadata_is_in_a_pool_of_its_own(apart: Cluster) -> None:
+    one, two = apart.nodes
+    web = Replicated(apart, "apart", 24, {"StorPoolNameDrbdMeta": "meta"})
+    web.deploy(one, two)
+    web.wait_synchronized(one, two)
+    for node in (one, two):
+        assert re.search(r'meta-disk\s+"/dev/vg1/apart_00000.-meta"', node.run("drbdsetup", "show", "apart"))
+        assert _size(node) == 24 << 10
+    web.make_primary(one)
+    web.write(one, 24)
+    one.kill()
+    apart.wait("the loss is noticed", lambda: "Connecting" in two.run("drbdsetup", "events2", "--now"))
+    web.make_primary(two)
+    web.write(two, 4, seek=8)
+    apart.start_node(one)
+    web.wait_synchronized(one, two)
+    web.make_secondary(two)
+    assert web.backing_hash(one) == web.backing_hash(two)
+    web.client.modify_volume_definition("apart", 0, size_kib=40 << 10)
+    for node in (one, two):
+        apart.wait("it has grown", lambda node=node: _size(node) == 40 << 10)
+    web.wait_synchronized(one, two)
+    web.size = 40
+    before = web.backing_hash(one)
+    assert web.backing_hash(two) == before
+    take(web.client, "apart", "first")
+    web.make_primary(two)
+    web.write(two, 40)
+    web.make_secondary(two)
+    copy = web.restored("first", "copy")
+    copy.wait_synchronized(one, two)
+    assert copy.backing_hash(one) == copy.backing_hash(two) == before
+    assert web.backing_hash(one) == web.backing_hash(two) != before
+    copy.delete()
+    web.client.delete_snapshot("apart", "first")
+    web.delete()
+    for node in (one, two):
+        apart.wait("nothing is left", lambda node=node: node.run("drbdsetup", "events2", "--now") == "exists -\n")
+        assert node.shell("lvs --noheadings -o lv_name vg1; ls /var/lib/orlop/drbd").strip() == ""
+
+
+def test_metadata_in_a_pool_of_its_own_grows(apart: Cluster) -> None:
+    one, _ = apart.nodes
+    web = Replicated(apart, "large", 16 << 10, {"StorPoolNameDrbdMeta": "meta"})
+    web.deploy(one, pool="thin")
+    extents = "lvs --noheadings --units m --nosuffix -o lv_size vg1/large_00000.-meta"
+    apart.wait("it is up", lambda: _size(one) == 16 << 20)
+    assert one.shell(extents).strip() == "4.00"
+    web.make_primary(one)
+    web.write(one, 4)
+    web.client.modify_volume_definition("large", 0, size_kib=40 << 20)
+    apart.wait("it has grown", lambda: _size(one) == 40 << 20)
+    assert one.shell(extents).strip() == "12.00"
+    web.write(one, 4, seek=36 << 10)
+    data = f"(dd if={web.device(one)} bs=1M count=4; dd if={web.device(one)} bs=1M count=4 skip={36 << 10}) | sha256sum"
+    before = one.shell(data)
+    one.kill()
+    apart.start_node(one)
+    apart.wait("it is up again", lambda: _size(one) == 40 << 20)
+    web.make_primary(one)
+    assert one.shell(data) == before
+    web.make_secondary(one)
+    web.delete()
+    apart.wait("nothing is left", lambda: one.shell("lvs --noheadings -o lv_name vg1").strip() == "")

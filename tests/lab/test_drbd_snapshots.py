@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from orlop.client import ApiError, NewResource
+from orlop.client import NewResource
 from orlop.client.values import Resource
 from tests.lab.backings import BACKINGS, make
 from tests.lab.cluster import Cluster
 from tests.lab.node import GIB, Node
 from tests.lab.pair_writer import BLOCK, PLACES
+from tests.lab.volumes import take
 
 NODES, DISKS = 2, (1 * GIB,)
 BACKING = next(backing for backing in BACKINGS if backing.name == "thin-xfs")
@@ -65,13 +66,17 @@ class Replicated:
 
     def is_written(self) -> None:
         before = self.newest(self.one)
-        self.cluster.wait("somebody writes", lambda: self.newest(self.one) > before)
+        self.cluster.wait("somebody writes", lambda: self.newest(self.one) != before)
 
     def stop_writing(self) -> None:
         if self._writer is not None:
             self.one.stop_program(self._writer, signal.SIGKILL)
             self._writer = None
         self.cluster.wait("nobody holds it", lambda: self.one.run("drbdadm", "secondary", self.name) == "")
+
+    def lost_writer(self) -> None:
+        """It went with its node."""
+        self._writer = None
 
     def use(self) -> None:
         """I/O goes through."""
@@ -96,16 +101,7 @@ class Replicated:
         return [node.shell(f"dd if={path} bs=1M count={SIZE} status=none | sha256sum").split()[0] for path in paths]
 
     def take(self, snapshot: str) -> None:
-        """Emulated nodes may be so slow that the lease runs out: that is told, and nothing is lost by it."""
-        for _ in range(6):
-            try:
-                self.client.create_snapshot(self.name, snapshot)
-            except ApiError as error:
-                assert "lasted too long" in str(error)  # noqa: PT017
-                self.client.delete_snapshot(self.name, snapshot)
-            else:
-                return
-        raise AssertionError("no lease was long enough")
+        take(self.client, self.name, snapshot)
 
     def flags(self, snapshot: str) -> set[str]:
         return {flag for s in self.client.snapshots_of(self.name) if s.name == snapshot for flag in s.flags}
@@ -148,11 +144,28 @@ def web(cluster: Cluster) -> Iterator[Replicated]:
 
 @pytest.fixture
 def written(web: Replicated) -> Iterator[Replicated]:
-    """After somebody wrote pairs, and closed it: DRBD 8.4 is not suspended while it is used."""
+    """After somebody wrote pairs, and closed it."""
     web.use()
     yield web
+    _ended(web)
+
+
+@pytest.fixture
+def busy(web: Replicated) -> Iterator[Replicated]:
+    """While somebody writes pairs, so that there are requests under way whenever it is suspended."""
+    web.write_pairs()
+    web.cluster.wait("it is known to be in use", lambda: web.on(web.one).state.in_use)
+    yield web
+    _ended(web)
+
+
+def _ended(web: Replicated) -> None:
+    """Nobody waits for an answer, and both replicas are the same."""
     web.stop_writing()
     web.synchronized()
+    assert web.hashes(web.one) == web.hashes(web.two)
+    for node in web.cluster.nodes:
+        assert not node.shell("ls /var/lib/orlop/drbd | grep parted || true")
     for snapshot in web.client.snapshots_of(web.name):
         web.client.delete_snapshot(web.name, snapshot.name)
 
@@ -191,12 +204,67 @@ def _resynchronized(node: Node, name: str) -> list[str]:
     return [line for line in log.splitlines() if f"drbd {name}" in line and "Resync done" in line]
 
 
-def test_what_is_used_is_refused(written: Replicated) -> None:
-    written.write_pairs()
-    written.cluster.wait("it is known to be in use", lambda: written.on(written.one).state.in_use)
-    with pytest.raises(ApiError, match="while it is used"):
-        written.client.create_snapshot(written.name, "busy")
-    written.is_written()
+def test_a_snapshot_of_what_is_written_is_of_one_moment_on_both_nodes(busy: Replicated) -> None:
+    """Without their connection 8.4 would never answer the requests that were under way."""
+    for snapshot in ("first", "second", "third"):
+        busy.take(snapshot)
+        assert busy.flags(snapshot) == {"SUCCESSFUL"}
+        busy.is_written()
+        first, second = busy.newest(busy.one, snapshot)
+        assert first - second in (0, 1), "a later write without an earlier one"
+        assert busy.hashes(busy.one, snapshot) == busy.hashes(busy.two, snapshot)
+        busy.synchronized()
+    assert "drbdadm disconnect" in "".join(step["step"] for step in busy.one.executed())
+
+
+@pytest.mark.parametrize("step", ["suspend-io", "drbdadm disconnect", "resume-io", "drbdadm adjust"])
+def test_a_satellite_that_dies_while_somebody_writes_leaves_nobody_waiting(busy: Replicated, step: str) -> None:
+    """Killed right after that step: the guard does the rest."""
+    before = len(_done(busy.one, step))
+    busy.cluster.in_background(lambda: busy.client.create_snapshot(busy.name, "killed"))
+    busy.cluster.wait("it came so far", lambda: len(_done(busy.one, step)) > before)
+    busy.cluster.stop_satellite(busy.one, signal.SIGKILL)
+    busy.nothing_is_suspended()
+    busy.is_written()
+    busy.cluster.start_satellite(busy.one)
+    busy.cluster.wait_online(busy.one)
+    busy.synchronized()
+
+
+def _done(node: Node, step: str) -> list[str]:
+    return [s["step"] for s in node.executed() if s["event"] == "done" and step in s["step"]]
+
+
+def test_a_controller_that_is_killed_while_somebody_writes_leaves_nobody_waiting(busy: Replicated) -> None:
+    begin(busy, "orphaned", busy.one)
+    busy.cluster.kill_controller()
+    busy.nothing_is_suspended()
+    busy.is_written()
+    busy.cluster.start_controller()
+    busy.cluster.wait_online(*busy.cluster.nodes)
+
+
+def test_a_peer_that_loses_power_while_somebody_writes_leaves_nobody_waiting(busy: Replicated) -> None:
+    busy.two.crash_at("drbdsetup suspend-io", after=True)
+    busy.cluster.in_background(lambda: busy.client.create_snapshot(busy.name, "dark"))
+    busy.two.wait_until_off()
+    busy.goes_on(busy.one)
+    busy.is_written()
+    busy.cluster.start_node(busy.two)
+    busy.nothing_is_suspended()
+    busy.cluster.wait("it counts as failed", lambda: busy.flags("dark") & FAILURES)
+
+
+@pytest.mark.parametrize("step", ["drbdadm disconnect", "resume-io"])
+def test_a_writer_that_loses_power_without_its_connection_is_in_step_again(busy: Replicated, step: str) -> None:
+    """What it wrote alone counts: nobody else has written meanwhile."""
+    busy.one.crash_at(step, after=True)
+    busy.cluster.in_background(lambda: busy.client.create_snapshot(busy.name, "lost"))
+    busy.one.wait_until_off()
+    busy.lost_writer()
+    busy.goes_on(busy.two)
+    busy.cluster.start_node(busy.one)
+    busy.nothing_is_suspended()
 
 
 def test_it_goes_back(written: Replicated) -> None:

@@ -523,7 +523,12 @@ def test_other_words_are_not_guessed_at() -> None:
 
 
 def test_the_device_below_is_shown() -> None:
-    assert backings(recorded("show")) == {1000: "/dev/vg0/r0"}
+    assert backings(recorded("show")) == ({1000: "/dev/vg0/r0"}, {})
+
+
+def test_the_device_that_has_the_metadata_is_shown() -> None:
+    apart = recorded("show").replace("internal;", '"/dev/vg0/r0_00000.-meta";')
+    assert backings(apart) == ({1000: "/dev/vg0/r0"}, {1000: "/dev/vg0/r0_00000.-meta"})
 
 
 @pytest.mark.parametrize("section", ["disk", "net"])

@@ -593,8 +593,8 @@ def test_peers_are_told_apart_by_their_node_ids() -> None:
 def test_a_node_without_a_disk_sees_the_size_and_that_it_is_one() -> None:
     (seen,) = resources(recorded("events-diskless")).values()
     assert (seen.devices[0].disk, seen.devices[0].client, seen.devices[0].size) == ("Diskless", "yes", 32724 << 10)
-    assert backings(recorded("show-diskless")) == {}
-    assert backings(recorded("show")) == {1000: "/dev/vg0/r0"}
+    assert backings(recorded("show-diskless")) == ({}, {})
+    assert backings(recorded("show")) == ({1000: "/dev/vg0/r0"}, {})
 
 
 def test_how_far_a_synchronization_is_and_the_loss_of_the_quorum_are_told() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from orlop.model import KIB
-from orlop_layers.drbd_sizes import gross
+from orlop_layers.drbd_sizes import apart, gross
 
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -27,3 +27,25 @@ def test_the_smallest_volume_has_a_smallest_device() -> None:
 
 def test_a_size_between_two_pages_is_rounded_up() -> None:
     assert gross(10 * MIB - 1) == gross(10 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("net", "peers", "kib"),
+    [
+        (4 * KIB, 1, 1024),  # LINSTOR's smallest
+        (10 * MIB, 7, 1024),
+        (GIB, 7, 1024),
+        (5 * GIB, 7, 1156),
+        (100 * GIB, 7, 22436),
+        (100 * GIB, 1, 3236),
+        (100 * GIB, 31, 99236),
+        (500 * GIB, 7, 112036),
+    ],
+)
+def test_a_device_with_nothing_but_metadata(net: int, peers: int, kib: int) -> None:
+    """A bit for each 4 KiB and peer, 32 KiB of activity log, a superblock of 4 KiB."""
+    assert apart(net, peers) == kib * KIB
+
+
+def test_a_larger_log_takes_more_there_too() -> None:
+    assert apart(100 * GIB, activity_log=2 * 64 * KIB) == apart(100 * GIB) + 96 * KIB

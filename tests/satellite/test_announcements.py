@@ -64,7 +64,7 @@ def test_what_a_layer_tells_has_everything_looked_at_at_once() -> None:
     assert bench.node.due() > bench.now, "nothing was told"
     drbd = bench.host.drbd
     assert drbd is not None
-    drbd.resources["web"] = Resource("web")
+    drbd.resources["web"] = Resource("web", bench.host.disk)
     listen(bench.node)
     assert bench.node.due() <= bench.now
 

@@ -6,11 +6,13 @@ import pytest
 
 from orlop.drivers import Drivers
 from orlop.errors import NodeError
-from orlop.model import Presence, WantedLevel, WantedVolume
-from orlop.plugin import Standing
+from orlop.model import Presence, WantedLevel, WantedMetadata, WantedVolume
+from orlop.plugin import Run, Standing, Step, run
+from orlop.satellite import report
 from orlop.satellite.observe import Observation, observe
+from orlop.satellite.plan import plan
 from orlop.testing import SimulatedHost
-from orlop.testing.bench import CLUSTER, DRIVERS, Bench, pool, resource, volume
+from orlop.testing.bench import CLUSTER, DRIVERS, FOLDER, Bench, pool, resource, volume
 
 MIB = 1 << 20
 
@@ -75,3 +77,82 @@ def test_layers_that_stand_on_each_other_are_refused_and_leave_the_others_alone(
     with pytest.raises(NodeError, match="both orders"):
         seen.layer("UPPER")
     assert seen.layer("STORAGE")
+
+
+class Notes(Glass):
+    """One that has metadata apart, erases its data, and always has something to do."""
+
+    erases = True
+
+    def observe(self, probe: object, standing: tuple[Standing, ...], cluster: str) -> "Notes":
+        return Notes(self.kind, standing)
+
+    def presence(self, volume: WantedVolume, below: str | None) -> Presence:
+        (seen,) = [s for s in self.standing if s.volume.uuid == volume.uuid]
+        return Presence.READY if seen.ready else Presence.HIDDEN
+
+    def size(self, volume: WantedVolume, below: str | None) -> int | None:
+        return volume.size
+
+    def facts(self, volume: WantedVolume, below: str | None) -> dict[str, str]:
+        return {}
+
+    def bring_up(self, volume: WantedVolume, below: str | None) -> list[Step]:
+        return [run("note", volume.name)]
+
+    def take_down(self, volume: WantedVolume, below: str | None) -> list[Step]:
+        return []
+
+
+METADATA = WantedMetadata(uuid="m-uuid", pool=pool().name, levels=(WantedLevel(layer="STORAGE", size=MIB),))
+
+
+def noted(host: SimulatedHost, wanted: WantedVolume) -> tuple[Observation, list[str]]:
+    """What was seen, and the programs that are to run."""
+    layers: dict[str, Any] = {"upper": Notes("UPPER"), "storage": DRIVERS.load("orlop.layer", "storage")}
+    drivers = Drivers({"orlop.storage": DRIVERS.all("orlop.storage"), "orlop.layer": layers})
+    seen = observe(host, drivers, (pool(),), [resource(wanted)], CLUSTER)
+    (part,) = plan(resource(wanted), seen)
+    return seen, [step.argv[0] for step in part.steps if isinstance(step, Run)]
+
+
+def with_metadata(**more: Any) -> WantedVolume:
+    return stacked("UPPER", "STORAGE", metadata=METADATA, **more)
+
+
+def test_a_layer_comes_up_when_both_the_data_and_the_metadata_are_there() -> None:
+    host = made()
+    bench = Bench(host, pool())
+    bench.sync(resource(stacked("STORAGE"), volume(uuid="m-uuid", suffix=".-meta", size=MIB, new=True)))
+    seen, programs = noted(host, with_metadata())
+    told: Any = seen.layer("UPPER")
+    (standing,) = told.standing
+    assert (standing.below, standing.metadata, standing.ready) == ("/dev/loop0", "/dev/loop1", True)
+    assert programs == ["note"]
+    host.disk.detach("/dev/loop1")
+    seen, programs = noted(host, with_metadata())
+    told = seen.layer("UPPER")
+    (standing,) = told.standing
+    assert (standing.below, standing.metadata, standing.ready) == ("/dev/loop0", None, False)
+    assert programs == ["losetup"]
+
+
+def test_a_volume_is_gone_with_the_last_of_its_objects() -> None:
+    host = SimulatedHost()
+    Bench(host).sync(resource(volume(uuid="m-uuid", suffix=".-meta", size=MIB, new=True)))
+    gone = with_metadata(wanted=False)
+    seen, _ = noted(host, gone)
+    (said,) = report.resource(resource(gone), seen, {}, {}, ()).volumes
+    assert said.presence is not Presence.ABSENT
+    host.disk.drop(f"{FOLDER}/res_00000.-meta")
+    seen, _ = noted(host, gone)
+    (said,) = report.resource(resource(gone), seen, {}, {}, ()).volumes
+    assert said.presence is Presence.ABSENT
+
+
+def test_of_what_is_erased_only_the_lowest_levels_are_opened_for_it() -> None:
+    host = made()
+    Bench(host, pool()).sync(resource(stacked("STORAGE"), volume(uuid="m-uuid", suffix=".-meta", size=MIB, new=True)))
+    host.power_loss()
+    _, programs = noted(host, with_metadata(wanted=False))
+    assert programs == ["losetup", "losetup"]

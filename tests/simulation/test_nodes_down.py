@@ -112,7 +112,10 @@ CASES = (
         ("echo",),
     ),
     # -- and they can be given up -------------------------------------------------------------------------------------
-    Case("DELETE", "/v1/nodes/foxtrot/lost", None, DONE),
+    Case("PUT", "/v1/orlop/nodes/echo/maintenance", {"enabled": True}, DONE),
+    Case("PUT", "/v1/orlop/nodes/echo/maintenance", {"enabled": False}, DONE),
+    Case("GET", "/v1/orlop/rebalance", None, DONE),
+    Case("DELETE", "/v1/nodes/foxtrot/lost", None, WARNING, ("No replica of 'wide' is known to be up to date",)),
     Case("PUT", f"{DEFINITION}/both/volume-definitions/0", {"size_kib": 1024}, DONE),
 )
 

@@ -5,26 +5,35 @@ import pytest
 from orlop.codes import Fail
 from orlop.controller import wire
 from orlop.controller.usecases import definitions, resources, snapshots, spawning
-from orlop.errors import Refused
+from orlop.errors import CommandFailed, Refused
 from orlop.host.commands import FIRST_LINE
 from orlop.satellite import holding
 from orlop.testing.cluster import POOL, STATE, SimulatedCluster
 from orlop.testing.disk import BLOCK
+from orlop.testing.drbd import DIRECTORY
 
 FAILURES = {"FAILED_DEPLOYMENT", "FAILED_DISCONNECT"}
 
 
 class Pairs:
-    """A user who writes a number to both volumes, the second one only when the first was written."""
+    """A user who writes a number to both volumes, the second one only when the first was written. With `primary`, as
+    DRBD 8.4 wants it; then there is always a request under way.
+    """
 
-    def __init__(self, cluster, node, name="web"):
-        self.cluster, self.node, self.name = cluster, node, name
+    def __init__(self, cluster, node, name="web", primary=False):
+        self.cluster, self.node, self.name, self.primary = cluster, node, name, primary
         self.number, self.half = 0, False
 
     def write(self):
-        drbd = self.cluster.nodes[self.node].host.drbd
+        host = self.cluster.nodes[self.node].host
+        drbd = host.drbd
         if self.name not in drbd.resources:
             return
+        if self.primary and drbd.resources[self.name].role != "Primary":
+            try:
+                drbd.drbdadm(host.disk, ("primary", self.name))
+            except CommandFailed:
+                return  # as it was for a moment after the lights came on again
         if drbd.write(self.name, int(self.half), 0, f"{self.number + 1:08}".encode().ljust(BLOCK, b".")):
             self.number += self.half
             self.half = not self.half
@@ -78,8 +87,18 @@ def nothing_is_held(cluster):
     for node in cluster.nodes.values():
         if node.satellite is None:
             continue
-        assert not [r.name for r in node.host.drbd.resources.values() if r.held]
+        assert not [r.name for r in node.host.drbd.resources.values() if r.held or r.asked_for]
         assert not [name for name in node.host.disk.folders.get(STATE, {}) if name.startswith("held-")]
+        assert not [name for name in node.host.disk.folders.get(DIRECTORY, {}) if name.endswith(".parted")]
+
+
+def in_step(cluster, nodes, name="web"):
+    """Connected, and the same on both; as one look at both tells it."""
+    one, two = (cluster.nodes[node].host.drbd.resources[name] for node in nodes)
+    assert one.state == two.state == "Connected"
+    for number, volume in one.volumes.items():
+        assert volume.replication == "Established"
+        assert volume.file.blocks == two.volumes[number].file.blocks
 
 
 def whole_or_nothing(cluster, nodes, snapshot="first"):
@@ -107,16 +126,26 @@ def nodes(cluster):
     return spawn(cluster)
 
 
-def test_all_volumes_on_all_nodes_are_of_one_moment_while_somebody_writes(cluster, nodes):
-    writer = Pairs(cluster, nodes[0])
-    cluster.between.append(writer.write)
+@pytest.fixture(params=["secondary", "primary"])
+def writer(request, cluster, nodes):
+    """Secondary: as DRBD 9 has it, where nothing is under way when it is suspended."""
+    made = Pairs(cluster, nodes[0], primary=request.param == "primary")
+    cluster.between.append(made.write)
+    cluster.settle(15)
+    return made
+
+
+def test_all_volumes_on_all_nodes_are_of_one_moment_while_somebody_writes(cluster, nodes, writer):
     answers = take(cluster)
     assert not answers.failed, [entry.message for entry in answers]
     assert whole_or_nothing(cluster, nodes)
     nothing_is_held(cluster)
     before = writer.number
-    cluster.settle(5)
+    cluster.run(20)
     assert writer.number > before > 0
+    cluster.between.clear()
+    cluster.settle()
+    in_step(cluster, nodes)
 
 
 def test_no_snapshot_is_taken_before_every_node_stands_still(cluster, nodes):
@@ -151,19 +180,53 @@ def test_a_node_that_cannot_be_told_ends_it_and_nothing_is_left(cluster, nodes):
     assert found(cluster) is None
 
 
-def test_what_is_used_with_drbd_84_is_refused_by_controller_and_node_alike(cluster, nodes):
-    """What was under way when it was suspended would never be answered."""
+def test_a_peer_that_does_not_come_back_is_told(cluster, nodes, writer):
     one, two = nodes
-    cluster.nodes[one].host.drbd.resources["web"].role = "Primary"
+
+    def cut():
+        if any(o.state == "resuming" for o in cluster.core.picture.definition("web").operations):
+            cluster.network.cut.add(frozenset(nodes))
+
+    cluster.between.append(cut)
+    answers = take(cluster)
+    assert not answers.failed
+    told = [entry.message for entry in answers if "is not known to be connected" in entry.message]
+    assert len(told) == int(writer.primary)
+    cluster.between.remove(cut)
+    cluster.network.cut.clear()
+    cluster.settle(15)
+    assert not any("is not known to be" in entry.message for entry in take(cluster, snapshot="second"))
+
+
+def test_the_connection_of_what_is_not_used_stays(cluster, nodes):
+    assert not take(cluster).failed
+    assert not any("disconnect" in argv for node in nodes for argv in cluster.nodes[node].host.ran)
+
+
+def test_what_two_nodes_use_with_drbd_84_is_refused_by_controller_and_node_alike(cluster, nodes):
+    """Without its connection each would go on with data of its own."""
+    for node in nodes:
+        cluster.nodes[node].host.drbd.resources["web"].role = "Primary"
     answers = take(cluster)  # the controller has not heard of it yet
-    assert any("DRBD 8.4 cannot hold" in entry.message for entry in answers)
-    assert not any("suspend-io" in argv for argv in cluster.nodes[one].host.ran)
+    assert any("primary on both nodes" in entry.message for entry in answers)
+    assert not any("suspend-io" in argv for node in nodes for argv in cluster.nodes[node].host.ran)
     cluster.settle(15)
     snapshots.delete(cluster.core, "web", "first")
     with pytest.raises(Refused, match="while it is used") as refusal:
         take(cluster)
     assert refusal.value.code is Fail.IN_USE
     nothing_is_held(cluster)
+
+
+def test_what_two_nodes_may_use_is_refused_while_one_does(cluster, nodes, writer):
+    body = wire.ResourceDefinitionModify(override_props={"DrbdOptions/Net/allow-two-primaries": "yes"})
+    definitions.modify(cluster.core, "web", body)
+    if writer.primary:
+        with pytest.raises(Refused, match="while it is used") as refusal:
+            take(cluster)
+        assert "two nodes may use at once" in refusal.value.cause
+    else:
+        assert not take(cluster).failed
 
 
 def test_what_was_suspended_by_an_administrator_is_not_resumed(cluster, nodes):
@@ -325,12 +388,15 @@ MOMENTS = [(number, moment) for number in range(1, 12) for moment in ("before", 
 
 
 @pytest.mark.parametrize(("number", "moment"), MOMENTS)
-def test_a_satellite_that_dies_at_any_step_leaves_nothing_suspended(cluster, nodes, number, moment):
+def test_a_satellite_that_dies_at_any_step_leaves_nothing_suspended(cluster, nodes, writer, number, moment):
     one, two = nodes
     cluster.nodes[one].host.faults.crash(number, moment)
     take(cluster)
     cluster.run(30)  # nobody starts it again: the guard is alone
     assert not cluster.nodes[one].host.drbd.resources["web"].held
+    before = writer.number
+    cluster.run(20)
+    assert writer.number > before
     cluster.heal()
     cluster.settle()
     nothing_is_held(cluster)
@@ -342,8 +408,8 @@ def test_a_satellite_that_dies_at_any_step_leaves_nothing_suspended(cluster, nod
 
 
 @pytest.mark.parametrize(("number", "moment"), MOMENTS)
-def test_a_node_that_loses_power_at_any_step_leaves_nothing_suspended(cluster, nodes, number, moment):
-    one, two = nodes
+def test_a_node_that_loses_power_at_any_step_leaves_nothing_suspended(cluster, nodes, writer, number, moment):
+    one, two = nodes if moment == "before" else reversed(nodes)
     cluster.nodes[two].host.faults.crash(number, moment)
     lost = []
 
@@ -372,15 +438,14 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("state", ["suspending", "suspended", "taking", "resuming"])
 @pytest.mark.parametrize("back", [True, False])
-def test_a_controller_that_dies_at_any_state_leaves_nothing_suspended(cluster, nodes, state, back):
+def test_a_controller_that_dies_at_any_state_leaves_nothing_suspended(cluster, nodes, writer, state, back):
     """`back`: a new one is there at once; else after the leases are over."""
 
     def die():
         if any(o.state == state for o in cluster.core.picture.definition("web").operations):
             raise Killed
 
-    writer = Pairs(cluster, nodes[0])
-    cluster.between += [writer.write, die]
+    cluster.between.append(die)
     try:
         take(cluster)
     except Killed:
@@ -416,10 +481,11 @@ def _befall(node, chance):
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_whatever_dies_whenever(seed):
+@pytest.mark.parametrize("primary", [False, True])
+def test_whatever_dies_whenever(seed, primary):
     cluster = start(seed)
     nodes = spawn(cluster)
-    writer = Pairs(cluster, nodes[seed % 2])
+    writer = Pairs(cluster, nodes[seed % 2], primary=primary)
 
     def misfortune():
         for node in nodes:
@@ -443,26 +509,37 @@ def test_whatever_dies_whenever(seed):
             snapshots.delete(cluster.core, "web", f"s{number}")
     cluster.settle()
     assert not cluster.core.picture.definition("web").snapshots
+    if primary:
+        before = writer.number
+        cluster.run(20)
+        assert writer.number > before
+        cluster.between.clear()
+        cluster.settle()
+        in_step(cluster, nodes)
 
 
 @pytest.mark.parametrize("changed", ["role", "held"])
 def test_what_changes_while_the_guard_starts_is_seen(changed):
-    """8.4 never answers what is under way when it is suspended; and what somebody else suspends is not let go of."""
+    """What two nodes use is not suspended; and what somebody else suspends is not let go of."""
     cluster = start()
-    one, _ = spawn(cluster)
+    one, two = spawn(cluster)
     host = cluster.nodes[one].host
-    resource, detach = host.drbd.resources["web"], host.detach
+    detach = host.detach
 
     def detach_slowly(argv):
         detach(argv)
-        setattr(resource, changed, {"role": "Primary", "held": {"user"}}[changed])
+        for node in (one, two) if changed == "role" else (one,):
+            setattr(
+                cluster.nodes[node].host.drbd.resources["web"], changed, {"role": "Primary", "held": {"user"}}[changed]
+            )
 
     host.detach = detach_slowly
     take(cluster)
     cluster.settle()
     assert found(cluster).flags & FAILURES
+    resource = host.drbd.resources["web"]
     assert resource.held == ({"user"} if changed == "held" else set())
-    assert not resource.stuck
+    assert not resource.asked_for
 
 
 def test_a_guard_that_starts_slowly_does_not_find_its_time_up():

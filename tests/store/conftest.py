@@ -28,6 +28,7 @@ from orlop.controller.store import Store
 from orlop.controller.store.tables import metadata
 from orlop.model import (
     Level,
+    Metadata,
     NetInterface,
     Node,
     NodeSnapshot,
@@ -197,7 +198,7 @@ def open_store(url: str, tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-GIB = 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 
 
 PASSPHRASE = "of the small cluster"
@@ -210,7 +211,16 @@ KEY = RING.new_key("key", 0, "key of a volume")
 def definition(name: str, *nodes: str, pool: str = "pool") -> ResourceDefinition:
     """Two volumes on every node, with a snapshot on the first."""
     volumes = tuple(
-        Volume(number=nr, uuid=f"{name}-{nr}", pool=pool, levels=(Level(layer="STORAGE", size=GIB),), equal=nr == 1)
+        Volume(
+            number=nr,
+            uuid=f"{name}-{nr}",
+            pool=pool,
+            levels=(Level(layer="STORAGE", size=GIB),),
+            equal=nr == 1,
+            metadata=Metadata(uuid=f"{name}-{nr}-m", pool=pool, levels=(Level(layer="STORAGE", size=MIB),))
+            if nr
+            else None,
+        )
         for nr in (0, 1)
     )
     parts = (SnapshotVolume(number=0, uuid=f"{name}-s", volume=f"{name}-0", pool=pool, size=GIB),)

@@ -50,6 +50,23 @@ DAMAGE = [
         "storage_pool beta/other does not exist",
         id="pool",
     ),
+    pytest.param(
+        "volume",
+        VOLUME,
+        {"metadata": '{"uuid":"m","pool":"other","levels":[{"layer":"STORAGE","size":4096}]}'},
+        DEFINITION,
+        "storage_pool beta/other does not exist",
+        id="pool-of-metadata",
+    ),
+    pytest.param(
+        "volume",
+        VOLUME,
+        {"metadata": '{"uuid":"m","pool":"fast","levels":[]}'},
+        "volume",
+        "STORAGE",
+        id="no-metadata-levels",
+    ),
+    pytest.param("volume", VOLUME, {"metadata": "{}"}, "volume", "metadata", id="metadata"),
     pytest.param("snapshot", {"uuid": "one-before"}, {"layers": ""}, "snapshot", "layers", id="snapshot"),
     pytest.param(
         "snapshot", {"uuid": "one-before"}, None, "snapshot_volume_definition", "no such", id="snapshot-is-gone"

@@ -10,6 +10,7 @@ from orlop.client.answer import (
     Answer,
     ApiError,
     ClientError,
+    ConnectionBroken,
     Entry,
     TimedOut,
     UnexpectedReply,
@@ -17,6 +18,7 @@ from orlop.client.answer import (
 )
 from orlop.client.bodies import Changes, NewResource, SelectFilter
 from orlop.client.client import Client
+from orlop.client.wait_values import Wait, WaitProgress, wait_from
 from orlop.client.wire import Credentials, Http, Reply, Request, Tls, Transport
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Changes",
     "Client",
     "ClientError",
+    "ConnectionBroken",
     "Credentials",
     "Entry",
     "Http",
@@ -37,5 +40,8 @@ __all__ = [
     "Transport",
     "UnexpectedReply",
     "Unreachable",
+    "Wait",
+    "WaitProgress",
     "addresses",
+    "wait_from",
 ]

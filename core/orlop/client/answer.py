@@ -142,3 +142,7 @@ class TimedOut(ClientError):
 
 class UnexpectedReply(ClientError):
     """What came back is not what the API promises."""
+
+
+class ConnectionBroken(UnexpectedReply):
+    """The connection ended before the answer was complete."""

@@ -46,10 +46,13 @@ class Caller:
             raise ApiError(_entries(reply), reply.status)
         return reply.body
 
-    def events(self, path: str) -> Iterator[Event]:
-        """Server-sent events as they come, without end."""
+    def events(self, path: str, query: Query = (), silence: float | None = None) -> Iterator[Event]:
+        """Server-sent events as they come, until the controller ends the stream; mostly it never does.
+
+        `silence`: see `Request`; controllers say every 15 seconds that they live.
+        """
         name, data = "message", list[str]()
-        for line in self.transport.lines(Request(method="GET", path=path)):
+        for line in self.transport.lines(Request(method="GET", path=path, query=query, silence=silence)):
             field, _, value = line.partition(":")
             if not line:
                 if data:

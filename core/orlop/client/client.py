@@ -13,6 +13,7 @@ from orlop.client.operation_calls import OperationCalls
 from orlop.client.resource_calls import ResourceCalls
 from orlop.client.snapshot_calls import SnapshotCalls
 from orlop.client.storage_calls import StorageCalls
+from orlop.client.wait_calls import WaitCalls
 from orlop.client.wire import Credentials, Http, Tls, Transport
 
 
@@ -26,6 +27,7 @@ class Client(
     SnapshotCalls,
     GroupCalls,
     ControllerCalls,
+    WaitCalls,
 ):
     """Talks to the first controller that can be reached; threads may share it.
 

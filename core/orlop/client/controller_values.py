@@ -77,6 +77,7 @@ class Orphan(Seen, frozen=True, kw_only=True):
     uuid: str = ""
     cluster: str = ""
     size_kib: int | None = None
+    purpose: str = ""  # what it is there for; empty where nobody knows
 
 
 class Site(Seen, frozen=True, kw_only=True):

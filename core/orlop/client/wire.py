@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from orlop import __version__
-from orlop.client.answer import ClientError, TimedOut, UnexpectedReply, Unreachable
+from orlop.client.answer import ClientError, ConnectionBroken, TimedOut, UnexpectedReply, Unreachable
 
 if TYPE_CHECKING:
     import requests
@@ -22,7 +22,10 @@ _PROBE_SECONDS = 3.0
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One call. `changes` is False for calls that only read, whatever their verb; `data`: the answer is no envelope."""
+    """One call. `changes` is False for calls that only read, whatever their verb; `data`: the answer is no envelope.
+
+    `silence`: seconds without a line after which a stream is given up; None waits for ever.
+    """
 
     method: str
     path: str
@@ -30,6 +33,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None
     changes: bool = False
     data: bool = False
+    silence: float | None = None
 
     @property
     def target(self) -> str:
@@ -105,7 +109,7 @@ class Http:
         with self._answer(request, stream=True) as answer:
             if answer.status_code >= 400:
                 raise UnexpectedReply(f"the controller refused the stream with HTTP status {answer.status_code}")
-            yield from (line.decode("utf-8", "replace") for line in answer.iter_lines(chunk_size=1))
+            yield from _lines(answer)
 
     @contextmanager
     def _answer(self, request: Request, stream: bool) -> Iterator[requests.Response]:
@@ -170,7 +174,7 @@ class Http:
             data=request.payload,
             headers=headers,
             auth=auth,
-            timeout=(min(self.timeout, 10.0), None if stream else self.timeout),
+            timeout=(min(self.timeout, 10.0), request.silence if stream else self.timeout),
             allow_redirects=False,
             stream=stream,
         )
@@ -248,8 +252,17 @@ def _reason(error: Exception) -> str:
     return re.sub(r"^\S*HTTPS?Connection\w*(\(.*?\)|[^:]*):? ", "", str(inner))
 
 
+def _lines(answer: requests.Response) -> Iterator[str]:
+    import requests
+
+    try:
+        yield from (line.decode("utf-8", "replace") for line in answer.iter_lines(chunk_size=1))
+    except requests.RequestException as error:
+        raise ConnectionBroken("the stream of the controller broke", cause=_reason(error)) from error
+
+
 def _broken(url: str, error: Exception) -> ClientError:
-    return UnexpectedReply(
+    return ConnectionBroken(
         f"the connection to {url} broke",
         cause=_reason(error),
         details="The controller may have begun the work.",

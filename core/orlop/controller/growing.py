@@ -46,11 +46,18 @@ def _is_large(volume: Volume, report: ReportedResource | None, below: bool) -> b
     place = next((n for n, level in enumerate(volume.levels) if level.layer == LAYER), len(volume.levels) - 1)
     wanted = volume.levels[place + 1 :] if below else (volume.levels[place],)
     sizes = [(level.size, seen[level.layer].size if level.layer in seen else None) for level in wanted]
+    if below and volume.metadata is not None:
+        apart = {level.layer: level.size for level in reported_metadata(report, volume)}
+        sizes += [(level.size, apart.get(level.layer)) for level in volume.metadata.levels]
     return all(has is not None and has >= size for size, has in sizes)
 
 
 def reported_levels(report: ReportedResource | None, volume: Volume) -> tuple[ReportedLevel, ...]:
     return next((v.levels for v in report.volumes if v.uuid == volume.uuid), ()) if report else ()
+
+
+def reported_metadata(report: ReportedResource | None, volume: Volume) -> tuple[ReportedLevel, ...]:
+    return next((v.metadata for v in report.volumes if v.uuid == volume.uuid), ()) if report else ()
 
 
 def facts(report: ReportedResource | None, volume: Volume) -> Mapping[str, str]:

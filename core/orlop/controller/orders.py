@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from orlop.controller import diskless, nvme, options, replicas, snapshotting, stacks, volume_keys
+from orlop.controller import diskless, external_metadata, nvme, options, replicas, snapshotting, stacks, volume_keys
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
 from orlop.drivers import Drivers
@@ -20,6 +20,7 @@ from orlop.model import (
     StoragePool,
     Volume,
     WantedLevel,
+    WantedMetadata,
     WantedPool,
     WantedResource,
     WantedSnapshot,
@@ -95,7 +96,7 @@ def _acts(order: WantedResource | None) -> tuple[object, object, object] | None:
         msgspec.structs.replace(
             v, new=False, source=None, source_name="", replaces=None, file_system=None, levels=_levels(v)
         )
-        for v in order.volumes
+        for v in map(external_metadata.without_options, order.volumes)
     ]
     snapshots = [msgspec.structs.replace(s, new=False, options=s.options if s.new else {}) for s in order.snapshots]
     return volumes, snapshots, order.hold
@@ -142,15 +143,7 @@ def _volume(
         number=volume.number,
         uuid=volume.uuid,
         pool=volume.pool,
-        levels=tuple(
-            WantedLevel(
-                layer=level.layer,
-                size=level.size,
-                options=options.of_level(drivers, picture, definition, resource.node, volume, level.layer),
-                data=_data(picture, definition, resource, volume, level.layer),
-            )
-            for level in volume.levels
-        ),
+        levels=_wanted_levels(drivers, picture, definition, resource, volume),
         wanted=not removing or nvme.kept(definition, resource, volume),
         active=_active(picture, definition, resource, volume),
         new=volume.new,
@@ -159,6 +152,31 @@ def _volume(
         replaces=volume.replaces,
         file_system=_file_system(picture, definition, resource, volume) if makes_one else None,
         drbd=replicas.wanted(picture, definition, resource, volume),
+        metadata=_metadata(drivers, picture, definition, resource, volume),
+    )
+
+
+def _metadata(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
+) -> WantedMetadata | None:
+    own = external_metadata.object_of(volume)
+    if own is None:
+        return None
+    levels = _wanted_levels(drivers, picture, definition, resource, own)
+    return WantedMetadata(uuid=own.uuid, pool=own.pool, levels=levels)
+
+
+def _wanted_levels(
+    drivers: Drivers, picture: Picture, definition: ResourceDefinition, resource: Resource, volume: Volume
+) -> tuple[WantedLevel, ...]:
+    return tuple(
+        WantedLevel(
+            layer=level.layer,
+            size=level.size,
+            options=options.of_level(drivers, picture, definition, resource.node, volume, level.layer),
+            data=_data(picture, definition, resource, volume, level.layer),
+        )
+        for level in volume.levels
     )
 
 

@@ -268,10 +268,11 @@ def count(usage: dict[tuple[str, str], Usage], definition: ResourceDefinition, s
 def promises(definition: ResourceDefinition) -> list[tuple[tuple[str, str], int, bool, bool]]:
     """(key of the pool, bytes, whether a snapshot, whether still to be made) of everything kept in pools."""
     found = [
-        ((key(resource.node), key(volume.pool)), volume.levels[-1].size, False, volume.new)
+        ((key(resource.node), key(each.pool)), each.levels[-1].size, False, volume.new)
         for resource in definition.resources
         for volume in resource.volumes
-        if not resource.diskless
+        for each in (volume, volume.metadata)
+        if not resource.diskless and each is not None
     ]
     found += [
         ((key(part.node), key(volume.pool)), volume.size, True, volume.new)

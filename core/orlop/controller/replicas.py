@@ -23,11 +23,13 @@ from orlop.model import (
     WantedReplica,
     key,
 )
+from orlop.model.keeping import REQUIRE, TRY
 
 OPTIONS = "DrbdOptions/"
 PREFERRED = "PrefNic"
 DEFAULT = "default"
 SKIP_DISK = "DrbdOptions/SkipDisk"  # of a resource: its disk failed
+KEEPS = "DrbdOptions/Orlop/snapshot-before-resync"
 DISCONNECTED = "Internal/Disconnected"  # on a connection: an administrator asked for it
 Objects = dict[Kind, Source]
 
@@ -74,6 +76,7 @@ def replica(picture: Picture, definition: ResourceDefinition, resource: Resource
             **_options(("Resource", "Handlers"), around(picture, definition, resource)),
             **drbd_proxy.options(definition),
         },
+        keeps=_keeps(picture, definition, resource),
     )
 
 
@@ -108,6 +111,11 @@ def connection_of(definition: ResourceDefinition, one: str, other: str) -> Resou
 def _skips_disk(picture: Picture, definition: ResourceDefinition, resource: Resource) -> bool:
     found = effective(SKIP_DISK, around(picture, definition, resource))
     return found is not None and found.value.lower() == "true"
+
+
+def _keeps(picture: Picture, definition: ResourceDefinition, resource: Resource) -> str:
+    found = effective(KEEPS, around(picture, definition, resource))
+    return found.value if found is not None and found.value in (TRY, REQUIRE) else ""
 
 
 def _port(resource: Resource) -> int:

@@ -22,6 +22,7 @@ LAYER = diskless.LAYER
 MINORS, PORTS = "MinorNrAutoRange", "TcpPortAutoRange"
 BLOCKED_PORTS = "TcpPortsBlocked"
 PEER_SLOTS = "PeerSlotsNewResource"
+METADATA_POOL = "StorPoolNameDrbdMeta"  # for layers only that there is one, where it is in force for a volume
 DEFAULTS: Mapping[str, str] = {MINORS: "1000-49999", PORTS: "7000-7999", PEER_SLOTS: "7"}
 DEFAULT_SLOTS = int(DEFAULTS[PEER_SLOTS])
 NODE_IDS = 32
@@ -36,9 +37,12 @@ def stack_of(definition: ResourceDefinition, resource: Resource) -> tuple[str, .
     return resource.layers or definition.layers
 
 
-def sizing(picture: Picture, definition: ResourceDefinition, of: VolumeDefinition) -> Mapping[str, str]:
-    """What decides how large the levels of a volume are."""
-    return {**of.props, PEER_SLOTS: str(peer_slots(picture, definition))}
+def sizing(
+    picture: Picture, definition: ResourceDefinition, of: VolumeDefinition, apart: bool = False
+) -> Mapping[str, str]:
+    """What decides how large the levels of a volume are. `apart`: its metadata is not at the end of the data."""
+    kept = "apart" if apart else ".internal"
+    return {**of.props, PEER_SLOTS: str(peer_slots(picture, definition)), METADATA_POOL: kept}
 
 
 def peer_slots(picture: Picture, definition: ResourceDefinition) -> int:

@@ -2,8 +2,8 @@
 
 `semantics.md` section 16.4: replicas hold the same only if they were made from the same snapshot, which was taken of
 replicas that stood still in step. And only if each is as large as what the snapshot was taken of, with metadata of the
-same size at its end: what lies beyond, where metadata was before, is different on every node. Otherwise the first one's
-data counts, and the others get all of it.
+same size, or none, at its end: what lies beyond, where metadata was before, is different on every node. Otherwise the
+first one's data counts, and the others get all of it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
+from orlop.controller.external_metadata import layout
 from orlop.controller.replication import replicated
 from orlop.controller.snapshotting import EQUAL
 from orlop.model import Resource, ResourceDefinition, Snapshot, Volume, VolumeDefinition, key
@@ -46,7 +47,7 @@ def _are_equal(snapshot: Snapshot, made: Collection[Resource], filled: Collectio
     parts = {key(part.node): part for part in snapshot.nodes}
     for resource in made:
         part = parts.get(key(resource.node))
-        if part is None or part.props.get(EQUAL) != str(resource.peer_slots):
+        if part is None or part.props.get(EQUAL) != layout(resource):
             return False
         sizes = {v.number: v.size for v in part.volumes}
         if any(v.levels[-1].size != sizes.get(v.number) for v in resource.volumes if v.uuid in filled):

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from orlop.controller.external_metadata import layout
 from orlop.controller.growing import facts, is_whole
 from orlop.model import (
     Hold,
@@ -40,7 +41,8 @@ OVER = frozenset({SUCCESSFUL, FAILED, DISCONNECTED, DELETE})
 KIND = "snapshot"
 HOLDING, HELD, TAKING, PROVING, LETTING_GO = "suspending", "suspended", "taking", "checking", "resuming"
 DONE, GIVEN_UP = "done", "failed"
-EQUAL = "Internal/Drbd/EqualWithSlots"  # on parts that hold the same; how many peers their metadata has room for
+EQUAL = "Internal/Drbd/EqualWithSlots"  # on parts that hold the same; how many peers their metadata has room for, and
+# which volumes have none at their end
 
 
 # -- the operation --------------------------------------------------------------------------------------------
@@ -142,8 +144,8 @@ def _taken(
             problem = f"node {resource.node}: its data was not up to date any more"
             return _failed(definition, found, snapshot, problem)
     if _are_equal(parts, reports, found):
-        slots = {key(r.node): str(r.peer_slots) for r in parts}
-        marked = tuple(replace(p, props={**p.props, EQUAL: slots[key(p.node)]}) for p in snapshot.nodes)
+        layouts = {key(r.node): layout(r) for r in parts}
+        marked = tuple(replace(p, props={**p.props, EQUAL: layouts[key(p.node)]}) for p in snapshot.nodes)
         definition = _put(definition, replace(snapshot, nodes=marked))
     return _with(definition, replace(found, state=PROVING))
 

@@ -116,18 +116,54 @@ def without_noted(props: Properties) -> Properties:
     return {name: value for name, value in props.items() if name != GRANULARITY}
 
 
-def existing_levels(definition: ResourceDefinition, number: int, layers: tuple[str, ...]) -> tuple[Level, ...] | None:
-    """The sizes replicas of a volume already have; sizes of existing volumes are never computed again.
+def existing_levels(
+    definition: ResourceDefinition, number: int, layers: tuple[str, ...], apart: bool = False
+) -> tuple[Level, ...] | None:
+    """The sizes replicas of a volume already have that keep their metadata in the same way, `apart` or not; sizes of
+    existing volumes are never computed again.
 
     One on its way out does not count: it does not grow with the others.
     """
     for resource in definition.resources:
         for volume in resource.volumes:
-            if resource.deleting or "DELETE" in volume.flags:
+            if resource.deleting or "DELETE" in volume.flags or (volume.metadata is not None) != apart:
                 continue
             if volume.number == number and tuple(level.layer for level in volume.levels) == layers:
                 return volume.levels
     return None
+
+
+def levels_beside(
+    drivers: Drivers,
+    definition: ResourceDefinition,
+    number: int,
+    layers: tuple[str, ...],
+    props: Mapping[str, str],
+    apart: bool,
+) -> tuple[Level, ...] | None:
+    """The sizes of a new replica of a volume that has some already; None where it has none.
+
+    Next to some that keep their metadata in the other way, it offers all that those do, which may be more than was
+    asked for: storage is handed out in units.
+    """
+    found = existing_levels(definition, number, layers, apart)
+    other = None if found is not None else existing_levels(definition, number, layers, not apart)
+    if other is None or apart:
+        return found or other
+    return (other[0], *levels(drivers, layers, other[-1].size, SMALLEST, props)[1:])
+
+
+def levels_of_new(
+    drivers: Drivers,
+    definition: ResourceDefinition,
+    of: VolumeDefinition,
+    layers: tuple[str, ...],
+    props: Mapping[str, str],
+    apart: bool,
+) -> tuple[Level, ...]:
+    """The sizes of a new replica of a volume, not yet rounded up to what its pool hands out at once."""
+    there = levels_beside(drivers, definition, of.number, layers, props, apart)
+    return there or levels(drivers, layers, of.size, SMALLEST, props)
 
 
 def refuse_backing_name(drivers: Drivers, picture: Picture, name: str, node: str, pool: str) -> None:

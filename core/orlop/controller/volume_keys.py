@@ -13,8 +13,8 @@ import msgspec
 
 from orlop.controller.picture import Picture
 from orlop.model import (
+    ReportedLevel,
     ReportedResource,
-    ReportedVolume,
     Resource,
     ResourceDefinition,
     Snapshot,
@@ -113,7 +113,9 @@ def _advanced(
 ) -> VolumeDefinition:
     if len(of.keys) < 2:
         return of
-    held = [_held(r, v, reports) for r in definition.resources for v in r.volumes if _counts(r, v, of)]
+    held = [
+        slots for r in definition.resources for v in r.volumes if _counts(r, v, of) for slots in _held(r, v, reports)
+    ]
     if not all(slots is not None and of.keys[-1].slot in slots for slots in held):
         return of
     slots = frozenset[int]().union(*(found for found in held if found is not None))
@@ -128,15 +130,17 @@ def _counts(resource: Resource, volume: Volume, of: VolumeDefinition) -> bool:
     return volume.number == of.number and encrypted(volume) and not removing
 
 
-def _held(resource: Resource, volume: Volume, reports: Mapping[str, ReportedResource]) -> frozenset[int] | None:
-    """The slots that a replica's header was seen to have; None while that is not known."""
+def _held(
+    resource: Resource, volume: Volume, reports: Mapping[str, ReportedResource]
+) -> tuple[frozenset[int] | None, ...]:
+    """The slots that a replica's header was seen to have, and the one of its metadata; None while that is not known."""
     report = reports.get(key(resource.node))
     seen = next((v for v in report.volumes if v.uuid == volume.uuid), None) if report else None
     if seen is None or seen.problem or volume.new:
-        return None
-    return _slots(seen)
+        return (None,)
+    return (_slots(seen.levels),) if volume.metadata is None else (_slots(seen.levels), _slots(seen.metadata))
 
 
-def _slots(seen: ReportedVolume) -> frozenset[int] | None:
-    facts = next((level.facts for level in seen.levels if level.layer == LUKS), {})
+def _slots(seen: tuple[ReportedLevel, ...]) -> frozenset[int] | None:
+    facts = next((level.facts for level in seen if level.layer == LUKS), {})
     return frozenset(map(int, facts["slots"].split())) if "slots" in facts else None

@@ -9,6 +9,7 @@ from orlop.model.cluster import (
     KeyValueStore,
     Level,
     MasterKey,
+    Metadata,
     NetInterface,
     Node,
     NodeConnection,
@@ -48,10 +49,14 @@ from orlop.model.node import (
     Support,
     WantedHold,
     WantedLevel,
+    WantedMetadata,
     WantedPool,
     WantedResource,
     WantedSnapshot,
     WantedVolume,
+    metadata_of,
+    objects_of,
+    volume_name,
 )
 
 KIB = 1024
@@ -59,6 +64,7 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 __all__ = [
+    "volume_name",
     "GIB",
     "KIB",
     "MIB",
@@ -70,6 +76,7 @@ __all__ = [
     "Hold",
     "KeyValueStore",
     "Level",
+    "Metadata",
     "NetInterface",
     "Node",
     "NodeConnection",
@@ -104,6 +111,7 @@ __all__ = [
     "VolumeKey",
     "WantedHold",
     "WantedLevel",
+    "WantedMetadata",
     "WantedPath",
     "WantedPeer",
     "WantedPool",
@@ -113,4 +121,6 @@ __all__ = [
     "WantedSnapshot",
     "WantedVolume",
     "key",
+    "metadata_of",
+    "objects_of",
 ]

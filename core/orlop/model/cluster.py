@@ -142,6 +142,14 @@ class VolumeDefinition(Value, frozen=True, kw_only=True):
     keys: tuple[VolumeKey, ...] = ()  # that replicas may still have; the last one is in force
 
 
+class Metadata(Value, frozen=True, kw_only=True):
+    """What the topmost layer of a replica keeps apart from the data: an object of its own, chosen once for good."""
+
+    uuid: str  # that the backing object carries
+    pool: str
+    levels: tuple[Level, ...]  # top first, STORAGE last
+
+
 class Volume(Value, frozen=True, kw_only=True):
     """One replica's share of a volume. `uuid` is the incarnation that the backing object carries."""
 
@@ -154,8 +162,14 @@ class Volume(Value, frozen=True, kw_only=True):
     source_name: str = ""  # backing name of that snapshot volume
     replaces: str | None = None  # uuid of the incarnation that a rollback puts this one in place of
     equal: bool = False  # it was made so that it reads as zeros where nothing was written since day 0
+    metadata: Metadata | None = None  # None: at the end of the data
     flags: frozenset[str] = frozenset()
     props: Properties = {}
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """Names of all that it has something in."""
+        return (self.pool,) if self.metadata is None else (self.pool, self.metadata.pool)
 
 
 class Resource(Value, frozen=True, kw_only=True):

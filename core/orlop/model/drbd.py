@@ -50,6 +50,7 @@ class WantedReplica(Value, frozen=True, kw_only=True):
     slots: int = 7  # peers the metadata has room for
     peers: tuple[WantedPeer, ...] = ()
     options: Mapping[str, str] = {}  # by `Resource/<name>`, `Handlers/<name>` or `Proxy.../<name>`
+    keeps: str = ""  # `try` or `require`: a snapshot is taken before a synchronization overwrites its data
 
 
 class WantedDrbd(Value, frozen=True, kw_only=True):

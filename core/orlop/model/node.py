@@ -21,9 +21,12 @@ class Presence(StrEnum):
     MISSING = "MISSING"  # not new and absent: never made again until an administrator asks
 
 
-def volume_name(resource: str, number: int) -> str:
-    """Backing name of a volume in its pool; no name of ours contains a dot."""
-    return f"{resource}_{number:05d}"
+METADATA = ".-meta"  # no name of a snapshot begins with '-'
+
+
+def volume_name(resource: str, number: int, suffix: str = "") -> str:
+    """Backing name of a volume in its pool, or of what belongs to it; no name of ours contains a dot."""
+    return f"{resource}_{number:05d}{suffix}"
 
 
 def snapshot_name(resource: str, number: int, snapshot: str) -> str:
@@ -65,6 +68,14 @@ class WantedLevel(Value, frozen=True, kw_only=True):
     data: Mapping[str, str] = {}  # what the controller allotted: names of keys, ports...; the same on all nodes or not
 
 
+class WantedMetadata(Value, frozen=True, kw_only=True):
+    """What the topmost level keeps apart from the data: made, opened, grown and removed with it (`metadata_of`)."""
+
+    uuid: str
+    pool: str
+    levels: tuple[WantedLevel, ...]  # top first, STORAGE last
+
+
 class WantedVolume(Value, frozen=True, kw_only=True):
     """One volume as this node should hold it."""
 
@@ -81,15 +92,41 @@ class WantedVolume(Value, frozen=True, kw_only=True):
     replaces: str | None = None
     file_system: FileSystem | None = None
     drbd: WantedDrbd | None = None  # where one of the levels replicates
+    metadata: WantedMetadata | None = None
+    suffix: str = ""  # of the name, of what belongs to a volume
 
     @property
     def name(self) -> str:
-        return volume_name(self.resource, self.number)
+        return volume_name(self.resource, self.number, self.suffix)
 
     @property
     def size(self) -> int:
         """Bytes at the storage level."""
         return self.levels[-1].size
+
+
+def metadata_of(volume: WantedVolume) -> WantedVolume | None:
+    """The object that a volume's metadata is kept on, for whoever holds it as any other; None: it has none."""
+    own = volume.metadata
+    if own is None:
+        return None
+    return WantedVolume(
+        resource=volume.resource,
+        number=volume.number,
+        uuid=own.uuid,
+        pool=own.pool,
+        levels=own.levels,
+        wanted=volume.wanted,
+        active=volume.active,
+        new=volume.new,
+        suffix=METADATA,
+    )
+
+
+def objects_of(volume: WantedVolume) -> tuple[WantedVolume, ...]:
+    """Everything in pools that belongs to a volume."""
+    own = metadata_of(volume)
+    return (volume,) if own is None else (volume, own)
 
 
 class WantedSnapshot(Value, frozen=True, kw_only=True):
@@ -146,6 +183,7 @@ class BackingObject(Value, frozen=True, kw_only=True):
     uuid: str = ""  # empty: the object carries no mark of ours
     cluster: str = ""
     size: int = 0
+    purpose: str = ""  # what it is there for, one sentence; empty: nobody knows
 
 
 class ReportedLevel(Value, frozen=True, kw_only=True):
@@ -168,6 +206,7 @@ class ReportedVolume(Value, frozen=True, kw_only=True):
     formatted: bool = False  # the wanted file system is on it
     problem: str = ""
     levels: tuple[ReportedLevel, ...] = ()  # top first, as wanted; empty where it was not seen
+    metadata: tuple[ReportedLevel, ...] = ()  # the same, of what its metadata is kept on
 
 
 class ReportedSnapshot(Value, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from orlop.plugin.contracts import (
     HoldsWrites,
     Imports,
     JudgesCopies,
+    KeepsMetadata,
     KeepsRemnants,
     KeyStore,
     NeedsKernel,
@@ -53,6 +54,7 @@ from orlop.plugin.steps import (
     WriteFile,
     run,
 )
+from orlop.plugin.waiting import Awaited, Copy, Verdict, WaitPolicy
 
 __all__ = [
     "API_VERSION",
@@ -64,8 +66,10 @@ __all__ = [
     "SECRET",
     "UUID",
     "AwaitEntry",
+    "Awaited",
     "Candidate",
     "Columns",
+    "Copy",
     "CopyDevice",
     "CreateFile",
     "DeviceStorage",
@@ -74,6 +78,7 @@ __all__ = [
     "Flow",
     "HoldsWrites",
     "HasVersion",
+    "KeepsMetadata",
     "Imports",
     "JudgesCopies",
     "KeepsRemnants",
@@ -104,6 +109,8 @@ __all__ = [
     "StorageDriver",
     "TakesObjects",
     "TellsOfChanges",
+    "Verdict",
+    "WaitPolicy",
     "WriteAttribute",
     "WriteFile",
     "hookimpl",

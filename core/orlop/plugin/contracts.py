@@ -285,7 +285,9 @@ class Standing(Value, frozen=True, kw_only=True):
     volume: WantedVolume
     below: str | None  # device of the level below
     ready: bool  # every level below is READY: what is on the device can be looked at
+    metadata: str | None = None  # device of what the volume's metadata is kept on, where it is apart from the data
     stored: bool = True  # what the stack stands on is there, open or closed; also while that cannot be told
+    pool: WantedPool | None = None  # that its backing lies in, as its driver spells it
 
 
 @runtime_checkable
@@ -306,6 +308,10 @@ class Flow(Value, frozen=True, kw_only=True):
     obstacle: str = ""  # why it must not be held back as things are, one sentence
     under_way: bool = False  # something has not yet reached every replica that is connected
     trace: str = ""  # another text whenever data came or went, or a replica did
+    resource: str = ""
+    unanswered: bool = False  # what was under way is never answered if I/O merely goes on
+    connected: bool = False  # to a peer, or waiting for one
+    parted: bool = False  # `part` has cut it off from its peers, and `resume` has not yet undone that
 
 
 @runtime_checkable
@@ -321,8 +327,17 @@ class HoldsWrites(Protocol):
     def hold(cls, flow: Flow) -> list[Step]: ...
 
     @classmethod
+    def part(cls, flow: Flow) -> list[Step]:
+        """What has to come before `resume`, so that every request is answered; often nothing. It leaves a trace that
+        makes `flow` say `parted`. Afterwards the flow is looked at again: the layer may hold back more by then.
+        """
+        ...
+
+    @classmethod
     def resume(cls, flow: Flow) -> list[Step]:
-        """Only given what is held for no other reason than `ASKED`."""
+        """Only given what is held for no other reason than `ASKED`. Undoes `part`, also where the resource is down, or
+        where an earlier attempt was cut.
+        """
         ...
 
 
@@ -389,6 +404,16 @@ class NodeLayer(Protocol):
 
     def bring_up(self, volume: WantedVolume, below: str | None) -> list[Step]:
         """Steps that need the levels below in place: create, open, grow. Run bottom first."""
+        ...
+
+
+@runtime_checkable
+class KeepsMetadata(Protocol):
+    """A layer with metadata of its own, which it takes from `Standing.metadata` where a volume has it kept apart."""
+
+    @classmethod
+    def metadata_size(cls, size: int, options: Mapping[str, str]) -> int:
+        """Bytes of metadata for a device below of `size` bytes, all of which are left for data."""
         ...
 
 

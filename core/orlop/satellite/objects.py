@@ -11,7 +11,7 @@ from orlop.drivers import LAYER, Drivers
 from orlop.errors import CannotRead, DidNotConverge, OrlopError, Refused, WouldDestroy
 from orlop.hooks import Hooks
 from orlop.host import Host, execute
-from orlop.model import BackingObject, WantedPool, WantedResource, WantedSnapshot, WantedVolume
+from orlop.model import BackingObject, WantedPool, WantedResource, WantedSnapshot, WantedVolume, objects_of
 from orlop.plugin import Imports, Step, TakesObjects
 from orlop.satellite.observe import observe
 from orlop.satellite.secrets import no_secret
@@ -108,7 +108,8 @@ def _require_named(there: BackingObject, wanted: BackingObject, own: str) -> Non
 def _refuse_known(order: TakeObject, known: list[WantedResource]) -> None:
     """Raises for what this node was told of: that is no orphan, whatever name it has now."""
     for resource in known:
-        items: tuple[WantedVolume | WantedSnapshot, ...] = (*resource.volumes, *resource.snapshots)
+        volumes = [each for volume in resource.volumes for each in objects_of(volume)]
+        items: tuple[WantedVolume | WantedSnapshot, ...] = (*volumes, *resource.snapshots)
         for item in items:
             if item.pool != order.object.pool:
                 continue

@@ -9,7 +9,7 @@ import msgspec
 
 from orlop.drivers import LAYER, STORAGE, Drivers
 from orlop.errors import NodeError, OrlopError, PoolUnavailable
-from orlop.model import Presence, WantedPool, WantedResource, WantedVolume
+from orlop.model import Presence, WantedPool, WantedResource, WantedVolume, metadata_of, objects_of
 from orlop.plugin import NodeLayer, Probe, Standing, StorageDriver
 from orlop.satellite.file_systems import Content
 
@@ -46,8 +46,9 @@ class Observation(NamedTuple):
 
 
 class At(NamedTuple):
-    """One level of a volume's stack."""
+    """One level of a volume's stack. `volume`: that volume, or what its metadata is kept on."""
 
+    volume: WantedVolume
     layer: NodeLayer
     below: str | None
     device: str | None
@@ -55,15 +56,20 @@ class At(NamedTuple):
 
 
 def levels(volume: WantedVolume, seen: Observation, under: str = "") -> list[At]:
-    """The stack, bottom first; each level stands on the device of the one before. Only what is `under` a layer."""
-    stack: list[At] = []
+    """The stack, bottom first; each level stands on the device of the one before. Only what is `under` a layer.
+
+    What the topmost level keeps its metadata on comes first: of all that is to be made, grown or removed, the data are
+    last to be there and first to go.
+    """
+    own = metadata_of(volume) if under in ("", volume.levels[0].layer) else None
+    stack = levels(own, seen) if own is not None else []
     below: str | None = None
     for level in reversed(volume.levels):
         if level.layer == under:
             break
         layer = seen.layer(level.layer)
         device = layer.device(volume, below)
-        stack.append(At(layer, below, device, layer.presence(volume, below)))
+        stack.append(At(volume, layer, below, device, layer.presence(volume, below)))
         below = device
     return stack
 
@@ -83,13 +89,14 @@ def observe(
             by_pool |= dict.fromkeys((pool.name for pool in own), driver)
     found: dict[str, NodeLayer] = {}
     broken: dict[str, str] = {}
+    known = {pool.name: _canonical(drivers, pool) for pool in pools}
     seen = Observation({pool.name: pool for pool in pools}, by_pool, problems, found, broken)
-    volumes = [volume for wanted in resources for volume in wanted.volumes]
+    volumes = [each for wanted in resources for volume in wanted.volumes for each in objects_of(volume)]
     for kind in _bottom_up(volumes, broken):
         if kind == BOTTOM:
             found[kind] = drivers.load(LAYER, kind).over(by_pool, problems)
             continue
-        standing = tuple(_standing(v, kind, seen) for v in volumes if any(at.layer == kind for at in v.levels))
+        standing = tuple(_standing(v, kind, seen, known) for v in volumes if any(at.layer == kind for at in v.levels))
         layer, problem = _guarded(drivers, LAYER, kind, probe, standing, cluster)
         if problem:
             broken[kind] = problem
@@ -112,15 +119,22 @@ def _bottom_up(volumes: list[WantedVolume], broken: dict[str, str]) -> list[str]
         return [BOTTOM]
 
 
-def _standing(volume: WantedVolume, kind: str, seen: Observation) -> Standing:
+def _standing(volume: WantedVolume, kind: str, seen: Observation, pools: Mapping[str, WantedPool]) -> Standing:
+    pool = pools.get(volume.pool)
     try:
         under = levels(volume, seen, under=kind)
     except OrlopError:  # what is below reports its own problem
-        return Standing(volume=volume, below=None, ready=False)
-    below = under[-1].device if under else None  # a level may stand on nothing but another node
-    ready = all(at.presence is Presence.READY for at in under)
-    stored = not under or under[0].presence in (Presence.READY, Presence.HIDDEN)
-    return Standing(volume=volume, below=below, ready=ready, stored=stored)
+        return Standing(volume=volume, below=None, ready=False, pool=pool)
+    below = [at for at in under if at.volume is volume]  # a level may stand on nothing but another node
+    beside = [at for at in under if at.volume is not volume]
+    return Standing(
+        volume=volume,
+        below=below[-1].device if below else None,
+        ready=all(at.presence is Presence.READY for at in under),
+        stored=all(path[0].presence in (Presence.READY, Presence.HIDDEN) for path in (below, beside) if path),
+        metadata=beside[-1].device if beside else None,
+        pool=pool,
+    )
 
 
 def _canonical(drivers: Drivers, pool: WantedPool) -> WantedPool:

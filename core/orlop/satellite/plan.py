@@ -68,8 +68,11 @@ def _part(item: WantedVolume | WantedSnapshot, seen: Observation, begun: Collect
 
 def sentence(item: WantedVolume | WantedSnapshot, error: OrlopError) -> str:
     """What stood in the way; where it was lack of space, with the pool, and in words that say so."""
-    is_full = error.code is Fail.NOT_ENOUGH_FREE_SPACE or any(words in str(error).lower() for words in FULL)
-    return f"no space left in storage pool {item.pool}: {error}" if is_full else str(error)
+    if error.code is not Fail.NOT_ENOUGH_FREE_SPACE and not any(words in str(error).lower() for words in FULL):
+        return str(error)
+    own = item.metadata if isinstance(item, WantedVolume) else None
+    pools = item.pool if own is None or own.pool == item.pool else f"{item.pool} or {own.pool}"
+    return f"no space left in storage pool {pools}: {error}"
 
 
 def _check_names(item: WantedVolume | WantedSnapshot) -> None:
@@ -84,17 +87,20 @@ def _check_names(item: WantedVolume | WantedSnapshot) -> None:
 def _volume(volume: WantedVolume, stack: list[At], seen: Observation, begun: bool) -> list[Step]:
     if not begun and (steps := _opened_to_be_erased(volume, stack)):
         return steps
-    down = [step for at in reversed(stack) for step in at.layer.take_down(volume, at.below)]
+    down = [step for at in reversed(stack) for step in at.layer.take_down(at.volume, at.below)]
     if down or not (volume.wanted and volume.active):
         return down
     if volume.file_system is not None and unformatted(volume, seen) is None:
         volume = msgspec.structs.replace(volume, file_system=None)  # layers are told of one that is still to be made
     up: list[Step] = []
+    waiting: set[str] = set()
     for at in stack:
-        up += at.layer.bring_up(volume, at.below)
+        if at.volume.suffix in waiting or (waiting and at is stack[-1]):
+            continue
+        up += at.layer.bring_up(at.volume if at.volume.suffix else volume, at.below)
         if at.presence is not Presence.READY:  # what stands on it shows only once it is up
-            return up
-    return up or _file_system(volume, seen, stack[-1].device)
+            waiting.add(at.volume.suffix)
+    return up if up or waiting else _file_system(volume, seen, stack[-1].device)
 
 
 def _unjudged(volume: WantedVolume, stack: list[At]) -> int | None:
@@ -108,8 +114,8 @@ def _unjudged(volume: WantedVolume, stack: list[At]) -> int | None:
 def _judging(volume: WantedVolume, stack: list[At]) -> Part:
     """The next level that is closed is opened, from the bottom up. Nothing is taken down beside that."""
     purpose = f"{volume.name} is kept until it was seen that others have its data, unless the definition is deleted: "
-    opened = msgspec.structs.replace(volume, wanted=True, active=True)
     at = next((at for at in stack[:-1] if at.presence is not Presence.READY), stack[-1])
+    opened = msgspec.structs.replace(at.volume, wanted=True, active=True)
     try:
         steps = at.layer.bring_up(opened, at.below)
     except OrlopError as error:
@@ -121,12 +127,15 @@ def _judging(volume: WantedVolume, stack: list[At]) -> Part:
 
 def _opened_to_be_erased(volume: WantedVolume, stack: list[At]) -> list[Step]:
     """What was never complete holds nothing that has to be erased, and is not completed for it."""
-    lowest = stack[0]
-    if volume.wanted or volume.new or lowest.presence is not Presence.HIDDEN:
+    if volume.wanted or volume.new or not any(isinstance(at.layer, ErasesData) and at.layer.erases for at in stack):
         return []
-    if not any(isinstance(at.layer, ErasesData) and at.layer.erases for at in stack):
-        return []
-    return lowest.layer.bring_up(msgspec.structs.replace(volume, wanted=True, active=True), None)
+    lowest = [at for n, at in enumerate(stack) if n == 0 or at.volume is not stack[n - 1].volume]
+    return [
+        step
+        for at in lowest
+        if at.presence is Presence.HIDDEN
+        for step in at.layer.bring_up(msgspec.structs.replace(at.volume, wanted=True, active=True), None)
+    ]
 
 
 def _file_system(volume: WantedVolume, seen: Observation, device: str | None) -> list[Step]:

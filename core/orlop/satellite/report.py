@@ -18,7 +18,9 @@ from orlop.model import (
     WantedResource,
     WantedSnapshot,
     WantedVolume,
+    objects_of,
 )
+from orlop.model.keeping import snapshot_before_resync
 from orlop.plugin import NEW_FILE, ReadsZeros
 from orlop.satellite.observe import BOTTOM, At, Observation, levels
 from orlop.satellite.plan import Key, key_of
@@ -60,11 +62,13 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
         stack = levels(volume, seen)
         device = stack[-1].device
         driver = seen.driver(volume.pool) if volume.levels[-1].layer == BOTTOM else None
-        found = tuple(_level(volume, at) for at in reversed(stack))
-        lowest = next((at.presence for at in stack if at.presence is not Presence.READY), Presence.READY)
-        presence = _gone_or(volume, lowest)
+        found = tuple(_level(at) for at in reversed(stack) if at.volume is volume)
+        metadata = tuple(_level(at) for at in reversed(stack) if at.volume is not volume)
+        lowest = _lowest(volume, stack)
+        presence = _gone_or(volume, lowest.presence)
         if presence in LOST:  # also where nothing is to be done, because the volume is inactive
-            problem = problem or f"volume {volume.name} is {presence.lower()}"
+            what = f"the metadata of volume {volume.name}, " if lowest.volume.suffix else "volume "
+            problem = problem or f"{what}{lowest.volume.name} is {presence.lower()}"
         return ReportedVolume(
             number=volume.number,
             uuid=volume.uuid,
@@ -72,6 +76,7 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
             device=device,
             size=stack[-1].layer.size(volume, stack[-1].below),
             allocated=driver.allocated(volume) if driver else 0,
+            metadata=metadata,
             in_use=_says(found) or _in_use(device, users),
             users=users.get(device, ()) if users and device else (),
             formatted=driver.formatted(volume) if driver else False,
@@ -84,13 +89,25 @@ def _volume(volume: WantedVolume, seen: Observation, users: Users | None, proble
         )
 
 
-def _level(volume: WantedVolume, at: At) -> ReportedLevel:
+def _lowest(volume: WantedVolume, stack: list[At]) -> At:
+    """The level that says how a volume is. Of its data and its metadata, what is lost counts most; of one that is to
+    go, what is still there: it is gone with the last of its objects.
+    """
+    paths = [[at for at in stack if at.volume is volume], [at for at in stack if at.volume is not volume]]
+    lowest = [next((at for at in of if at.presence is not Presence.READY), of[-1]) for of in paths if of]
+    if not volume.wanted:
+        return next((at for at in lowest if _gone_or(volume, at.presence) is not Presence.ABSENT), lowest[0])
+    ranked = sorted(lowest, key=lambda at: (at.presence not in LOST, at.presence is Presence.READY))
+    return ranked[0]
+
+
+def _level(at: At) -> ReportedLevel:
     return ReportedLevel(
         layer=at.layer.kind,
         presence=at.presence,
         device=at.device,
-        size=at.layer.size(volume, at.below),
-        facts=at.layer.facts(volume, at.below),
+        size=at.layer.size(at.volume, at.below),
+        facts=at.layer.facts(at.volume, at.below),
     )
 
 
@@ -176,18 +193,31 @@ def pool(wanted: WantedPool, seen: Observation, problem: str = "") -> ReportedPo
 
 
 def orphans(wanted: list[WantedResource], seen: Observation) -> tuple[BackingObject, ...]:
-    """What lies in the pools and nothing wanted names. Only listed: an administrator adopts or removes it."""
-    volumes = [volume for r in wanted for volume in r.volumes]
+    """What lies in the pools and nothing wanted names. Only listed: an administrator adopts or removes it, unless it
+    goes by itself."""
+    volumes = [each for r in wanted for volume in r.volumes for each in objects_of(volume)]
     known = {(v.name, v.uuid) for v in volumes} | {(s.name, s.uuid) for r in wanted for s in r.snapshots}
     known |= {(v.name, v.replaces) for v in volumes if v.replaces}
     known |= {(NEW_FILE + uuid, uuid) for _, uuid in known}
+    kept = {(s.name, s.uuid): v for v in volumes if v.drbd is not None for s in [snapshot_before_resync(v)]}
     found: list[BackingObject] = []
     for name, driver in seen.drivers.items():
         try:
-            found += [thing for thing in driver.objects(name) if (thing.name, thing.uuid) not in known]
+            found += [
+                _explained(thing, kept.get((thing.name, thing.uuid)))
+                for thing in driver.objects(name)
+                if (thing.name, thing.uuid) not in known
+            ]
         except OrlopError:
             continue  # the pool is reported as unavailable
     return tuple(found)
+
+
+def _explained(thing: BackingObject, of: WantedVolume | None) -> BackingObject:
+    if of is None:
+        return thing
+    purpose = f"data of {of.name} from before a synchronization; it goes by itself when that has finished"
+    return msgspec.structs.replace(thing, purpose=purpose)
 
 
 def with_use(said: ReportedResource, seen: ReportedResource) -> ReportedResource:

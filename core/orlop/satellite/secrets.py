@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from orlop.errors import NodeError
-from orlop.model import WantedResource
+from orlop.model import WantedResource, objects_of
 from orlop.plugin import Run
 from orlop.satellite.converge import Course
 from orlop.satellite.plan import Part
@@ -66,7 +66,8 @@ class SecretKeeper:
             value
             for wanted in orders
             for volume in wanted.volumes
-            for at in volume.levels
+            for each in objects_of(volume)
+            for at in each.levels
             for value in at.data.values()
         }
         self._known = {name: value for name, value in self._known.items() if name in named}

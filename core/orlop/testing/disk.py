@@ -2,8 +2,9 @@
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from orlop.codes import Fail
 from orlop.errors import CannotRead, NodeError
@@ -34,6 +35,9 @@ class Loop:
     autoclear: bool = False
 
 
+Helper = Callable[[tuple[str, ...], Mapping[str, str]], int]
+
+
 class Disk:
     """Everything but `loops`, `opened` and `used` outlives a power loss."""
 
@@ -45,6 +49,7 @@ class Disk:
         self.disks: dict[str, SimulatedFile] = {}  # whole disks, by path: they are always there
         self.used: dict[str, tuple[str, ...]] = {}
         self.destroyed: list[str] = []  # devices with data that were formatted
+        self.helper: Helper | None = None  # runs what the kernel has called, with its environment
         self._use = threading.Event()
         self._inodes = 1000
         self._lock = threading.Lock()  # a satellite with threads has several hands here
@@ -56,6 +61,15 @@ class Disk:
 
     def find(self, path: str) -> SimulatedFile | None:
         return self.folders.get(os.path.dirname(path), {}).get(os.path.basename(path))
+
+    def texts(self, patterns: tuple[str, ...]) -> dict[str, str]:
+        """Files that a pattern fits, which has a `*` in the file's name at most."""
+        return {
+            path: file.text
+            for pattern in patterns
+            for name, file in list(self.folders.get(os.path.dirname(pattern), {}).items())
+            if fnmatchcase(path := f"{os.path.dirname(pattern)}/{name}", pattern)
+        }
 
     def get(self, path: str) -> SimulatedFile:
         found = self.find(path)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 
 from orlop.errors import CommandFailed
+from orlop.testing import drbd8_io, drbd_handlers
 from orlop.testing.disk import BLOCK, Disk, SimulatedFile
 from orlop.testing.drbd8_model import Metadata, Resource, Volume, copy, different, is_newer, split
-from orlop.testing.drbd_metadata import require
+from orlop.testing.drbd_metadata import APART, fits, require
 from orlop.testing.drbd_network import Listened, SimulatedNetwork
 
 DIRECTORY = "/var/lib/orlop/drbd"
@@ -33,9 +34,11 @@ class SimulatedDrbd(Listened):
         return {"drbdadm": self.drbdadm, "drbdsetup": self.drbdsetup, "drbdmeta": self.drbdmeta}
 
     def write(self, name: str, number: int, at: int, data: bytes) -> bool:
-        """As a user of the device; False while I/O is suspended here: whoever writes has to wait."""
+        """As a user of the device; False while I/O is suspended here: whoever writes has to wait. Who waits for an
+        answer since before that, writes nothing else.
+        """
         resource = self.resources[name]
-        if resource.held:
+        if resource.held or resource.asked_for:
             return False
         self.network.settle()
         peer = self._peer(resource) if resource.state == "Connected" else None
@@ -54,7 +57,7 @@ class SimulatedDrbd(Listened):
     def power_loss(self) -> None:
         for resource in self.resources.values():
             if resource.role == "Primary":
-                self._new_generation(resource)
+                drbd8_io.begin_generations(resource, self.network.new_generation)
         self.resources.clear()
 
     # -- what happens by itself -----------------------------------------------------------------------------------
@@ -93,27 +96,17 @@ class SimulatedDrbd(Listened):
             self._replicate(resource, peer)
 
     def _disconnected(self, resource: Resource) -> None:
-        for volume in resource.volumes.values():
-            volume.replication = "Off"
-        if resource.role == "Primary":
-            self._new_generation(resource)
-
-    def _new_generation(self, resource: Resource) -> None:
-        for volume in resource.volumes.values():
-            if volume.metadata.base is not None:
-                continue  # changes are noted since an earlier one already
-            volume.metadata.base = dict(volume.file.blocks)
-            volume.metadata.history.append(volume.metadata.generation)
-            volume.metadata.generation = self.network.new_generation()
+        drbd8_io.disconnected(resource, self.network.new_generation)
 
     def _handshake(self, one: Resource, other: Resource) -> None:
-        pairs = [(v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
-        diverged = any(split(a.metadata, b.metadata) for a, b in pairs)
+        pairs = [(n, v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
+        diverged = any(split(a.metadata, b.metadata) for _, a, b in pairs)
         if diverged and one.discards == other.discards:
             one.state = other.state = "StandAlone"
             return
         one.state = other.state = "Connected"
-        for a, b in pairs:
+        for number, a, b in pairs:
+            a.lost_peer = b.lost_peer = False
             size = min(x for x in (a.metadata.size, b.metadata.size, a.capacity, b.capacity) if x)
             a.metadata.size = b.metadata.size = size
             if a.metadata.generation == b.metadata.generation:
@@ -121,16 +114,28 @@ class SimulatedDrbd(Listened):
                 continue
             newer = other.discards if diverged else is_newer(a.metadata, b.metadata)
             source, target = (a, b) if newer else (b, a)
+            if not drbd_handlers.called((other if newer else one).disk, one.name, number, drbd_handlers.BEFORE):
+                self._refused(one, other, one if newer else other)
+                return
             source.replication, target.replication = "SyncSource", "SyncTarget"
             target.disk, target.metadata.good = "Inconsistent", False
             source.looks = target.looks = 2
         one.discards = other.discards = False
+
+    @staticmethod
+    def _refused(one: Resource, other: Resource, source: Resource) -> None:
+        for end in (one, other):
+            end.state = "Connecting" if end is source else "StandAlone"
+            for volume in end.volumes.values():
+                volume.replication = "Off"
 
     def _replicate(self, one: Resource, other: Resource) -> None:
         for number, volume in one.volumes.items():
             there = other.volumes.get(number)
             if there is not None and volume.replication == "SyncSource":
                 self._synchronize(volume, there)
+                if there.replication == "Established":
+                    drbd_handlers.called(other.disk, other.name, number, drbd_handlers.AFTER)
             elif there is not None and volume.replication == "VerifyS":
                 self._verify(volume, there)
             elif there is not None and one.role == "Primary" and volume.replication == "Established":
@@ -165,15 +170,15 @@ class SimulatedDrbd(Listened):
         arguments = tuple(a for a in arguments if a != "--force")
         if len(arguments) < 5:
             raise CommandFailed(("drbdmeta", *arguments), 20, "USAGE: drbdmeta DEVICE FORMAT [FORMAT ARGS...] COMMAND")
-        _, _, device, _, command, *rest = arguments
-        if any(v.backing == device for v in self._volumes()):
+        _, _, device, where, command, *rest = arguments
+        if any(device in (v.backing, v.apart) for v in self._volumes()):
             raise CommandFailed(("drbdmeta", *arguments), 20, f"open({device}) failed: Device or resource busy")
         file = disk.content(device)
         found = self._metadata.get(file.inode)
         if command == "create-md":
-            self._metadata[file.inode] = Metadata(end=file.size)
+            self._metadata[file.inode] = Metadata(end=file.size, apart=where == APART)
             return "New drbd meta data block successfully created.\n"
-        found = require(found, file.size, command, ("drbdmeta", *arguments))
+        found = require(found, file.size, where == APART, command, ("drbdmeta", *arguments))
         if command == "set-gi":
             found.generation, found.good = rest[0].partition(":")[0], True
         if command == "write-dev-uuid":
@@ -260,7 +265,7 @@ class SimulatedDrbd(Listened):
         text = disk.get(f"{DIRECTORY}/{name}.res").text
         hosts = dict(re.findall(r'on "([^"]+)" \{(.*?)\n    \}', text, re.DOTALL))
         own = hosts.pop(self.name)
-        resource = self.resources.setdefault(name, Resource(name))
+        resource = self.resources.setdefault(name, Resource(name, disk))
         for number, inside in re.findall(r"volume (\d+) \{(.*?)\n        \}", own, re.DOTALL):
             self._attach(disk, resource, int(number), inside)
         ends = (_found(r"address ipv4 (\S+);", own), _found(r"address ipv4 (\S+);", next(iter(hosts.values()))))
@@ -275,11 +280,15 @@ class SimulatedDrbd(Listened):
         minor, backing = int(_found(r"minor (\d+);", inside)), _found(r'disk "([^"]+)";', inside)
         if number in resource.volumes:
             return
-        file = disk.content(backing)
-        metadata = self._metadata.get(file.inode)
-        if metadata is None or metadata.end != file.size:
+        file, apart = disk.content(backing), _found(r'meta-disk "?([^";]+)"?;', inside)
+        room = disk.content(apart) if apart != "internal" else None
+        metadata = self._metadata.get((room or file).inode)
+        if metadata is None or not fits(metadata, file.size, room is not None):
             raise CommandFailed(("drbdadm", "adjust", resource.name), 1, "No valid meta data found")
-        volume = Volume(minor, backing, file, metadata, "UpToDate" if metadata.good else "Inconsistent")
+        volume = Volume(minor, backing, file, metadata, "UpToDate" if metadata.good else "Inconsistent", room=room)
+        if room is not None:
+            volume.apart = apart
+            disk.used[apart] = (f"held by drbd{minor}",)
         metadata.size = metadata.size or volume.capacity
         resource.volumes[number] = volume
         disk.used[backing] = (f"held by drbd{minor}",)
@@ -297,7 +306,7 @@ class SimulatedDrbd(Listened):
             else:
                 disk.opened.pop(device, None)
         if role == "Primary" and resource.role != "Primary" and resource.state != "Connected":
-            self._new_generation(resource)
+            drbd8_io.begin_generations(resource, self.network.new_generation)
         resource.role = role
 
     def _resize(self, which: str) -> None:
@@ -320,7 +329,9 @@ class SimulatedDrbd(Listened):
                 return "".join(f"exists {line}\n" for line in (*self._events(), "-"))
             case ("show",):
                 return "".join(
-                    f'        device\t\t\tminor {v.minor};\n        disk\t\t\t"{v.backing}";\n' for v in self._volumes()
+                    f'        device\t\t\tminor {v.minor};\n        disk\t\t\t"{v.backing}";\n'
+                    + (f'        meta-disk\t\t\t"{v.apart}";\n' if v.apart else "        meta-disk\t\t\tinternal;\n")
+                    for v in self._volumes()
                 )
             case ("down", name):
                 self._down(disk, name)
@@ -333,11 +344,12 @@ class SimulatedDrbd(Listened):
         return ""
 
     def _suspend(self, minor: int, suspend: bool) -> None:
-        """The resource as a whole; going on lifts whatever it is suspended for."""
         for resource in self.resources.values():
-            if any(v.minor == minor for v in resource.volumes.values()):
-                resource.held = resource.held | {"user"} if suspend else set()
-                resource.stuck = resource.stuck or (suspend and resource.role == "Primary")
+            for volume in resource.volumes.values():
+                if volume.minor == minor and suspend:
+                    drbd8_io.suspend(resource)
+                elif volume.minor == minor:
+                    drbd8_io.resume(resource, volume, self.network.new_generation)
 
     def _down(self, disk: Disk, name: str) -> None:
         resource = self.resources.get(name)
@@ -358,6 +370,7 @@ class SimulatedDrbd(Listened):
     def _release(disk: Disk, volume: Volume) -> None:
         disk.opened.pop(f"/dev/drbd{volume.minor}", None)
         disk.used.pop(volume.backing, None)
+        disk.used.pop(volume.apart, None)
 
     def _volumes(self) -> Iterator[Volume]:
         for resource in self.resources.values():
@@ -374,7 +387,8 @@ class SimulatedDrbd(Listened):
             yield f"connection {name} peer-node-id:0{named} connection:{resource.state} role:{role} congested:no"
             for number, volume in resource.volumes.items():
                 size = volume.metadata.size // 1024
-                seen = f"disk:{volume.disk} size:{size} read:0 written:{volume.written}"
+                waits = resource.asked_for if number == min(resource.volumes) else 0
+                seen = f"disk:{volume.disk} size:{size} read:0 written:{volume.written} upper-pending:{waits}"
                 yield f"device {name} volume:{number} minor:{volume.minor} {seen}"
                 there = peer.volumes.get(number) if peer else None
                 disk, replication = (there.disk, volume.replication) if there else ("DUnknown", "Off")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orlop.testing.disk import BLOCK, SimulatedFile
-from orlop.testing.drbd_network import capacity
+from orlop.testing.disk import BLOCK, Disk, SimulatedFile
+from orlop.testing.drbd_network import apart, capacity
 
 JUST_CREATED = "0000000000000004"
 
@@ -22,6 +22,7 @@ class Metadata:
     base: dict[int, bytes] | None = None  # the data as the peer had it when it was last seen
     size: int = 0
     end: int = 0  # of the device below, where it was written
+    apart: bool = False  # it has a device for itself
 
 
 @dataclass
@@ -36,6 +37,9 @@ class Volume:
     looks: int = 0  # until a synchronization is over
     differs: int = 0  # bytes that a verification found
     paused: bool = False
+    apart: str = ""  # the device of its metadata, where that is another
+    room: SimulatedFile | None = None  # what that shows
+    lost_peer: bool = False  # while suspended: a new generation begins when this volume goes on
 
     @property
     def out_of_sync(self) -> int:
@@ -45,12 +49,13 @@ class Volume:
 
     @property
     def capacity(self) -> int:
-        return capacity(self.file.size)
+        return capacity(self.file.size) if self.room is None else apart(self.file.size, self.room.size)
 
 
 @dataclass
 class Resource:
     name: str
+    disk: Disk  # of its node
     role: str = "Secondary"
     volumes: dict[int, Volume] = field(default_factory=dict)
     local: str = ""
@@ -58,7 +63,7 @@ class Resource:
     secret: str = ""
     state: str = "StandAlone"
     held: set[str] = field(default_factory=set)  # why I/O is suspended: user, quorum...
-    stuck: bool = False  # what was under way when it was suspended is never answered
+    asked_for: int = 0  # requests without an answer: whoever made them waits
     discards: bool = False  # what was written here only is given up at the next handshake
     verifies: bool = False  # an algorithm is set
 

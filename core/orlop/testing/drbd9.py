@@ -157,12 +157,12 @@ class SimulatedDrbd9(Listened):
         argv, arguments = ("drbdmeta", *arguments), tuple(a for a in arguments if a != "--force")
         if len(arguments) < 5:
             raise CommandFailed(argv, 20, "USAGE: drbdmeta DEVICE FORMAT [FORMAT ARGS...] COMMAND")
-        _, form, device, _, command, *rest = arguments
+        _, form, device, where, command, *rest = arguments
         if form != "v09":
             raise CommandFailed(argv, 20, f"'{form}' is not known to the simulated drbdmeta of DRBD 9")
-        if any(d.backing == device for r in self.resources.values() for d in r.devices.values()):
+        if any(device in (d.backing, d.apart) for r in self.resources.values() for d in r.devices.values()):
             raise CommandFailed(argv, 20, f"open({device}) failed: Device or resource busy")
-        return drbd9_metadata.run(self.metadata, disk.content(device), command, tuple(rest), argv)
+        return drbd9_metadata.run(self.metadata, disk.content(device), where, command, tuple(rest), argv)
 
     # -- finding --------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from orlop.testing.drbd9_io import Access, DeviceFile, used
 from orlop.testing.drbd9_links import compare_again, leave
 from orlop.testing.drbd9_model import Connection, Device, Metadata, PeerDevice, Resource
 from orlop.testing.drbd9_states import accessible
-from orlop.testing.drbd_network import capacity
+from orlop.testing.drbd_metadata import fits
+from orlop.testing.drbd_network import apart, capacity
 
 FOLDERS = ("/var/lib/orlop/drbd", "/etc/drbd.d")
 FindMetadata = Callable[[SimulatedFile], Metadata | None]
@@ -51,32 +52,47 @@ def add_minor(resource: Resource, volume: Volume, taken: set[int], look: Look) -
     return device
 
 
-def attach(resource: Resource, device: Device, backing: str, find: FindMetadata) -> None:
+def attach(resource: Resource, device: Device, volume: Volume, find: FindMetadata) -> None:
     """What the metadata says of the data is believed, until somebody knows better."""
+    backing = volume.backing
     file = resource.disk.content(backing)
-    metadata = find(file)
-    if metadata is None or metadata.end != file.size:
+    metadata = find(resource.disk.content(volume.apart) if volume.apart else file)
+    if metadata is None or not fits(metadata, file.size, bool(volume.apart)):
         raise fail(20, 119, "No valid meta data found", str(device.minor))
     if metadata.node_id not in (None, resource.node_id):
         raise fail(10, 119, "metadata was made for another node id", str(device.minor))
     metadata.node_id = resource.node_id
-    metadata.size = metadata.size or capacity(file.size, metadata.max_peers)
-    device.backing, device.metadata = backing, metadata
+    device.backing, device.apart, device.metadata = backing, volume.apart, metadata
+    metadata.size = metadata.size or room(resource, device)
     _give_slots(resource, device)
     if metadata.crashed:
         for slot in metadata.slots.values():
             slot.bits.blocks |= metadata.hot
     device.disk = "Inconsistent" if not metadata.consistent else "Consistent" if metadata.up_to_date else "Outdated"
-    resource.disk.used[backing] = (f"held by drbd{device.minor}",)
+    for held in filter(None, (backing, device.apart)):
+        resource.disk.used[held] = (f"held by drbd{device.minor}",)
     if device.file is not None:
         device.file.size = device.file.size or metadata.size
     if resource.attaches_alone and any(c.other is not None for c in resource.connections.values()):
         device.disk = "Negotiating"
     elif not compare_again(resource, device.number):
-        resource.disk.used.pop(backing)
-        device.disk, device.metadata, device.backing = "Diskless", None, ""
+        release(resource, device)
+        device.disk, device.metadata = "Diskless", None
         raise fail(17, 119, "State change was refused by peer node", str(device.minor))
     device.exposed = ""
+
+
+def room(resource: Resource, device: Device) -> int:
+    """Bytes that the devices below leave for data."""
+    assert device.metadata is not None
+    size, peers = resource.disk.content(device.backing).size, device.metadata.max_peers
+    return apart(size, resource.disk.content(device.apart).size, peers) if device.apart else capacity(size, peers)
+
+
+def release(resource: Resource, device: Device) -> None:
+    for held in (device.backing, device.apart):
+        resource.disk.used.pop(held, None)
+    device.backing = device.apart = ""
 
 
 def _give_slots(resource: Resource, device: Device) -> None:
@@ -104,8 +120,7 @@ def detach(resource: Resource, device: Device, diskless: bool = False) -> None:
         raise CommandFailed(
             ("drbdsetup",), 17, f"{device.minor}: State change failed: (-2) Need access to UpToDate data"
         )
-    resource.disk.used.pop(device.backing, None)
-    device.backing = ""
+    release(resource, device)
     device.intended_diskless = diskless
     for _, part, other, there in resource.far(device.number):
         part.replication = other.connections[resource.node_id].volumes[device.number].replication = "Established"
@@ -156,7 +171,7 @@ def adjust(resource: Resource, wanted: Configured, taken: set[int], find: FindMe
 def _disk(resource: Resource, volume: Volume, find: FindMetadata, skip: bool) -> None:
     device = resource.devices[volume.number]
     if not skip and volume.backing and device.metadata is None:
-        attach(resource, device, volume.backing, find)
+        attach(resource, device, volume, find)
     elif not volume.backing and device.metadata is not None:
         detach(resource, device, diskless=True)
     elif device.metadata is not None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import CommandFailed
 from orlop.testing import drbd9_adjust, drbd9_links, drbd9_reports, drbd9_states
-from orlop.testing.drbd9_config import OPTIONS
+from orlop.testing.drbd9_config import OPTIONS, Volume
 from orlop.testing.drbd9_generations import Strategy, Verdict
 from orlop.testing.drbd9_model import Connection, Device, Resource
 from orlop.testing.drbd9_sync import LOOKS, End, ends, synchronize
-from orlop.testing.drbd_network import capacity
+from orlop.testing.drbd_metadata import APART
 
 if TYPE_CHECKING:
     from orlop.testing.drbd9 import SimulatedDrbd9
@@ -134,7 +134,7 @@ def _grow(resource: Resource, device: Device, assume_clean: bool) -> None:
     there = [(other, peer) for _, _, other, peer in resource.far(device.number)]
     every = [(resource, device), *there]
     with_disk = [(r, d, d.metadata) for r, d in every if d.metadata is not None]
-    room = [capacity(r.disk.content(d.backing).size, m.max_peers) for r, d, m in with_disk]
+    room = [drbd9_adjust.room(r, d) for r, d, _ in with_disk]
     before = min(m.size for _, _, m in with_disk)
     for owner, own, metadata in with_disk:
         metadata.size, metadata.end = min(room), owner.disk.content(own.backing).size
@@ -220,9 +220,9 @@ def attach(node: SimulatedDrbd9, target: str) -> None:
     resource, _, devices = chosen(node, target)
     wanted = node.configured(resource.name)
     for device in devices:
-        backing = wanted.here.volumes[device.number].backing
-        if device.metadata is None and backing:
-            drbd9_adjust.attach(resource, device, backing, node.find_metadata)
+        volume = wanted.here.volumes[device.number]
+        if device.metadata is None and volume.backing:
+            drbd9_adjust.attach(resource, device, volume, node.find_metadata)
 
 
 def detach(node: SimulatedDrbd9, target: str) -> None:
@@ -242,9 +242,12 @@ def create_metadata(node: SimulatedDrbd9, target: str, peers: str) -> str:
     found = node.configured(name).here.volumes.values()
     wanted = [v for v in found if v.backing and number in ("", str(v.number))]
     return "".join(
-        node.drbdmeta(node.disk, ("--force", str(v.minor), "v09", v.backing, "internal", "create-md", peers))
-        for v in wanted
+        node.drbdmeta(node.disk, ("--force", str(v.minor), "v09", *_where(v), "create-md", peers)) for v in wanted
     )
+
+
+def _where(volume: Volume) -> tuple[str, str]:
+    return (volume.apart, APART) if volume.apart else (volume.backing, "internal")
 
 
 def state(node: SimulatedDrbd9, target: str, verb: str) -> str:

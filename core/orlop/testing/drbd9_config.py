@@ -69,6 +69,7 @@ class Volume:
     number: int
     minor: int
     backing: str  # empty: none
+    apart: str  # device of the metadata, where it has one for itself
     tiebreaker: bool
     options: Mapping[str, str]
 
@@ -212,7 +213,15 @@ def _volume(path: str, block: Block, resource: Block) -> Volume:
     backing = "" if given["disk"] == "none" else given["disk"]
     tiebreaker = given.get("tiebreaker", "yes") == "yes"
     minor = int(given["device"].split()[-1].removeprefix("/dev/drbd"))
-    return Volume(int(block.words[0]), minor, backing, tiebreaker, {**resource.merged("disk"), **block.merged("disk")})
+    apart = given.get("meta-disk", "internal")
+    return Volume(
+        int(block.words[0]),
+        minor,
+        backing,
+        "" if apart == "internal" else apart,
+        tiebreaker,
+        {**resource.merged("disk"), **block.merged("disk")},
+    )
 
 
 def _peer(

@@ -6,20 +6,20 @@ from orlop.errors import CommandFailed
 from orlop.testing.disk import SimulatedFile
 from orlop.testing.drbd9_generations import NODE_IDS, NONE
 from orlop.testing.drbd9_model import Metadata
-from orlop.testing.drbd_metadata import require
+from orlop.testing.drbd_metadata import APART, require
 
 NO_SLOTS = "Could not parse the number of peers"
 Kept = dict[int, Metadata]
 
 
-def run(kept: Kept, file: SimulatedFile, command: str, rest: tuple[str, ...], argv: tuple[str, ...]) -> str:
-    """`kept` by the file that the device shows."""
+def run(kept: Kept, file: SimulatedFile, where: str, command: str, rest: tuple[str, ...], argv: tuple[str, ...]) -> str:
+    """`kept` by the file that the device shows; `where` on it."""
     if command == "create-md":
         if not rest or not rest[0].isdecimal() or not 1 <= int(rest[0]) < NODE_IDS:
             raise CommandFailed(argv, 20, NO_SLOTS)
-        kept[file.inode] = Metadata(max_peers=int(rest[0]), end=file.size)
+        kept[file.inode] = Metadata(max_peers=int(rest[0]), end=file.size, apart=where == APART)
         return "Writing meta data...\nNew drbd meta data block successfully created.\n"
-    found = require(kept.get(file.inode), file.size, command, argv)
+    found = require(kept.get(file.inode), file.size, where == APART, command, argv)
     match command, rest:
         case "get-gi", ("--node-id", number):
             return generations(found, int(number))

@@ -67,6 +67,7 @@ class Metadata:
 
     max_peers: int
     end: int  # of the device below, where it was written
+    apart: bool = False  # it has a device for itself
     generations: Generations = field(default_factory=Generations)
     node_id: int | None = None
     consistent: bool = False
@@ -134,6 +135,7 @@ class Device:
     client: bool = False
     intended_diskless: bool = False
     backing: str = ""
+    apart: str = ""  # the device of its metadata, where that is another
     metadata: Metadata | None = None
     file: SimulatedFile | None = None
     disk: str = "Diskless"

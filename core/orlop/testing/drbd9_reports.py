@@ -113,11 +113,12 @@ def show(resource: Resource) -> str:
     lines += ["    _this_host {", f"        node-id\t\t\t{resource.node_id};"]
     for device in resource.devices.values():
         backing = f'"{device.backing}"' if device.backing else "none"
+        apart = f'"{device.apart}"' if device.apart else "internal"
         lines += [
             f"        volume {device.number} {{",
             f"            device\t\t\tminor {device.minor};",
             f"            disk\t\t\t{backing};",
-            *(["            meta-disk\t\t\tinternal;"] if device.backing else []),
+            *([f"            meta-disk\t\t\t{apart};"] if device.backing else []),
             "        }",
         ]
     lines.append("    }")
@@ -151,7 +152,7 @@ def _shown(resource: Resource) -> dict[str, Any]:
         {
             "volume_nr": d.number,
             "device_minor": d.minor,
-            **({"backing-disk": d.backing, "meta-disk": "internal"} if d.backing else {"disk": "none"}),
+            **({"backing-disk": d.backing, "meta-disk": d.apart or "internal"} if d.backing else {"disk": "none"}),
         }
         for d in resource.devices.values()
     ]

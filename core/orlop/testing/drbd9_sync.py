@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orlop.testing import drbd_handlers
 from orlop.testing.disk import BLOCK, Disk
 from orlop.testing.drbd9_generations import JUST_CREATED, Strategy, Verdict
 from orlop.testing.drbd9_model import Connection, Device, Metadata, OutOfSync, PeerDevice, Resource, Slot
@@ -48,6 +49,9 @@ def synchronize(source: End, target: End, verdict: Verdict) -> None:
     _agree(source, target, verdict)
     if not source.slot.bits and source.device.disk in ("UpToDate", "Consistent") and not _is_target(target):
         finish(source, target)
+        return
+    if not drbd_handlers.called(target.resource.disk, target.resource.name, target.device.number, drbd_handlers.BEFORE):
+        target.resource.connections[target.peer].wanted = False
         return
     paused = _is_target(target)
     source.part.replication, target.part.replication = (
@@ -110,7 +114,10 @@ def finish(source: End, target: End) -> None:
     source.slot.outdated = target.slot.outdated = False
     target.metadata.crashed = source.metadata.crashed = False
     target.device.become(source.device.disk)
+    resynchronized = target.part.replication != "Established"
     source.part.replication = target.part.replication = "Established"
+    if resynchronized:
+        drbd_handlers.called(target.resource.disk, target.resource.name, target.device.number, drbd_handlers.AFTER)
 
 
 def _tell_third(source: End, target: End, bits: OutOfSync) -> None:

@@ -4,18 +4,28 @@ from typing import Protocol, TypeVar
 
 from orlop.errors import CommandFailed
 
+APART = "flex-external"  # as `drbdmeta` calls metadata that has a device for itself, and begins where that begins
+
 
 class HasEnd(Protocol):
     end: int  # of the device below, where the metadata was written
+    apart: bool
 
 
 Found = TypeVar("Found", bound=HasEnd)
 
 
-def require(found: Found | None, size: int, command: str, argv: tuple[str, ...]) -> Found:
+def fits(found: HasEnd | None, size: int, apart: bool) -> bool:
+    """Whether it is where it is looked for, on a device of that size."""
+    return found is not None and found.apart == apart and (apart or found.end == size)
+
+
+def require(found: Found | None, size: int, apart: bool, command: str, argv: tuple[str, ...]) -> Found:
     """`size` of the device now. `check-resize` moves the metadata to its new end."""
-    if found is None:
+    if found is None or found.apart != apart:
         raise CommandFailed(argv, 1, "No valid meta data found" if command == "dump-md" else "")
+    if apart:
+        return found
     if command == "check-resize":
         found.end = size
     if found.end != size:

@@ -71,6 +71,12 @@ def capacity(size: int, peers: int = 1) -> int:
     return size - bitmap - LOG
 
 
+def apart(size: int, room: int, peers: int = 1) -> int:
+    """The same where the metadata has a device of `room` bytes for itself: no more than its bitmaps cover."""
+    one = (room - LOG) // peers // 8 * 8
+    return min(size, one * 8 * BITMAP)
+
+
 ROUNDS = 3  # what one node concludes is news for others
 BITMAP = 4096  # bytes that one bit stands for, and a page
 LOG = 36 << 10  # bytes of metadata beside the bitmap

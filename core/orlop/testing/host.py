@@ -1,8 +1,10 @@
 """A node in memory that behaves as a real one does, down to what is left after a crash."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 
+from orlop.drivers import one
 from orlop.errors import CannotRead, CommandFailed, InUse, NodeError, WouldDestroy
 from orlop.host import Copying
 from orlop.model import GIB, Capacity
@@ -21,6 +23,7 @@ from orlop.plugin import (
     SetAttributes,
     WriteFile,
 )
+from orlop.satellite import before_resync
 from orlop.testing import lvm_reports
 from orlop.testing import programs as simulated
 from orlop.testing.disk import BLOCK, HOLDER, Disk, SimulatedFile
@@ -32,6 +35,7 @@ from orlop.testing.lvm import SimulatedLvm
 from orlop.testing.nvme import Fabric, SimulatedNvme
 from orlop.testing.zfs import SimulatedZfs
 
+OURS = (sys.executable, "-m", before_resync.__name__)
 HOST_NAME = "/proc/sys/kernel/hostname"
 
 
@@ -62,6 +66,8 @@ class SimulatedHost:
             **self.zfs.programs(),
             **self.nvme.programs(),
         }
+        self.installed[sys.executable] = self._python
+        self.disk.helper = self._called
         self.reads_stdin = dict(simulated.WITH_STDIN)
         self.ran: list[tuple[str, ...]] = []
         self.detached: list[tuple[str, ...]] = []  # programs that outlive the satellite
@@ -90,6 +96,18 @@ class SimulatedHost:
         return self.faults.around(
             " ".join(argv), lambda: self._answer(program, argv, stdin), lambda: half(self.disk, argv[1:], stdin)
         )
+
+    def _called(self, argv: tuple[str, ...], environment: Mapping[str, str]) -> int:
+        """By the kernel: programs of this project that something else starts."""
+        if argv[: len(OURS)] != OURS:
+            return 0
+        return before_resync.carried_out(self, one, list(argv[len(OURS) :]), environment)
+
+    def _python(self, disk: Disk, arguments: tuple[str, ...]) -> str:
+        argv = (sys.executable, *arguments)
+        if code := self._called(argv, {}):
+            raise CommandFailed(argv, code, "")
+        return ""
 
     def _program(self, name: str) -> simulated.ReadsStdin | None:
         if name in self.reads_stdin:
@@ -135,7 +153,7 @@ class SimulatedHost:
         return file.text if file else None
 
     def texts(self, *patterns: str) -> Mapping[str, str]:
-        return self.nvme.texts(patterns)
+        return self.nvme.texts(patterns) | self.disk.texts(patterns)
 
     def space(self, directory: str) -> Capacity:
         if directory not in self.disk.folders:

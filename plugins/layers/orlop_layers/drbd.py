@@ -19,6 +19,7 @@ from orlop_layers import (
     drbd_files,
     drbd_found,
     drbd_growing,
+    drbd_keeping,
     drbd_look,
     drbd_metadata,
     drbd_operations,
@@ -28,12 +29,13 @@ from orlop_layers import (
     drbd_split,
     drbd_version,
 )
+from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_flow import HoldsDrbd
 from orlop_layers.drbd_look import drbd_of
 from orlop_layers.drbd_observed import Observed, declaration, is_diskless, stays_beside
 from orlop_layers.drbd_seen import CLOSED, Device, backings, resources
 
-PEER_SLOTS = "PeerSlotsNewResource"
+PEER_SLOTS, METADATA_POOL, INTERNAL = "PeerSlotsNewResource", "StorPoolNameDrbdMeta", ".internal"
 
 
 class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
@@ -53,7 +55,13 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
 
     @classmethod
     def size_below(cls, size: int, options: Mapping[str, str]) -> int:
+        if options.get(METADATA_POOL, INTERNAL) not in ("", INTERNAL):
+            return drbd_sizes.up(size, drbd_sizes.PAGE)
         return drbd_sizes.gross(size, int(options.get(PEER_SLOTS, drbd_sizes.PEERS)))
+
+    @classmethod
+    def metadata_size(cls, size: int, options: Mapping[str, str]) -> int:
+        return drbd_sizes.apart(size, int(options.get(PEER_SLOTS, drbd_sizes.PEERS)))
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -77,7 +85,7 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
     def observe(cls, probe: Probe, standing: tuple[Standing, ...], cluster: str) -> Self:
         version = drbd_version.known(probe)
         seen = resources(probe.run(("drbdsetup", "events2", "--now", "--statistics")))
-        open_on = backings(probe.run(("drbdsetup", "show"))) if seen else {}
+        open_on, apart = backings(probe.run(("drbdsetup", "show"))) if seen else ({}, {})
         names = {at.volume.resource for at in standing}
         below = drbd_look.below(probe, standing, open_on.values(), version)
         replicas = {at.volume.resource: at.volume.drbd.replica for at in standing if at.volume.drbd is not None}
@@ -89,6 +97,7 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             standing=standing,
             seen=seen,
             backings=open_on,
+            apart=apart,
             generations=below.generations,
             unreadable=below.unreadable,
             split=drbd_split.generations(probe, up, version.nine),
@@ -99,6 +108,8 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             ),
             lent=frozenset(name for name in names if probe.read(drbd_files.lent_of(name)) is not None),
             prepared=probe.read(drbd_files.INCLUDE) == drbd_files.INCLUDED,
+            cluster=cluster,
+            lying=drbd_keeping.look(probe),
             known=drbd_options.described(probe, used) if version.nine else {},
         )
 
@@ -138,7 +149,7 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             found["port_taken"] = str(self.ports[volume.resource])
         if not self.version.nine and (ignored := drbd_options.ignored_8(drbd_options.given(drbd))):
             found["ignored"] = ", ".join(ignored)
-        return found
+        return found | drbd_keeping.told(volume, self.lying)
 
     def operate(self, resource: str, order: ReplicaOrder) -> list[Step]:
         """What an administrator has done once with the replica that is up here."""
@@ -159,6 +170,8 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
         steps: list[Step] = []
         device, resource = self._device(volume), self.seen.get(volume.resource)
         others = [at.volume for at in self.standing if stays_beside(at.volume, volume)]
+        if self._is_worthless(volume, below):
+            return drbd_files.spared(volume)
         judging = self._judging(volume, below, alone=not others)
         if device is not None and resource is not None and not self._is_taken(volume, below):
             successor = self._successor(volume)
@@ -168,6 +181,8 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             steps += self._close(volume, device, alone=not others, stays=successor is not None)
             if not volume.wanted:
                 steps.append(RemoveFile(path=drbd_metadata.remembered(device.minor)))
+        if device is None and not volume.wanted:
+            steps += drbd_keeping.gone(volume, self.lying, alone=self._successor(volume) is None)
         if device is None and volume.uuid in self.judged and not self._is_stored(volume):
             steps.append(RemoveFile(path=drbd_files.judged_of(volume)))
         if not others and self.noted.get(volume.resource):
@@ -219,21 +234,28 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             case Presence.HIDDEN if self.generations.get(below) == drbd_metadata.DISPLACED:
                 return [self._put_right(volume, below)]
             case Presence.HIDDEN:
-                undeclared = declaration(volume, below, self.version) if self._is_undeclared(volume, below) else []
-                return [*undeclared, *self._adjust(volume)]
+                undeclared = self._is_undeclared(volume, below)
+                declared = declaration(volume, self._place(volume, below)) if undeclared else []
+                return [*declared, *self._adjust(volume)]
             case Presence.READY:
-                return self._give_back(volume) or self._adjust(volume) or self._grow(volume) or self._lend(volume)
+                return (
+                    self._give_back(volume)
+                    or self._adjust(volume)
+                    or self._grow(volume)
+                    or self._lend(volume)
+                    or self._end(volume)
+                )
             case _:
                 return []
 
     def _make(self, volume: WantedVolume, below: str) -> list[Step]:
-        place = drbd_look.place_of(volume, below, self.version)
+        place = self._place(volume, below)
         made = drbd_metadata.create(place, volume.uuid, drbd_of(volume).replica.slots)
-        return [*made, *declaration(volume, below, self.version)]
+        return [*made, *declaration(volume, place)]
 
     def _put_right(self, volume: WantedVolume, below: str) -> Step:
         """What a new volume seems to have elsewhere belonged to an earlier one with its minor."""
-        place = drbd_look.place_of(volume, below, self.version)
+        place = self._place(volume, below)
         return RemoveFile(path=drbd_metadata.remembered(place.minor)) if volume.new else drbd_metadata.move(place)
 
     def _adjust(self, volume: WantedVolume) -> list[Step]:
@@ -246,7 +268,9 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
         text = drbd_config.text(volume.resource, self.here, members, self.version)
         secret = _secret(members[0].drbd.replica, self.version.nine)
         before, standing = drbd_files.noted(self.noted.get(volume.resource, "")), self.seen.get(volume.resource)
-        done = before.done == drbd_files.mark(text, secret)
+        beside = drbd_keeping.allowed(self._beside(volume.resource, members), self.cluster)
+        left = drbd_keeping.taken_back(volume.resource, [m.number for m in members], self.lying, beside)
+        done = before.done == drbd_files.mark(text, secret, beside)
         if done and all(drbd_attaching.is_up(standing, m) for m in members):
             return []
         if self.version.nine:
@@ -259,6 +283,8 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
                 text=text,
                 secret=secret,
                 before=before,
+                beside=beside,
+                left=left,
                 nodes=frozenset(peer.node_id for peer in replica.peers),
                 prepared=self.prepared,
                 alone=not self.version.nine and not members[0].drbd.replica.peers,
@@ -276,17 +302,29 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
             return
         for at in self.standing:
             beside = at.volume.resource == volume.resource and self._belongs_up(at)
-            if beside and not at.volume.new and not self._can_be_up(at.volume, at.below):
+            if beside and not at.volume.new and not self._can_be_up(at):
                 raise NodeError(
                     f"{volume.resource} is not brought up without {at.volume.name}, which is not there yet",
                     correction=f"If {at.volume.name} stays away, see what is wrong with it.",
                 )
+
+    def _beside(self, resource: str, members: list[Member]) -> list[Standing]:
+        """The volumes of those members."""
+        numbers = {member.number for member in members}
+        return [
+            at
+            for at in self.standing
+            if at.volume.resource == resource and at.volume.wanted and at.volume.active and at.volume.number in numbers
+        ]
 
     def _grow(self, volume: WantedVolume) -> list[Step]:
         wanted = next(level.size for level in volume.levels if level.layer == self.kind)
         resource = self.seen[volume.resource]
         nodes = drbd_files.noted(self.noted.get(volume.resource, "")).nodes
         return drbd_growing.grow(resource, volume.number, drbd_of(volume), wanted, self.version.nine, nodes)
+
+    def _end(self, volume: WantedVolume) -> list[Step]:
+        return drbd_keeping.ended(volume, self.seen[volume.resource], self.lying)
 
     def _lend(self, volume: WantedVolume) -> list[Step]:
         """A file system is still to be made, through the device; it is given back when that is done."""

@@ -11,6 +11,7 @@ from orlop.errors import Refused
 from orlop.model import WantedDrbd, WantedPeer, WantedProxy, WantedReplica
 from orlop.model.cluster import Value
 from orlop.plugin import SECRET
+from orlop_layers.drbd_keeping import with_handlers
 from orlop_layers.drbd_options import known_8, section_8
 from orlop_layers.drbd_version import Version
 
@@ -32,6 +33,7 @@ class Member(Value, frozen=True, kw_only=True):
     number: int
     drbd: WantedDrbd
     below: str | None  # None: without a disk
+    apart: str = ""  # the device that metadata is on, where it is another
     skipped: bool = False  # its disk cannot be read
     leaves: bool = False  # it is up only until it was seen that others have its data
 
@@ -53,7 +55,7 @@ def peers(replica: WantedReplica) -> list[WantedPeer]:
 
 def _resource_9(here: str, members: list[Member], version: Version) -> Lines:
     replica = members[0].drbd.replica
-    options, handlers = _only("Resource/", replica.options), _only("Handlers/", replica.options)
+    options, handlers = _only("Resource/", replica.options), _only("Handlers/", with_handlers(replica))
     if all(member.leaves for member in members):
         options, handlers = {**options, **LEAVING}, {}
     lines = _sections({"options": options, "handlers": handlers})
@@ -77,8 +79,14 @@ def _volume_9(member: Member, backing: str | None, without_vote: bool) -> Lines:
     if backing is None:
         inside += ["disk none;", *(["tiebreaker no;"] if without_vote else [])]
     else:
-        inside += [f"disk {_quoted(backing)};", "meta-disk internal;"]
+        inside += [f"disk {_quoted(backing)};", _meta_disk(member, backing)]
     return _block(f"volume {member.number}", [*inside, *_sections({"disk": _only("Disk/", member.drbd.options)})])
+
+
+def _meta_disk(member: Member, backing: str) -> str:
+    """Without an index behind it, a device is used for the metadata of this volume only. Peers' are no concern here."""
+    own = member.apart if backing == member.below else ""
+    return f"meta-disk {_quoted(own)};" if own else "meta-disk internal;"
 
 
 def _proxy(options: Mapping[str, str]) -> Lines:
@@ -124,7 +132,7 @@ def _connection(here: str, replica: WantedReplica, peer: WantedPeer) -> Lines:
 def _resource_8(here: str, members: list[Member]) -> Lines:
     replica = members[0].drbd.replica
     between = {name: value for peer in replica.peers[:1] for name, value in peer.options.items()}
-    given = {**replica.options, **between}
+    given = {**with_handlers(replica), **between}
     if all(member.leaves for member in members):
         given = {name: value for name, value in given.items() if not name.startswith("Handlers/")}
     lines = _sections({section: _known(section, given) for section in ("options", "handlers", "net", "disk")})
@@ -154,7 +162,7 @@ def _volumes_8(members: list[Member], backing: Callable[[Member], str]) -> Lines
         inside = [
             f"device minor {member.drbd.minor};",
             f"disk {_quoted(backing(member))};",
-            "meta-disk internal;",
+            _meta_disk(member, backing(member)),
             *_sections({"disk": _only("Disk/", known)}),
         ]
         lines += _block(f"volume {member.number}", inside)

@@ -1,6 +1,7 @@
 """What lies on a node for one resource: its configuration, and a note of what was carried out last."""
 
 import hashlib
+from collections.abc import Mapping
 
 from orlop.model import WantedVolume
 from orlop.model.cluster import Value
@@ -29,9 +30,10 @@ def noted(text: str) -> Note:
     return Note(done=done.strip(), nodes=frozenset(map(int, nodes.split())))
 
 
-def mark(text: str, secret: str) -> str:
-    """Of a configuration and the name of its secret, which is not in the text."""
-    return hashlib.sha256(f"{secret}\n{text}".encode()).hexdigest()
+def mark(text: str, secret: str, beside: Mapping[str, str]) -> str:
+    """Of a configuration, the name of its secret, which is not in the text, and the files beside it."""
+    more = "".join(f"\n{path}\n{beside[path]}" for path in sorted(beside))
+    return hashlib.sha256(f"{secret}\n{text}{more}".encode()).hexdigest()
 
 
 class Writing(Value, frozen=True, kw_only=True):
@@ -46,6 +48,8 @@ class Writing(Value, frozen=True, kw_only=True):
     alone: bool = False  # 8.4: the file names a peer, and there is none
     skip_disk: bool = False
     apart: bool = False  # without any connection, which is made again at the end
+    beside: Mapping[str, str] = {}  # files that its handlers go by
+    left: tuple[Step, ...] = ()  # that takes away those they do not any more
     forgets: bool = False  # the metadata has places for peers, which those that left give free
 
 
@@ -58,6 +62,7 @@ def carried_out(writing: Writing) -> list[Step]:
         steps += [run("mkdir", "-p", DIRECTORY), WriteFile(path=INCLUDE, content=INCLUDED)]
     steps += [
         WriteFile(path=note_of(name), content=Note(nodes=writing.before.nodes | writing.nodes).text),
+        *(WriteFile(path=path, content=content) for path, content in sorted(writing.beside.items())),
         WriteFile(path=draft, content=writing.text, secret=writing.secret),
         run("drbdadm", "-c", draft, "sh-nop"),
         WriteFile(path=file_of(name), content=writing.text, secret=writing.secret),
@@ -70,9 +75,11 @@ def carried_out(writing: Writing) -> list[Step]:
     if writing.forgets:
         gone = sorted(writing.before.nodes - writing.nodes)
         steps += [run("drbdsetup", "forget-peer", name, str(node)) for node in gone]
+    done = mark(writing.text, writing.secret, writing.beside)
     return [
         *steps,
-        WriteFile(path=note_of(name), content=Note(done=mark(writing.text, writing.secret), nodes=writing.nodes).text),
+        *writing.left,
+        WriteFile(path=note_of(name), content=Note(done=done, nodes=writing.nodes).text),
     ]
 
 
@@ -101,3 +108,13 @@ def judged_of(volume: WantedVolume) -> str:
 def lent_of(resource: str) -> str:
     """There while a resource is primary only to grow."""
     return f"{DIRECTORY}/{resource}.lent"
+
+
+def spared(volume: WantedVolume) -> list[Step]:
+    """The same, of a replica that nobody has to be asked about."""
+    return [run("mkdir", "-p", DIRECTORY), WriteFile(path=judged_of(volume), content="")]
+
+
+def parted_of(resource: str) -> str:
+    """There while its connection is given up, only so that its I/O goes on."""
+    return f"{DIRECTORY}/{resource}.parted"

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from orlop.errors import BadProperty, NodeError, WouldDestroy
+from orlop.errors import BadProperty, CannotRead, NodeError, WouldDestroy
 from orlop.model import WantedDrbd, WantedVolume
 from orlop.plugin import Probe, Standing
 from orlop_layers import drbd_metadata
@@ -24,7 +24,7 @@ def below(probe: Probe, standing: tuple[Standing, ...], in_kernel: Collection[st
         if at.below is None or not at.ready or at.volume.drbd is None or at.below in in_kernel:
             continue
         try:
-            found.generations[at.below] = _generation(probe, at, place_of(at.volume, at.below, version))
+            found.generations[at.below] = _generation(probe, at, place_of(at, version))
         except NodeError as error:
             found.unreadable[at.below] = str(error)
     return found
@@ -38,16 +38,18 @@ def _generation(probe: Probe, at: Standing, place: Place) -> str | None:
     if found is not None and found != drbd_metadata.DISPLACED and drbd_metadata.is_stale(probe, place, at.volume.uuid):
         found = None
     if found is None:
-        _require_blank(at, place, drbd_metadata.signatures(probe, place.device))
+        for device in filter(None, (place.device, place.apart)):
+            _require_blank(at, place, device, drbd_metadata.signatures(probe, device))
     return found
 
 
-def _require_blank(at: Standing, place: Place, signatures: tuple[str, ...]) -> None:
+def _require_blank(at: Standing, place: Place, device: str, signatures: tuple[str, ...]) -> None:
     """A volume that is filled from a snapshot holds what the snapshot did."""
     own = {drbd_metadata.OWN_SIGNATURE} if place.nine else set()
-    if (strange := [each for each in signatures if each not in own]) and at.volume.source is None:
+    filled = at.volume.source is not None and device == place.device
+    if (strange := [each for each in signatures if each not in own]) and not filled:
         raise WouldDestroy(
-            f"{at.below} of new volume {at.volume.name} already carries {', '.join(strange)}; it is left as it is",
+            f"{device} of new volume {at.volume.name} already carries {', '.join(strange)}; it is left as it is",
             correction="Delete the volume and create it again.",
         )
 
@@ -58,12 +60,16 @@ def drbd_of(volume: WantedVolume) -> WantedDrbd:
     return volume.drbd
 
 
-def place_of(volume: WantedVolume, device: str, version: Version) -> Place:
-    drbd = drbd_of(volume)
+def place_of(at: Standing, version: Version) -> Place:
+    """Of a volume whose device below is known."""
+    volume, drbd = at.volume, drbd_of(at.volume)
+    if volume.metadata is not None and at.metadata is None:
+        raise CannotRead(f"what the metadata of {volume.name} is kept on is not open")
     return Place(
         minor=drbd.minor,
-        device=device,
+        device=at.below or "",
+        apart=at.metadata or "",
         node_id=drbd.replica.node_id,
         nine=version.nine,
-        marked=version.nine or volume.source is not None,
+        marked=version.nine or volume.source is not None or volume.metadata is not None,
     )

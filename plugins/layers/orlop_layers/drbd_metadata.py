@@ -15,11 +15,12 @@ OWN_SIGNATURE = "drbd"  # as wipefs calls it
 
 
 class Place(Value, frozen=True, kw_only=True):
-    """Where metadata is, or will be: at the end of a device. `nine`: in the format of DRBD 9; `marked`: it bears the
-    volume's mark, by which it is told from what came with a copy."""
+    """Where metadata is, or will be: at the end of a device, or on one of its own (`apart`). `nine`: in the format of
+    DRBD 9; `marked`: it bears the volume's mark, by which it is told from what came with a copy or was left over."""
 
     minor: int
     device: str
+    apart: str = ""
     node_id: int = 0
     nine: bool = False
     marked: bool = False
@@ -37,7 +38,13 @@ class Place(Value, frozen=True, kw_only=True):
 
     @property
     def _target(self) -> tuple[str, ...]:
-        return (str(self.minor), "v09" if self.nine else "v08", self.device, "internal")
+        where = (self.apart, "flex-external") if self.apart else (self.device, "internal")
+        return (str(self.minor), "v09" if self.nine else "v08", *where)
+
+    @property
+    def on(self) -> str:
+        """The device that metadata is on."""
+        return self.apart or self.device
 
 
 def current(probe: Probe, place: Place) -> str | None:
@@ -49,22 +56,25 @@ def current(probe: Probe, place: Place) -> str | None:
         return _elsewhere(probe, place, error)
     generation = told.strip().partition(":")[0].upper()
     if len(generation) != len(JUST_CREATED):
-        raise CannotRead(f"the metadata on {place.device} makes no sense: {told[:200]!r}")
+        raise CannotRead(f"the metadata on {place.on} makes no sense: {told[:200]!r}")
     return generation
 
 
 def _elsewhere(probe: Probe, place: Place, failure: CommandFailed) -> str | None:
     """Only where the tool says that there is none, there is none: that nothing could be read proves nothing.
 
-    Unlike the other command this one also looks where the end of the device was when it was last open.
+    Unlike the other command this one also looks where the end of the device was when it was last open. Metadata on a
+    device of its own is at the beginning of that and has never to be moved.
     """
     try:
         probe.run(place.reading("dump-md"))
     except CommandFailed as error:
         if NONE in str(error).lower():
             return None
-        if UNCLEAN not in str(error).lower():
-            raise CannotRead(f"the metadata on {place.device} cannot be read: {failure}; {error}") from error
+        if UNCLEAN not in str(error).lower() or place.apart:
+            raise CannotRead(f"the metadata on {place.on} cannot be read: {failure}; {error}") from error
+    if place.apart:
+        raise CannotRead(f"the metadata on {place.on} cannot be read: {failure}")
     return DISPLACED
 
 

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 from orlop.model import WantedDrbd, WantedVolume
 from orlop.model.cluster import Value
 from orlop.plugin import Standing, Step
-from orlop_layers import drbd_look, drbd_metadata, drbd_split, drbd_version
+from orlop_layers import drbd_keeping, drbd_look, drbd_metadata, drbd_split, drbd_version
 from orlop_layers.drbd_config import Member
 from orlop_layers.drbd_look import drbd_of
+from orlop_layers.drbd_metadata import Place
 from orlop_layers.drbd_seen import CLOSED, Device, Resource
 from orlop_layers.drbd_version import Version
 
@@ -20,6 +21,7 @@ class Observed(Value, frozen=True, kw_only=True):
     standing: tuple[Standing, ...] = ()
     seen: Mapping[str, Resource] = {}
     backings: Mapping[int, str] = {}  # by minor
+    apart: Mapping[int, str] = {}  # by minor: what its metadata is on, where that is another device
     generations: Mapping[str, str | None] = {}  # of devices that are not open: the current one, None without metadata
     unreadable: Mapping[str, str] = {}
     split: drbd_split.Generations = {}  # where a connection was given up
@@ -28,6 +30,8 @@ class Observed(Value, frozen=True, kw_only=True):
     lent: frozenset[str] = frozenset()  # resources that were made primary only to grow
     judged: frozenset[str] = frozenset()  # volumes, by uuid, whose removal has begun: others had all of the data
     prepared: bool = True  # DRBD's own tools know our files
+    cluster: str = ""
+    lying: drbd_keeping.Files = {}  # what may be kept before a synchronization, and notes of what was
     known: Mapping[str, frozenset[str]] = {}  # options that DRBD 9's tools know, by group, of the groups that are used
 
     # -- what is there ---------------------------------------------------------------------------
@@ -56,8 +60,20 @@ class Observed(Value, frozen=True, kw_only=True):
             return True
         if there is None:
             return any(d.minor == minor for r in self.seen.values() for d in r.devices.values())
-        on = self.backings.get(minor)
-        return on is not None and below is not None and on != below
+        on, apart = self.backings.get(minor), self._apart(volume)
+        if on is None or below is None:
+            return False
+        return on != below or (apart is not None and self.apart.get(minor, "") != apart)
+
+    def _apart(self, volume: WantedVolume) -> str | None:
+        """The device that its metadata is to be on; empty: the one below, None: not known now."""
+        if volume.metadata is None:
+            return ""
+        return next((at.metadata for at in self.standing if at.volume.uuid == volume.uuid), None)
+
+    def _place(self, volume: WantedVolume, below: str) -> Place:
+        at = Standing(volume=volume, below=below, ready=True, metadata=self._apart(volume))
+        return drbd_look.place_of(at, self.version)
 
     def _skips_disk(self, volume: WantedVolume, below: str | None) -> bool:
         """Whether DRBD goes on without a disk that failed. What is new has nothing to go on with."""
@@ -88,6 +104,13 @@ class Observed(Value, frozen=True, kw_only=True):
             return False
         return below is None or below not in self.generations or self.generations[below] is not None
 
+    def _is_worthless(self, volume: WantedVolume, below: str | None) -> bool:
+        """What is to go was seen to have no metadata: that counts also when it is closed, before it is removed."""
+        gone = volume.wanted or volume.new or volume.uuid in self.judged or is_diskless(volume)
+        if gone or below is None or self._device(volume) is not None:
+            return False
+        return below in self.generations and self.generations[below] is None
+
     def _is_stored(self, volume: WantedVolume) -> bool:
         return next((at.stored for at in self.standing if at.volume.uuid == volume.uuid), True)
 
@@ -100,7 +123,7 @@ class Observed(Value, frozen=True, kw_only=True):
             volume = at.volume
             if volume.resource != resource or not self._belongs_up(at):
                 continue
-            if self._is_taken(volume, at.below) or not self._can_be_up(volume, at.below):
+            if self._is_taken(volume, at.below) or not self._can_be_up(at):
                 continue
             found.append(
                 Member(
@@ -108,6 +131,7 @@ class Observed(Value, frozen=True, kw_only=True):
                     number=volume.number,
                     drbd=_linked(volume),
                     below=at.below,
+                    apart=at.metadata or "",
                     skipped=self._skips_disk(volume, at.below),
                     leaves=not volume.wanted,
                 )
@@ -121,12 +145,13 @@ class Observed(Value, frozen=True, kw_only=True):
             return volume.active
         return self._is_guarded(volume, at.below) and self._successor(volume) is None
 
-    def _can_be_up(self, volume: WantedVolume, below: str | None) -> bool:
+    def _can_be_up(self, at: Standing) -> bool:
         """A device that still has the disk of an earlier incarnation is left as it is until that has gone."""
+        volume, below = at.volume, at.below
         device = self._device(volume)
         if is_diskless(volume):
             return device is None or device.disk in CLOSED
-        if below is None:
+        if below is None or (volume.metadata is not None and at.metadata is None):
             return False
         if below in self.unreadable:
             return self._skips_disk(volume, below)
@@ -139,12 +164,12 @@ class Observed(Value, frozen=True, kw_only=True):
         """Whether it was cut between making the metadata and saying what the data is."""
         if below is None or not volume.new or self.generations.get(below) != drbd_metadata.JUST_CREATED:
             return False
-        return bool(declaration(volume, below, self.version))
+        return bool(declaration(volume, self._place(volume, below)))
 
 
-def declaration(volume: WantedVolume, below: str, version: Version) -> list[Step]:
+def declaration(volume: WantedVolume, place: Place) -> list[Step]:
     """What is said of the data of a new replica once it has its metadata."""
-    drbd, place = drbd_of(volume), drbd_look.place_of(volume, below, version)
+    drbd = drbd_of(volume)
     if drbd.origin:
         return drbd_metadata.declare_first(place, drbd.origin, day0="")
     if drbd.first:

@@ -10,7 +10,7 @@ from orlop.model import KIB
 from orlop.model.cluster import Value
 
 CLOSED = ("Diskless", "Failed", "Detaching")  # states of a disk that DRBD does not use
-BACKING = re.compile(r'device\s+minor (\d+);\s+disk\s+"([^"]+)"')
+BACKING = re.compile(r'device\s+minor (\d+);\s+disk\s+"([^"]+)";(?:\s+(?:flexible-)?meta-disk\s+"([^"]+)")?')
 
 
 class PeerDevice(Value, frozen=True, kw_only=True):
@@ -128,6 +128,7 @@ def _peer_device(fields: Fields) -> PeerDevice:
     )
 
 
-def backings(shown: str) -> dict[int, str]:
-    """By minor: the device below, of the output of `drbdsetup show`."""
-    return {int(minor): path for minor, path in BACKING.findall(shown)}
+def backings(shown: str) -> tuple[dict[int, str], dict[int, str]]:
+    """By minor: the device below, and the one that metadata is on where that is another, of `drbdsetup show`."""
+    found = BACKING.findall(shown)
+    return {int(minor): path for minor, path, _ in found}, {int(minor): apart for minor, _, apart in found if apart}

@@ -31,6 +31,7 @@ _ORPHANS = Table(
         Column("UUID", lambda row: row.uuid),
         Column("Size", lambda row: sizes.shown(row.size_kib), right=True),
         Column("Cluster", lambda row: row.cluster),
+        Column("Purpose", lambda row: row.purpose),
     ),
 )
 

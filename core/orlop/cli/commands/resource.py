@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orlop.cli import completion, drbd, options
-from orlop.cli.commands import replication, resource_list
+from orlop.cli.commands import replication, resource_list, waiting
 from orlop.cli.commands.resource_definition import place
 from orlop.cli.grammar import Menu
 from orlop.cli.placement import placement
@@ -177,6 +177,7 @@ def deactivate(session: Session, node: str, resource: str) -> Answer:
 
 resource_list.add_to(MENU)
 replication.add_to(MENU)
+waiting.add_to_resources(MENU)
 add_properties(
     MENU,
     "a resource",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orlop.cli import completion, options, sizes, states, times
+from orlop.cli.commands import waiting
 from orlop.cli.grammar import Menu
 from orlop.cli.properties import add_properties
 from orlop.cli.table import Column, Table, View
@@ -169,6 +170,7 @@ def restore_resource(
     return session.client.restore_resource(source, snapshot, to, nodes, options.pairs(renames))
 
 
+waiting.add_to_snapshots(MENU)
 add_properties(
     MENU,
     "a snapshot",

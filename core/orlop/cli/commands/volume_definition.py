@@ -8,6 +8,7 @@ import click
 
 from orlop.cli import drbd, options, sizes, states
 from orlop.cli.asking import secret
+from orlop.cli.commands import waiting
 from orlop.cli.grammar import Menu
 from orlop.cli.properties import add_properties, props_of
 from orlop.cli.sizes import SIZE
@@ -106,6 +107,7 @@ def list_definitions(session: Session, resources: tuple[str, ...] | None, extern
     session.show(_DEFINITIONS._replace(columns=(name, *external, *others)), rows, view)
 
 
+waiting.add_to_volumes(MENU)
 add_properties(
     MENU,
     "a volume definition",

@@ -25,25 +25,30 @@ class Busy(Refused):
 
 
 class Limits:
-    """Commands and event streams together take at most half of the threads, so that reads always find one."""
+    """Commands, event streams and those who only wait together take at most half of the threads, so that reads always
+    find one; and each kind has places of its own, so that nobody who waits keeps commands out."""
 
     def __init__(self, threads: int) -> None:
         if threads < 8:
             raise ValueError(f"{threads} threads are too few for commands, event streams and reads: 8 at least")
         self.streams = threads // 8
-        self.commands = threads // 2 - self.streams
+        self.waits = threads // 8
+        self.commands = threads // 2 - self.streams - self.waits
         self._streams = threading.BoundedSemaphore(self.streams)
+        self._waits = threading.BoundedSemaphore(self.waits)
         self._commands = threading.BoundedSemaphore(self.commands)
 
     @contextmanager
     def command(self) -> Iterator[None]:
         """Held while a command works, which may mean that it waits for satellites; raises `Busy`."""
-        if not self._commands.acquire(blocking=False):
-            raise Busy("commands", self.commands)
-        try:
+        with _place(self._commands, "commands", self.commands):
             yield
-        finally:
-            self._commands.release()
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        """Held while a request waits for a policy to be satisfied and changes nothing; raises `Busy`."""
+        with _place(self._waits, "waiting requests", self.waits):
+            yield
 
     def open_stream(self) -> None:
         """Raises `Busy`; `close_stream` has to follow."""
@@ -52,3 +57,13 @@ class Limits:
 
     def close_stream(self) -> None:
         self._streams.release()
+
+
+@contextmanager
+def _place(places: threading.BoundedSemaphore, what: str, most: int) -> Iterator[None]:
+    if not places.acquire(blocking=False):
+        raise Busy(what, most)
+    try:
+        yield
+    finally:
+        places.release()

@@ -28,6 +28,7 @@ from orlop.controller.api import (
     snapshots,
     statistics,
     toggle_disk,
+    waiting,
 )
 from orlop.controller.api.routes import Route
 
@@ -54,6 +55,7 @@ SERVED = (
     placing.route,
     planning.route,
     sites.route,
+    waiting.route,
 )
 
 

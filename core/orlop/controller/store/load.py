@@ -189,7 +189,7 @@ def _references(definition: ResourceDefinition) -> list[Reference]:
     for resource in definition.resources:
         node = key(resource.node)
         found.append((NODE, (node,)))
-        found += [(POOL, (node, key(volume.pool))) for volume in resource.volumes]
+        found += [(POOL, (node, key(pool))) for volume in resource.volumes for pool in volume.pools]
     for snapshot in definition.snapshots:
         for part in snapshot.nodes:
             node = key(part.node)

@@ -110,6 +110,8 @@ def _volume(value: model.Volume) -> None:
     names.volume_number(value.number)
     if not value.levels or value.levels[-1].layer not in BOTTOMS:
         raise ValueError(f"the stack ends in none of {', '.join(BOTTOMS)}")
+    if value.metadata is not None and (not value.metadata.levels or value.metadata.levels[-1].layer != BOTTOMS[0]):
+        raise ValueError(f"what its metadata is kept on does not end in {BOTTOMS[0]}")
 
 
 def _sized(value: model.VolumeDefinition | model.SnapshotVolumeDefinition) -> None:

@@ -256,6 +256,7 @@ volume = _table(
     Column("source_name", binary(BACKING_NAME), nullable=False),
     Column("replaces", binary(UUID)),
     _flag("equal"),
+    _json("metadata"),
     _json("flags"),
     _json("props"),
     _parent("resource", "definition_key", "node_key"),

@@ -24,9 +24,11 @@ from orlop.controller.usecases import (
     protection,
     replicating,
     room,
+    wait_presets,
     waiting,
 )
 from orlop.controller.usecases.property_changes import changed, checked
+from orlop.controller.wait import presets
 from orlop.errors import Refused
 from orlop.model import KIB, Resource, ResourceDefinition, Volume, VolumeDefinition, key, names
 
@@ -272,7 +274,8 @@ def create_volume(core: Core, name: str, request: wire.VolumeDefinitionCreate) -
     deployed = [r for r in definition.resources if r.node in nodes]
     room.explain(core, answers, definition, deployed)
     done = f"created volume {number}"
-    problems = waiting.settled(core, answers, definition.name, nodes, done, "it will be created")
+    until = wait_presets.of(core, definition.name, presets.RESOURCE, number)
+    problems = waiting.settled(core, answers, definition.name, nodes, done, "it will be created", until)
     if any(waiting.failure_code(problem) is Fail.NOT_ENOUGH_FREE_SPACE for problem in problems.values()):
         answers.info(f"Volume definition {number} of '{definition.name}' is taken back on every node.")
         try:
@@ -298,7 +301,9 @@ def modify_volume(core: Core, name: str, number: int, request: wire.VolumeDefini
         draft.put(definition)
     answers.success(f"Volume definition {number} of '{definition.name}' modified.", codes.MODIFIED)
     if nodes:
-        waiting.settled(core, answers, definition.name, nodes, f"resized volume {number}", "it will be resized")
+        until = wait_presets.of(core, definition.name, presets.SIZE, number)
+        done, later = f"resized volume {number}", "it will be resized"
+        waiting.settled(core, answers, definition.name, nodes, done, later, until)
     return answers
 
 

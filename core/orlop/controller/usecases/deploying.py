@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from orlop.codes import Fail
-from orlop.controller import diskless, drbd_versions, initial_sync, nvme, options, replication, stacks
+from orlop.controller import diskless, drbd_versions, initial_sync, nvme, replication, stacks
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Effective, Kind, Source, effective
-from orlop.controller.usecases import encryption, guards, room
+from orlop.controller.usecases import encryption, guards, metadata_pools, room
 from orlop.errors import NotFound, Refused
 from orlop.model import (
     Level,
@@ -140,13 +140,13 @@ def new_volume(
     """A volume to be created; raises when its pool does not exist. `complete` gives it its final size."""
     pool = pool or pool_for(picture, definition, made, of)
     layers = made.layers or definition.layers
-    found = stacks.existing_levels(definition, of.number, layers)
-    wanted = found or stacks.levels(
-        core.drivers, layers, of.size, stacks.SMALLEST, replication.sizing(picture, definition, of)
-    )
+    metadata = metadata_pools.chosen(core, picture, definition, of, made.node, made.props, layers)
+    apart = metadata is not None
+    props = replication.sizing(picture, definition, of, apart)
+    wanted = stacks.levels_of_new(core.drivers, definition, of, layers, props, apart)
     name = volume_name(definition.name, of.number)
     stacks.refuse_backing_name(core.drivers, picture, name, made.node, pool.name)
-    return Volume(number=of.number, uuid=core.new_uuid(), pool=pool.name, levels=wanted)
+    return Volume(number=of.number, uuid=core.new_uuid(), pool=pool.name, levels=wanted, metadata=metadata)
 
 
 def volumes_of(made: Iterable[Resource]) -> list[Volume]:
@@ -175,19 +175,21 @@ def complete(
     def sized(resource: Resource, volume: Volume) -> Volume:
         if volume.uuid not in fresh:
             return volume
-        options.refuse(core.drivers, picture, definition, resource.node, volume)
         layers = tuple(level.layer for level in volume.levels)
         unit = coarsest[volume.number]
-        if stacks.existing_levels(before, volume.number, layers) is not None:
+        if any(stacks.existing_levels(before, volume.number, layers, apart) is not None for apart in (False, True)):
             unit = stacks.granularity(core.drivers, picture, definition, volume.number, [(resource.node, volume.pool)])
-        return replace(volume, levels=stacks.aligned(volume.levels, unit))
+        volume = replace(volume, levels=stacks.aligned(volume.levels, unit))
+        of = next(v for v in definition.volume_definitions if v.number == volume.number)
+        volume = metadata_pools.sized(core, picture, definition, resource.node, of, volume)
+        metadata_pools.refuse(core, picture, definition, resource.node, volume)
+        return volume
 
     definition = encryption.with_keys(core, picture, definition, fresh)
     resources = tuple(replace(r, volumes=tuple(sized(r, v) for v in r.volumes)) for r in definition.resources)
-    need: dict[tuple[str, str], int] = {}
-    for at, volume in ((key(r.node), v) for r in resources for v in r.volumes if v.uuid in fresh):
-        need[at, key(volume.pool)] = need.get((at, key(volume.pool)), 0) + volume.levels[-1].size
-    room.refuse_full(core, picture, need)
+    for resource in resources:
+        made_here = [v for v in resource.volumes if v.uuid in fresh]
+        room.refuse_full(core, picture, metadata_pools.needs(resource.node, made_here))
     volumes = tuple(_noting(v, coarsest.get(v.number, 0)) for v in definition.volume_definitions)
     after = replace(definition, resources=resources, volume_definitions=volumes)
     if not replication.replicated(after):
@@ -293,7 +295,7 @@ def grown(
     growing = [r for r in definition.resources if not r.deleting and not r.diskless]
     pools = [(r.node, v.pool) for r in growing for v in r.volumes if v.number == number]
     unit = max(stacks.granularity(core.drivers, picture, definition, number, pools), stacks.noted(of.props))
-    need: dict[tuple[str, str], int] = {}
+    more: dict[tuple[str, str], int] = {}
 
     def larger(resource: Resource, volume: Volume) -> Volume:
         if volume.number != number:
@@ -303,15 +305,19 @@ def grown(
         if resource not in growing:
             return volume
         layers = tuple(level.layer for level in volume.levels)
-        wanted = stacks.levels(core.drivers, layers, size, unit, replication.sizing(picture, definition, of))
+        props = replication.sizing(picture, definition, of, apart=volume.metadata is not None)
+        wanted = stacks.levels(core.drivers, layers, size, unit, props)
         pairs = zip(wanted, volume.levels, strict=True)
         levels = tuple(Level(layer=new.layer, size=max(new.size, old.size)) for new, old in pairs)
-        if (at := (key(resource.node), key(volume.pool))) in picture.pools:
-            need[at] = levels[-1].size - volume.levels[-1].size
-        return replace(volume, levels=levels)
+        after = metadata_pools.sized(core, picture, definition, resource.node, of, replace(volume, levels=levels))
+        before = metadata_pools.needs(resource.node, [volume])
+        for at, bytes_ in metadata_pools.needs(resource.node, [after]).items():
+            if at in picture.pools:
+                more[at] = bytes_ - before[at]
+        return after
 
     resources = tuple(replace(r, volumes=tuple(larger(r, v) for v in r.volumes)) for r in definition.resources)
-    room.refuse_full(core, picture, need)
+    room.refuse_full(core, picture, more)
     after = replace(_noting(of, unit), size=size)
     volumes = tuple(after if v.number == number else v for v in definition.volume_definitions)
     later = [r for r in definition.resources if not r.deleting and diskless.is_diskless(r) and r not in growing]

@@ -10,12 +10,12 @@ from orlop import codes
 from orlop.codes import Fail, Subject
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
-from orlop.controller.picture import Draft
+from orlop.controller.picture import Draft, with_resource
 from orlop.controller.progress import advance
 from orlop.controller.reported import Status
 from orlop.controller.usecases import lookup, protection, room
 from orlop.errors import Refused
-from orlop.model import NodeSnapshot, Resource, ResourceDefinition, StoragePool, key
+from orlop.model import NodeSnapshot, Resource, ResourceDefinition, StoragePool, Volume, key
 
 CONNECTED = (Status.CONNECTED, Status.AUTHENTICATED, Status.ONLINE)
 
@@ -56,12 +56,12 @@ def pool_lost(core: Core, node_name: str, name: str) -> Answers:
     """Forget a pool whose backing will not come back, with every volume and snapshot in it.
 
     Only while it cannot be used anyway. What lies in another pool, too, has to be deleted first: its part there would
-    be left behind.
+    be left behind. A replica that had only its metadata in it has none any more: it is not used, and can be deleted.
     """
     with core.change() as draft:
         pool = lookup.pool(draft, node_name, name)
         _require_unusable(core, pool)
-        affected = [d for d in draft.definitions_on(pool.node) if any(_here(d, pool))]
+        affected = [d for d in draft.definitions_on(pool.node) if any(_here(d, pool)) or _metadata_here(d, pool)]
         _require_nothing_elsewhere(affected, pool)
         answers = Answers(codes.DELETE, Subject.STOR_POOL, Node=pool.node, StorPool=pool.name, StorPoolDfn=pool.name)
         answers.success(
@@ -101,6 +101,34 @@ def _here(definition: ResourceDefinition, pool: StoragePool) -> tuple[list[Resou
     return resources, [(s.name, part) for s in definition.snapshots for part in s.nodes if inside(part)]
 
 
+def _metadata_here(definition: ResourceDefinition, pool: StoragePool) -> list[Resource]:
+    """Those that have metadata in the pool, and their data elsewhere."""
+
+    def is_in(volume: Volume) -> bool:
+        own = volume.metadata
+        return own is not None and key(own.pool) == key(pool.name) != key(volume.pool)
+
+    return [r for r in definition.resources if key(r.node) == key(pool.node) and any(map(is_in, r.volumes))]
+
+
+def _without_metadata(definition: ResourceDefinition, pool: StoragePool, answers: Answers) -> ResourceDefinition:
+    """It is never made again by itself: what the data are worth, DRBD cannot tell without it."""
+    for resource in _metadata_here(definition, pool):
+        volumes = tuple(
+            replace(v, metadata=None) if v.metadata is not None and key(v.metadata.pool) == key(pool.name) else v
+            for v in resource.volumes
+        )
+        definition = with_resource(definition, replace(resource, volumes=volumes))
+        answers.warning(
+            f"The metadata of '{definition.name}' on node '{pool.node}' is forgotten: it was lost with the pool.",
+            RscDfn=definition.name,
+            cause=f"Its data there are in {', '.join(sorted({v.pool for v in volumes}))}, but DRBD does not use them.",
+            correction=f"Where another node has all of the data: orlop resource delete {pool.node} {definition.name}, "
+            "and make it again there.",
+        )
+    return definition
+
+
 def _require_nothing_elsewhere(definitions: list[ResourceDefinition], pool: StoragePool) -> None:
     """Raises for a resource or a snapshot that is only in part in the pool."""
     mixed = []
@@ -123,7 +151,13 @@ def _require_nothing_elsewhere(definitions: list[ResourceDefinition], pool: Stor
         )
 
 
+def _left(resources: list[Resource]) -> str:
+    pools = {v.metadata.pool for r in resources for v in r.volumes if v.metadata is not None}
+    return f" Its metadata in {', '.join(sorted(pools))} is listed as an orphan." if pools else ""
+
+
 def _forget_in(draft: Draft, definition: ResourceDefinition, pool: StoragePool, answers: Answers) -> None:
+    definition = _without_metadata(definition, pool, answers)
     resources, parts = _here(definition, pool)
     gone = [part for _, part in parts]
     what = f"Forgetting storage pool '{pool.name}' on node '{pool.node}'"
@@ -134,7 +168,8 @@ def _forget_in(draft: Draft, definition: ResourceDefinition, pool: StoragePool, 
             f"Resource '{definition.name}' on node '{pool.node}' is forgotten.",
             RscDfn=definition.name,
             cause="Its data there was lost with the pool.",
-            details=f"It is left on: {', '.join(others)}." if others else "It is on no other node.",
+            details=(f"It is left on: {', '.join(others)}." if others else "It is on no other node.")
+            + _left(resources),
         )
     for name, _ in parts:
         answers.info(

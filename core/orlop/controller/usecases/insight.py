@@ -21,6 +21,8 @@ from orlop.model import (
     WantedVolume,
     key,
 )
+from orlop.model.keeping import KEPT
+from orlop.model.keeping import SNAPSHOT as BEFORE_RESYNC
 
 
 def orphans(core: Core, nodes: frozenset[str]) -> list[wire.Orphan]:
@@ -33,6 +35,7 @@ def orphans(core: Core, nodes: frozenset[str]) -> list[wire.Orphan]:
             uuid=orphan.uuid or None,
             cluster=orphan.cluster or None,
             size_kib=orphan.size // KIB or None,
+            purpose=orphan.purpose or None,
         )
         for node, report in _nodes(core, nodes)
         for orphan in report.orphans
@@ -87,10 +90,26 @@ def _of_definition(
         found = reported_volume(seen, volume.uuid)
         if found is not None and (found.problem or found.presence not in _fitting(volume)):
             yield _difference(node, definition, volume, found)
+        if problem := _not_kept(found):
+            yield wire.Difference(
+                node_name=node.name,
+                resource_name=definition.name,
+                volume_number=volume.number,
+                snapshot_name=BEFORE_RESYNC,
+                wanted=Presence.READY,
+                found=Presence.ABSENT,
+                problem=problem,
+            )
     for snapshot in order.snapshots:
         part = reported_snapshot(seen, snapshot.uuid)
         if part is not None and (part.problem or part.presence not in _fitting(snapshot)):
             yield _difference(node, definition, snapshot, part)
+
+
+def _not_kept(found: ReportedVolume | None) -> str:
+    """Why there is no snapshot from before a synchronization, where there was to be one."""
+    told = [level.facts.get("before_resync", KEPT) for level in found.levels] if found else []
+    return next((text for text in told if text != KEPT), "")
 
 
 def _fitting(wanted: WantedVolume | WantedSnapshot) -> tuple[Presence, ...]:

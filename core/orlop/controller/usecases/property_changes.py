@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from orlop.codes import Info, Warn
 from orlop.controller import options, wire
 from orlop.controller.answers import Answers
+from orlop.controller.external_metadata import POOL as METADATA_POOL
 from orlop.controller.placement import DEFAULT_POLICY, POLICY
 from orlop.controller.properties import Kind, apply
+from orlop.controller.wait import presets
 from orlop.drivers import PLACEMENT, Drivers
 from orlop.errors import BadProperty
 
@@ -28,10 +30,16 @@ def changed(
     if kind in options.KINDS:
         options.check(drivers, change.props, change.set_keys, provider)
     _check_policy(drivers, change.props, change.set_keys)
+    presets.check_values(drivers, change.props, change.set_keys)
     for name in change.set_keys:
         answers.info(f"Property '{name}' is set to '{change.props[name]}'.", Info.PROP_SET)
     for name in change.removed_keys:
         answers.info(f"Property '{name}' is removed.", Info.PROP_REMOVED)
+    if METADATA_POOL in (*change.set_keys, *change.removed_keys):
+        answers.info(
+            f"'{METADATA_POOL}' takes effect for replicas that are made from now on.",
+            details="Those that are there keep their metadata where it is.",
+        )
     for name in change.unknown_deleted:
         answers.warning(f"Property '{name}' was not set.", Warn.DEL_UNSET_PROP)
     return change.props
@@ -43,6 +51,7 @@ def checked(drivers: Drivers, kind: Kind, props: Mapping[str, str], provider: st
     if kind in options.KINDS:
         options.check(drivers, found, found, provider)
     _check_policy(drivers, found, found)
+    presets.check_values(drivers, found, found)
     return found
 
 

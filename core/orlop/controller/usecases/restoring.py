@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject
-from orlop.controller import replication, snapshot_copies, stacks, volume_keys, wire
+from orlop.controller import external_metadata, replication, snapshot_copies, stacks, volume_keys, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
@@ -53,13 +53,13 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         snapshot = usable(source, snapshot_name)
         target = lookup.definition(draft, request.to_resource)
         _restorable(source, snapshot, target)
+        # What the snapshot kept of its definition comes back; what the target was given since wins.
+        target = replace(target, props={**snapshot.resource_definition_props, **target.props})
         resources = tuple(
             _restored(core, draft, source, snapshot, target, part, request) for part in _parts(snapshot, request.nodes)
         )
-        # What the snapshot kept of its definition comes back; what the target was given since wins.
-        props = {**snapshot.resource_definition_props, **target.props}
         volumes = volume_keys.with_keys_of(snapshot, target.volume_definitions)
-        target = replace(target, resources=resources, props=props, volume_definitions=volumes)
+        target = replace(target, resources=resources, volume_definitions=volumes)
         filled = [v for r in resources for v in r.volumes]
         target = deploying.complete(core, draft, target, filled)
         target = snapshot_copies.decided(target, snapshot, {v.uuid for v in filled})
@@ -157,10 +157,14 @@ def _restored(
         assert of is not None
         pool = lookup.pool(draft, part.node, taken.pool)
         volume = deploying.new_volume(core, draft, target, resource, of, pool)
+        size = taken.size
+        if volume.metadata is None and external_metadata.all_data(part, taken.number):
+            props = replication.sizing(draft, target, of)
+            size = stacks.levels(core.drivers, target.layers, taken.size, stacks.SMALLEST, props)[-1].size
         volumes.append(
             replace(
                 volume,
-                levels=_at_least(volume.levels, taken.size),
+                levels=_at_least(volume.levels, size),
                 source=taken.uuid,
                 source_name=snapshot_name(source.name, taken.number, snapshot.name),
             )

@@ -68,7 +68,7 @@ def asked_of(picture: Picture, definition: ResourceDefinition) -> dict[Kind, Sou
 def explain(core: Core, answers: Answers, definition: ResourceDefinition, resources: Iterable[Resource]) -> None:
     """Warns of thin pools that took something although little is left, or that promise more than they have."""
     picture = core.picture
-    pools = {(key(r.node), key(v.pool)) for r in resources for v in r.volumes}
+    pools = {(key(r.node), key(pool)) for r in resources for v in r.volumes for pool in v.pools}
     for pool in [picture.pools[at] for at in sorted(pools) if at in picture.pools]:
         report = seen(core, pool)
         if report is None or report.capacity is None or not core.drivers.load(STORAGE, pool.provider).thin:

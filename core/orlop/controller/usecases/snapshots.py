@@ -6,15 +6,16 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import moving, options, wire
+from orlop.controller import external_metadata, moving, options, wire
 from orlop.controller.answers import Answers
-from orlop.controller.core import Core
+from orlop.controller.core import WAIT, Core
 from orlop.controller.picture import Draft
 from orlop.controller.properties import Kind
 from orlop.controller.replication import replicated
 from orlop.controller.snapshotting import DISCONNECTED, FAILED, SUCCESSFUL, reported_snapshot
-from orlop.controller.usecases import guards, lookup, protection, room, snapshot_replicas, waiting
+from orlop.controller.usecases import guards, lookup, protection, room, snapshot_replicas, wait_presets, waiting
 from orlop.controller.usecases.property_changes import changed, checked
+from orlop.controller.wait import presets
 from orlop.drivers import STORAGE
 from orlop.errors import Refused
 from orlop.model import (
@@ -52,6 +53,7 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
     made: list[tuple[ResourceDefinition, Snapshot]] = []
     for name, _ in wanted:
         snapshot_replicas.look_again(core, name)
+    links = {key(name): snapshot_replicas.linked_with_8(core, name) for name, _ in wanted}
     with core.change() as draft:
         named = [lookup.definition(draft, name) for name, _ in wanted]
         together = {key(definition.name) for definition in named if replicated(definition)}
@@ -76,6 +78,8 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
         )
     for definition, snapshot in made:
         _taken(core, answers, definition, snapshot)
+    for definition, _ in made:
+        snapshot_replicas.joined_again(core, answers, definition, links[key(definition.name)])
     return answers
 
 
@@ -96,7 +100,8 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
         for volume in volumes:
             at = key(resource.node), key(volume.pool)
             need[at] = need.get(at, 0) + _room(core, draft, definition, resource.node, volume)
-        parts.append(NodeSnapshot(node=resource.node, uuid=core.new_uuid(), volumes=volumes))
+        marks = external_metadata.marks(resource)
+        parts.append(NodeSnapshot(node=resource.node, uuid=core.new_uuid(), props=marks, volumes=volumes))
     room.refuse_full(core, draft, {at: size for at, size in need.items() if size})
     return Snapshot(
         name=name,
@@ -209,7 +214,23 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
             problems[""] = problem
         return current if current.flags & ENDED else None
 
-    outcome = core.wait(ended)
+    until = wait_presets.of(core, definition.name, presets.SNAPSHOT, snapshot=snapshot.name)
+    outcome = core.wait(ended, until.seconds if until else WAIT)
+    _tell(answers, definition, snapshot, outcome, problems)
+    if until and isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
+        # It counts on all nodes at once, so the policy only says whether they are enough.
+        core.wait(lambda: wait_presets.is_over(core, until, at_rest=True) or None, until.seconds)
+        wait_presets.explain(core, answers, until)
+
+
+def _tell(
+    answers: Answers,
+    definition: ResourceDefinition,
+    snapshot: Snapshot,
+    outcome: object,
+    problems: dict[str, str],
+) -> None:
+    """What became of it; None: it is not known yet. `problems` by node, or by nothing for all of them."""
     if isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
         for part in outcome.nodes:
             answers.success(f"Node '{part.node}' took snapshot '{snapshot.name}'.", Node=part.node)

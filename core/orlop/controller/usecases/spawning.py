@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from orlop import codes
@@ -23,6 +25,7 @@ from orlop.controller.usecases import (
     guards,
     initiators,
     lookup,
+    metadata_pools,
     room,
     votes,
 )
@@ -65,9 +68,10 @@ def size_of(core: Core, definition: ResourceDefinition, granularity: int) -> int
     for of in definition.volume_definitions:
         if "DELETE" in of.flags:
             continue
-        existing = stacks.existing_levels(definition, of.number, definition.layers)
+        apart = metadata_pools.is_usual(core.picture, definition, of, definition.layers)
+        sizing = replication.sizing(core.picture, definition, of, apart)
+        existing = stacks.levels_beside(core.drivers, definition, of.number, definition.layers, sizing, apart)
         unit = granularity if existing else max(granularity, stacks.noted(of.props))
-        sizing = replication.sizing(core.picture, definition, of)
         levels = existing or stacks.levels(core.drivers, definition.layers, of.size, unit, sizing)
         found.append(stacks.aligned(levels, unit)[-1].size)
     return sum(found)
@@ -165,9 +169,13 @@ def tried(
     """
     cluster = choosing.cluster(core, picture, room.asked_of(picture, definition))
     unit = stacks.SMALLEST
+
+    plugins = choosing.plugins(core)
+    if metadata_pools.may_be_apart(core, picture, definition):
+        plugins["vetoes"] = partial(_vetoes, core, picture, definition)
     while True:
         size = size_of(core, definition, unit)
-        found = attempt(cluster, Request(count, size, rule, definition.layers, existing, **choosing.plugins(core)))
+        found = attempt(cluster, Request(count, size, rule, definition.layers, existing, **plugins))
         pools = [(c.node.name, c.pool.name) for c in found.chosen]
         numbers = [v.number for v in definition.volume_definitions]
         units = [stacks.granularity(core.drivers, picture, definition, number, pools) for number in numbers]
@@ -175,6 +183,10 @@ def tried(
         if coarsest <= unit or not found.succeeded:
             return cluster, found
         unit = coarsest
+
+
+def _vetoes(core: Core, picture: Picture, definition: ResourceDefinition, size: int, pool: StoragePool) -> list[str]:
+    return [*core.hooks.vetoes(size, pool), *metadata_pools.objections(core, picture, definition, size, pool)]
 
 
 def _deploy(

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable
 from orlop.codes import Fail, Info, Warn
 from orlop.controller import joining, stacks
 from orlop.controller.answers import Answers
-from orlop.controller.core import Core
+from orlop.controller.core import WAIT, Core
+from orlop.controller.diskless import diskful
+from orlop.controller.usecases import wait_presets
+from orlop.controller.wait import presets
 from orlop.model import ReportedResource, Resource, ResourceDefinition, key
 
 
@@ -22,40 +25,79 @@ def offline(core: Core, answers: Answers, node: str, what: str) -> None:
     )
 
 
-def settled(core: Core, answers: Answers, name: str, nodes: Iterable[str], done: str, later: str) -> dict[str, str]:
+def settled(
+    core: Core,
+    answers: Answers,
+    name: str,
+    nodes: Iterable[str],
+    done: str,
+    later: str,
+    until: wait_presets.Waited | None = None,
+) -> dict[str, str]:
     """One entry per node: done, failed with its reason, away, or still at it when the time was over.
 
-    `done` and `later` are sentences without subject: "created 'web'", "it will be created". Returns by node why it
-    failed.
+    `done` and `later` are sentences without subject: "created 'web'", "it will be created". `until`: the policy that
+    says when it is enough, whatever is left to do then. Returns by node why it failed.
     """
 
-    def outcomes() -> dict[str, ReportedResource | None] | None:
-        found = {node: core.reported.current(node, name) for node in waiting}
+    def outcomes(of: list[str]) -> dict[str, ReportedResource | None] | None:
+        found = {node: core.reported.current(node, name) for node in of}
         finished = all(
             not core.reported.online(node) or (report is not None and (report.settled or report.problem))
             for node, report in found.items()
         )
         return found if finished and not core.pending(name) else None
 
-    waiting = sorted(set(nodes), key=key)
-    for node in [n for n in waiting if not core.reported.online(n)]:
-        waiting.remove(node)
-        offline(core, answers, node, later)
-    found = core.wait(outcomes) if waiting else {}
+    asked = sorted(set(nodes), key=key)
+    waiting = [node for node in asked if core.reported.online(node)]
+    for node in asked:
+        if node not in waiting:
+            offline(core, answers, node, later)
+    if waiting and until is not None:
+        bare = _without_disk(core, name, waiting)
+        core.wait(lambda: _is_enough(core, until, outcomes(bare), outcomes(waiting)) or None, until.seconds)
+        found = outcomes(waiting)
+    else:
+        found = core.wait(lambda: outcomes(waiting)) if waiting else {}
+    enough = until is not None and wait_presets.is_satisfied(core, until)
     problems = {}
     for node in waiting:
         report = found.get(node) if found is not None else None
         if found is None and not core.pending(name):  # what is not committed yet is not done
             report = core.reported.current(node, name)
-        _entry(core, answers, node, report, done, later)
+        _entry(core, answers, node, report, done, later, enough)
         if report is not None and report.problem:
             problems[node] = report.problem
+    if asked and until is not None:
+        wait_presets.explain(core, answers, until)
     return problems
 
 
-def _entry(core: Core, answers: Answers, node: str, report: ReportedResource | None, done: str, later: str) -> None:
+def _is_enough(core: Core, until: wait_presets.Waited, bare: object | None, everywhere: object | None) -> bool:
+    """What has no disk counts for no policy: whoever asked for it wants it to be there all the same."""
+    return bare is not None and wait_presets.is_over(core, until, at_rest=everywhere is not None)
+
+
+def _without_disk(core: Core, name: str, nodes: list[str]) -> list[str]:
+    definition = core.picture.definition(name)
+    disks = {key(r.node) for r in diskful(definition)} if definition else set()
+    return [node for node in nodes if key(node) not in disks]
+
+
+def _entry(
+    core: Core,
+    answers: Answers,
+    node: str,
+    report: ReportedResource | None,
+    done: str,
+    later: str,
+    enough: bool = False,
+) -> None:
+    """`enough`: nobody waits for the nodes that are still at work."""
     if report is None and not core.reported.online(node):
         offline(core, answers, node, later)
+    elif enough and (report is None or not (report.settled or report.problem)):
+        answers.info(f"Node '{node}' is still at work: {later}.", Info.NOOP, Node=node)
     elif report is None or not (report.settled or report.problem):
         answers.warning(
             f"Node '{node}' is still at work: {later}.",
@@ -137,7 +179,11 @@ def deployed(core: Core, answers: Answers, definition: ResourceDefinition, made:
             Warn.NO_EFFECT,
             correction=f"orlop volume-definition create {definition.name} SIZE",
         )
-    core.wait(lambda: not _joining(core, definition, made) or None)
+    until = wait_presets.of(core, definition.name, presets.RESOURCE)
+    began = core.clock.monotonic()
+    core.wait(lambda: not _joining(core, definition, made) or None, until.seconds if until else WAIT)
+    if until:
+        until = until._replace(seconds=max(until.seconds - (core.clock.monotonic() - began), 0.0))
     apart = _joining(core, definition, made)
     for node, missed in apart.items():
         answers.warning(
@@ -149,7 +195,7 @@ def deployed(core: Core, answers: Answers, definition: ResourceDefinition, made:
             Node=node,
         )
     nodes = [r.node for r in made if r.node not in apart]
-    return settled(core, answers, definition.name, nodes, f"created '{definition.name}'", "it will be created")
+    return settled(core, answers, definition.name, nodes, f"created '{definition.name}'", "it will be created", until)
 
 
 def _joining(core: Core, definition: ResourceDefinition, made: list[Resource]) -> dict[str, list[str]]:

@@ -175,6 +175,7 @@ from orlop.controller.wire.snapshots import (
     SnapshotVolumeDefinition,
     SnapshotVolumeNode,
 )
+from orlop.controller.wire.waiting import WaitCondition, WaitMissing, WaitProgress, WaitRequest
 
 __all__ = [
     "AutoPlaceRequest",
@@ -326,4 +327,8 @@ __all__ = [
     "VolumeLayer",
     "VolumeModify",
     "VolumeState",
+    "WaitCondition",
+    "WaitMissing",
+    "WaitProgress",
+    "WaitRequest",
 ]

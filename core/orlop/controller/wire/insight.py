@@ -22,6 +22,7 @@ class Orphan(Body, frozen=True, kw_only=True):
     uuid: str | None = None
     cluster: str | None = None
     size_kib: int | None = None
+    purpose: str | None = None  # absent where nobody knows what it is there for
 
 
 class Job(Body, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from orlop.controller.api.views.states import disk_state
 from orlop.controller.diskless import LAYER
 from orlop.model import KIB, Presence, ReportedLevel, ReportedVolume
 
-DATA = ""  # suffix of the path that holds the data
+DATA, METADATA = "", ".meta"  # suffixes of the path that holds the data, and of the one that holds metadata
 
 
 class Seen(NamedTuple):
@@ -27,6 +27,12 @@ class Seen(NamedTuple):
     below: ReportedLevel | None
     state: str | None
     minor: int | None = None
+
+    @property
+    def metadata(self) -> Seen | None:
+        """The topmost level of what its metadata is kept on."""
+        found = metadata(self.volume, self.report)
+        return found[0][1] if found else None
 
     @property
     def facts(self) -> Mapping[str, str]:
@@ -88,7 +94,8 @@ def _drbd(seen: Seen) -> wire.DrbdVolume:
         drbd_volume_definition=wire.DrbdVolumeDefinition(volume_number=seen.volume.number, minor_number=seen.minor),
         device_path=seen.device or f"/dev/drbd{seen.minor}",
         backing_device=seen.facts.get("backing"),
-        meta_disk="internal",
+        meta_disk=seen.metadata.device if seen.metadata else "internal",
+        ext_meta_stor_pool=seen.volume.metadata.pool if seen.volume.metadata else None,
         allocated_size_kib=seen.allocated,
         usable_size_kib=seen.size // KIB,
         disk_state=seen.state,
@@ -109,6 +116,20 @@ def levels(volume: model.Volume, report: ReportedVolume | None, minor: int | Non
             Seen(volume, level.size, report, _level(seen, level.layer, report, place == 0), under, state, minor),
         )
         for place, (level, under) in enumerate(zip(volume.levels, below, strict=True))
+    ]
+
+
+def metadata(volume: model.Volume, report: ReportedVolume | None) -> Levels:
+    """What a volume's metadata is kept on, where that is apart; what it takes from its pool is what it is to have."""
+    own = volume.metadata
+    if own is None:
+        return []
+    seen = {level.layer: level for level in report.metadata} if report else {}
+    below = [seen.get(level.layer) for level in own.levels[1:]] + [None]
+    whole = replace(report, allocated=own.levels[-1].size if seen else None) if report else None
+    return [
+        (level.layer, Seen(volume, level.size, whole, seen.get(level.layer), under, None))
+        for level, under in zip(own.levels, below, strict=True)
     ]
 
 
@@ -135,9 +156,12 @@ def tree(
     if resource.diskless and LAYER in layers:  # there is nothing in between
         layers = (LAYER, "STORAGE")
     below: tuple[wire.ResourceLayer, ...] = ()
+    apart = [metadata(seen.volume, seen.report) for (_, seen), *_ in volumes if seen.volume.metadata is not None]
     for layer in reversed(layers):
+        if layer == layers[0]:
+            below += _path(layers[1:], apart)
         data = tuple(VOLUME[layer](seen) for v in volumes for at, seen in v if at == layer) if layer in VOLUME else ()
-        found = _node(layer, data, below)
+        found = _node(layer, DATA, data, below)
         if found.drbd is not None:
             found = replace(
                 found,
@@ -147,8 +171,19 @@ def tree(
     return below[0] if below else None
 
 
-def _node(layer: str, data: tuple[object, ...], children: tuple[wire.ResourceLayer, ...]) -> wire.ResourceLayer:
-    node = {"type": layer, "resource_name_suffix": DATA, "children": children}
+def _path(layers: tuple[str, ...], apart: list[Levels]) -> tuple[wire.ResourceLayer, ...]:
+    """Of the metadata of those volumes that have it apart."""
+    below: tuple[wire.ResourceLayer, ...] = ()
+    for layer in reversed(layers) if apart else ():
+        data = tuple(VOLUME[layer](seen) for v in apart for at, seen in v if at == layer) if layer in VOLUME else ()
+        below = (_node(layer, METADATA, data, below),)
+    return below
+
+
+def _node(
+    layer: str, suffix: str, data: tuple[object, ...], children: tuple[wire.ResourceLayer, ...]
+) -> wire.ResourceLayer:
+    node = {"type": layer, "resource_name_suffix": suffix, "children": children}
     match layer:
         case "STORAGE":
             return wire.ResourceLayer(**node, storage=wire.StorageResource(storage_volumes=data))  # type: ignore[arg-type]
