@@ -257,7 +257,8 @@ def test_what_keeps_replicas_from_an_empty_node(why, more, count):
 
 def test_a_replica_stays_in_its_site_where_a_rule_says_how_many_a_site_gets():
     two = {"web": (20, "alpha", "bravo"), "db": (20, "alpha", "bravo")}
-    for rule, sources in (({"most_per_site": 1}, {"bravo"}), ({}, {"alpha"})):
+    least = {"sites": ("berlin", "vienna"), "least_per_site": 1}
+    for rule, sources in ((least, {"bravo"}), ({"most_per_site": 1}, {"bravo"}), ({}, {"alpha"})):
         cluster = cluster_of(NAMES[:3], two, **rule)
         draft = Draft(cluster.picture)
         for name, site in zip(NAMES[:3], ("berlin", "vienna", "Vienna"), strict=True):

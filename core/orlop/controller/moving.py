@@ -84,6 +84,11 @@ def under_way(definition: ResourceDefinition) -> bool:
     )
 
 
+def is_busy(definition: ResourceDefinition) -> bool:
+    """Whether something else is done on several nodes: a snapshot, a rollback."""
+    return any(o.kind not in KINDS and o.state not in ENDED for o in definition.operations)
+
+
 def begun(definition: ResourceDefinition, operation: Operation) -> ResourceDefinition:
     """With another operation: what has ended makes room for it, moves that have not ended stay."""
     return replace(definition, operations=(*of(definition), operation))
@@ -132,6 +137,8 @@ def _filling(definition: ResourceDefinition, operation: Operation, reports: Repo
             return definition
         return changed(definition, replace(operation, state=DONE, problem=""))
     staying = [r for r in diskful(definition) if r.uuid != source.uuid]
+    if is_busy(definition):
+        return definition  # whatever else is done with all replicas counts on this one
     if len(staying) < operation.arguments.get("replicas", 0) or not migrating.may_leave(definition, source, reports):
         return definition
     gone = with_resource(definition, replace(source, flags=source.flags | {"DELETE"}))
