@@ -174,7 +174,7 @@ def test_each_request_works_or_says_at_once_what_it_lacks(cluster: SimulatedClus
 
 def test_what_was_begun_is_finished_when_they_are_back(cluster: SimulatedCluster, api: FlaskClient) -> None:
     for case in CASES:
-        if case.outcome == WARNING:
+        if case.outcome == WARNING and not case.path.endswith("/lost"):
             api.open(case.path, method=case.method, json=case.body)
     cluster.heal()
     cluster.settle()
