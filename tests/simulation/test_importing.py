@@ -180,3 +180,22 @@ def test_an_import_that_was_cut_is_finished_by_naming_what_was_marked(cluster, a
 def test_each_volume_of_each_replica_is_named_once(cluster, nodes):
     with pytest.raises(Refused, match="has to be named once"):
         importing.import_(cluster.core, "db", wire.ReplicatedImport(replicas=replicas(*nodes)))
+
+
+def test_a_replicated_resource_that_the_database_has_forgotten_comes_back(cluster):
+    importing.import_(cluster.core, "db", both())
+    cluster.settle()
+    with cluster.core.change() as draft:
+        draft.remove(draft.definition("db"))
+    cluster.settle()
+    cluster.start_controller()  # every node is told all anew
+    cluster.settle()
+    for node in cluster.nodes.values():
+        node.host.run(("drbdsetup", "down", "db"))
+    found = insight.orphans(cluster.core, frozenset())
+    named = tuple(r for o in found for r in replicas(o.node_name, name=o.name, uuid=o.uuid))
+    assert [each.node_name for each in named] == list(NODES)
+    assert not importing.import_(cluster.core, "db", wire.ReplicatedImport(replicas=named)).failed
+    cluster.settle()
+    assert disks(cluster) == dict.fromkeys(NODES, "UpToDate")
+    assert content(cluster, "alpha", "db_00000").blocks[0] == DATA
