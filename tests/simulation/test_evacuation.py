@@ -116,6 +116,20 @@ def test_one_of_three_only_goes_where_two_are_wanted(cluster, healing, source):
     assert not on(cluster, source)
 
 
+def test_one_of_three_stays_while_another_one_is_dead(cluster, healing, source):
+    (spare,) = [n for n in cluster.nodes if not on(cluster, n)]
+    create(cluster, spare)
+    cluster.nodes[spare].power_loss()
+    cluster.run(30)
+    evacuate(cluster, source)
+    run(cluster, healing, 150, never_fewer(cluster))
+    (job,) = jobs(cluster)
+    assert (job.state, spare in job.problem) == ("waiting", True)
+    cluster.nodes[spare].start()
+    run(cluster, healing, 150, never_fewer(cluster))
+    assert not on(cluster, source)
+
+
 def test_a_tiebreaker_is_replaced(cluster, healing):
     (tiebreaker,) = with_state(cluster, "Diskless")
     evacuate(cluster, tiebreaker)

@@ -221,6 +221,8 @@ def _fill(core: Core, definition: ResourceDefinition, operation: Operation, sour
         node = lookup.node(draft, chosen.node.name)
         if current.resources != definition.resources or operation not in current.operations:
             return WAITING
+        if being_filled(core) >= concurrent(core, operation):  # others may have begun meanwhile
+            return WAITING
         made = spawning.placed(core, draft, current, node, pool)
         replicas = len(diskful(current))
         after = deploying.complete(core, draft, with_resource(current, made), deploying.volumes_of([made]))
