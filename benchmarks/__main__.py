@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import commands, drbd, healing, real, satellite, simulated, store, table, view, votes
+from benchmarks import commands, drbd, healing, placement, real, satellite, simulated, store, table, view, votes
 from benchmarks.seed import Scale
 from benchmarks.table import Figure
 
@@ -16,6 +16,7 @@ Benchmark = Callable[[Path, Scale, float], Iterator[Figure]]
 BENCHMARKS: dict[str, Benchmark] = {
     "store": store.figures,
     "view": view.figures,
+    "placement": placement.figures,
     "votes": votes.figures,
     "satellite": satellite.figures,
     "commands": commands.figures,
@@ -49,6 +50,7 @@ def main(names: tuple[str, ...], nodes: int, resources: int, seconds: float, dir
 
     \b
     store      commits and the load of the database
+    placement  how long placements take, how evenly pools are filled
     view       lists of resources, inside the server
     votes      tiebreakers and quorum of all replicated definitions, in one change
     satellite  the memory of a satellite with nothing to do

@@ -242,3 +242,12 @@ def test_properties_are_told_one_by_one(api: FlaskClient) -> None:
     assert (change["kind"], change["name"], change["change"]) == ("resource definition", "web", "modify")
     assert change["fields"] == [{"name": "props/Aux/site", "after": "a"}]
     assert "nodes" not in plan
+
+
+def test_a_new_pool_is_planned_with_its_mark(api: FlaskClient) -> None:
+    pool = BODIES["POST /v1/nodes/{node}/storage-pools"]
+    plan = planned(api, "POST", "/v1/nodes/alpha/storage-pools", pool).get_json()
+    [work] = plan["nodes"][0]["objects"]
+    assert work["name"] == "storage pool second"
+    assert work["commands"][0] == "mkdir --parents /srv/second"
+    assert work["commands"][1].startswith("write /srv/second/.orlop-pool")

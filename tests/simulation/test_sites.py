@@ -189,7 +189,15 @@ def test_replicas_are_placed_by_site_and_space_is_asked_for_by_site(cluster):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("Site", "x"), ("REST/port", "1"), (PROTOCOL, "D"), ("Sites/x/Aux/a", "b"), ("Aux//a", "b")]
+    ("key", "value"),
+    [
+        ("Site", "x"),
+        ("REST/port", "1"),
+        ("DrbdOptions/auto-quorum", "disabled"),
+        (PROTOCOL, "D"),
+        ("Sites/x/Aux/a", "b"),
+        ("Aux//a", "b"),
+    ],
 )
 def test_what_cannot_be_set_for_a_site_changes_nothing(cluster, key, value):
     before = cluster.core.picture

@@ -3,7 +3,7 @@
 from orlop.controller.placement.changes import Change, smallest
 from orlop.controller.placement.cluster import Cluster
 from orlop.controller.placement.explaining import Explanation, explained
-from orlop.controller.placement.filters import MAINTENANCE
+from orlop.controller.placement.filters import MAINTENANCE, NodeRule
 from orlop.controller.placement.placing import (
     Attempt,
     NotEnoughNodes,
@@ -12,10 +12,12 @@ from orlop.controller.placement.placing import (
     Vetoes,
     attempt,
     candidates,
+    node_check,
     node_problem,
     place,
     refusal,
 )
+from orlop.controller.placement.room import in_turns, largest
 from orlop.controller.placement.scoring import DEFAULT as DEFAULT_POLICY
 from orlop.controller.placement.scoring import POLICY, Weight
 from orlop.controller.placement.spread import Undecidable, fits
@@ -31,6 +33,7 @@ __all__ = [
     "Change",
     "Cluster",
     "Explanation",
+    "NodeRule",
     "NotEnoughNodes",
     "Preselect",
     "Request",
@@ -42,6 +45,9 @@ __all__ = [
     "candidates",
     "explained",
     "fits",
+    "in_turns",
+    "largest",
+    "node_check",
     "node_problem",
     "place",
     "refusal",

@@ -19,7 +19,8 @@ from orlop.drivers import Drivers
 from orlop.errors import BadProperty, Refused
 from orlop.model import KIB, Node, key
 
-FREELY = ("DrbdOptions/", "Aux/")
+SECTIONS = tuple(f"DrbdOptions/{section}/" for section in ("Disk", "Handlers", "Net", "PeerDevice", "Resource"))
+OWN = "Aux/"
 Refusal = Callable[[Drivers, str], None]
 
 
@@ -123,7 +124,7 @@ def _set(
 
 
 def _refuse_unfit(drivers: Drivers, name: str) -> None:
-    if not name.startswith(FREELY) and name not in options.heeded_by_any(drivers):
+    if not name.startswith((*SECTIONS, OWN)) and name not in options.heeded_by_any(drivers):
         raise BadProperty(
             f"Property {name!r} cannot be set for a site",
             correction="For a site count DRBD's options, those of storage drivers and layers, and keys below Aux/.",
@@ -131,7 +132,7 @@ def _refuse_unfit(drivers: Drivers, name: str) -> None:
 
 
 def _refuse_no_connection(drivers: Drivers, name: str) -> None:
-    if not name.startswith((*sites.CONNECTION, FREELY[1])):
+    if not name.startswith((*sites.CONNECTION, OWN)):
         raise BadProperty(
             f"Property {name!r} cannot be set for a pair of sites",
             correction=f"Between sites count {' and '.join(f'{each}*' for each in sites.CONNECTION)}.",

@@ -163,7 +163,8 @@ def tried(
     count: int,
     existing: ResourceDefinition | None,
 ) -> tuple[Cluster, Attempt]:
-    """The coarsest of the chosen pools decides how large the replicas are: a coarser one makes the choice anew.
+    """The coarsest of the chosen pools decides how large the replicas are: where the chosen ones have not the room for
+    them then, or a plugin may have something against it, the choice is made anew.
 
     `existing`: the definition where its replicas count, None to place them all anew.
     """
@@ -182,6 +183,9 @@ def tried(
         coarsest = max(units, default=unit)
         if coarsest <= unit or not found.succeeded:
             return cluster, found
+        rounded = size_of(core, definition, coarsest)
+        if found.request.vetoes is None and all(c.free >= rounded for c in found.chosen):
+            return cluster, found._replace(request=found.request._replace(size=rounded))
         unit = coarsest
 
 
