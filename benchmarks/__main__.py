@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import commands, drbd, placement, real, satellite, simulated, store, table, view, votes
+from benchmarks import commands, drbd, healing, placement, real, satellite, simulated, store, table, view, votes
 from benchmarks.seed import Scale
 from benchmarks.table import Figure
 
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "satellite": satellite.figures,
     "commands": commands.figures,
     "drbd": drbd.figures,
+    "healing": healing.figures,
     "real": real.figures,
     "simulated": simulated.figures,
 }
@@ -55,6 +56,7 @@ def main(names: tuple[str, ...], nodes: int, resources: int, seconds: float, dir
     satellite  the memory of a satellite with nothing to do
     commands   external programs that each kind of pool needs
     drbd       programs that a satellite with replicated resources runs when it starts
+    healing    plans that move replicas, with ten times as many nodes and resources
     real       real files and loop devices on this machine (root)
     simulated  the real controller with simulated nodes in a second process, clients in a third
     """

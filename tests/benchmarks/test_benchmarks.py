@@ -22,6 +22,7 @@ TINY = Scale(nodes=3, resources=6)
         ("satellite", "memory of an idle satellite"),
         ("commands", "FILE_THIN: look at 200 volumes"),
         ("drbd", "DRBD: start with 200 resources that are up"),
+        ("healing", "evacuate one node of 40: the plan"),
         ("simulated", "resources spawned by 8 clients"),
         pytest.param("real", "create a resource over REST", marks=pytest.mark.root),
     ],

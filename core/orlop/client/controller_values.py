@@ -100,6 +100,8 @@ class Job(Seen, frozen=True, kw_only=True):
     resource_name: str = ""
     state: str = ""
     created: int | None = None
+    source: str = ""  # nodes of a replica that moves
+    target: str = ""
     problem: str = ""
 
 

@@ -3,7 +3,7 @@
 from orlop.controller.placement.changes import Change, smallest
 from orlop.controller.placement.cluster import Cluster
 from orlop.controller.placement.explaining import Explanation, explained
-from orlop.controller.placement.filters import NodeRule
+from orlop.controller.placement.filters import MAINTENANCE, NodeRule
 from orlop.controller.placement.placing import (
     Attempt,
     NotEnoughNodes,
@@ -26,6 +26,7 @@ from orlop.plugin import Candidate
 
 __all__ = [
     "DEFAULT_POLICY",
+    "MAINTENANCE",
     "POLICY",
     "Attempt",
     "Candidate",

@@ -18,6 +18,7 @@ from orlop.controller.placement.standing import TARGET, Objections, OfNode, Stan
 from orlop.controller.reported import Status
 from orlop.model import KIB, Node, NodeInfo, ResourceDefinition, SelectFilter, StoragePool, key
 
+MAINTENANCE = "MAINTENANCE"  # of a node: nothing is placed there by itself, and what is there stays
 AWAY = frozenset({"DELETE", "EVICTED", "EVACUATE"})
 NodeRule = Callable[[Node], str | None]  # why nothing may be placed on a node, beyond the rules that are known here
 NOTHING: Objections = ()
@@ -169,6 +170,8 @@ def _flagged(node: Node) -> Iterator[Objection]:
     if flags:
         restore = "" if "DELETE" in flags else f"restore node {node.name}"
         yield Objection("flags", f"it is marked {', '.join(sorted(flags))}", restore)
+    if MAINTENANCE in node.flags:
+        yield Objection("maintenance", f"it is marked {MAINTENANCE}", f"end the maintenance of node {node.name}")
 
 
 def _bad_neighbour(node: Node, other: str) -> Objection:

@@ -204,7 +204,7 @@ def _deploy(
         node = draft.node(candidate.node.name)
         if pool is not candidate.pool or node is None or node.flags != candidate.node.flags:
             return None, []
-        made.append(_placed(core, draft, definition, node, pool))
+        made.append(placed(core, draft, definition, node, pool))
         deployed = with_resource(deployed, made[-1])
     if rule.diskless_on_remaining and replication.replicated(definition):
         clients = _clients(core, draft, deployed)
@@ -218,7 +218,7 @@ def _deploy(
         raise
 
 
-def _placed(core: Core, draft: Draft, definition: ResourceDefinition, node: Node, pool: StoragePool) -> Resource:
+def placed(core: Core, draft: Draft, definition: ResourceDefinition, node: Node, pool: StoragePool) -> Resource:
     """A new resource, or the tiebreaker that is there already with a disk."""
     props = {deploying.POOL: pool.name}
     present = next((r for r in definition.resources if key(r.node) == key(node.name)), None)
@@ -244,7 +244,7 @@ def _remaining(picture: Picture, definition: ResourceDefinition) -> list[Node]:
     return [
         node
         for at, node in sorted(picture.nodes.items())
-        if at not in taken and node.has_satellite and not node.flags & {"DELETE", "EVICTED", "EVACUATE"}
+        if at not in taken and node.has_satellite and not node.flags & {"DELETE", "EVICTED", "EVACUATE", "MAINTENANCE"}
     ]
 
 

@@ -48,6 +48,15 @@ from orlop.controller.wire.groups import (
     VolumeGroup,
     VolumeGroupModify,
 )
+from orlop.controller.wire.healing import (
+    Balance,
+    Maintenance,
+    Move,
+    MovePlan,
+    Rebalance,
+    Spread,
+    Staying,
+)
 from orlop.controller.wire.insight import (
     Difference,
     Job,
@@ -317,4 +326,11 @@ __all__ = [
     "WaitMissing",
     "WaitProgress",
     "WaitRequest",
+    "Balance",
+    "Maintenance",
+    "Move",
+    "MovePlan",
+    "Rebalance",
+    "Spread",
+    "Staying",
 ]
