@@ -82,7 +82,8 @@ def controller(tmp_path):
 
 
 def started(controller, *words):
-    code = "import sys; from orlop.cli import main; sys.exit(main(sys.argv[1:]))"
+    heeded = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # whatever these tests ignore
+    code = f"{heeded}; import sys; from orlop.cli import main; sys.exit(main(sys.argv[1:]))"
     argv = [sys.executable, "-c", code, "--disable-config", "--controllers", controller.address, *words]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from orlop.client import Client, ClientError
+from tests.lab.agent import AgentError
 from tests.lab.lab import Lab
 from tests.lab.machine import SATELLITE_PORT
 from tests.lab.node import CommandFailed, Node
@@ -99,7 +101,17 @@ class Cluster:
 
     def start_satellite(self, node: Node) -> None:
         argv = ("orlop-satellite", "run", "--address", "10.0.2.15", "--port", str(SATELLITE_PORT))
-        self._satellites[node.name] = node.start_program(*argv, log=SATELLITE_LOG)
+
+        def started() -> bool:
+            try:
+                self._satellites[node.name] = node.start_program(*argv, log=SATELLITE_LOG)
+            except AgentError as error:
+                if os.strerror(errno.EBUSY) not in str(error):
+                    raise
+                return False  # a guard of the one that was killed still has the log, which only one can
+            return True
+
+        self.wait(f"the log of the satellite on {node.name} is free", started)
 
     def stop_satellite(self, node: Node, number: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code."""

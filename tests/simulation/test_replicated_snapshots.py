@@ -17,7 +17,7 @@ FAILURES = {"FAILED_DEPLOYMENT", "FAILED_DISCONNECT"}
 
 class Pairs:
     """A user who writes a number to both volumes, the second one only when the first was written. With `primary`, as
-    DRBD 8.4 wants it; then there is always a request under way.
+    DRBD 8.4 wants it; then there is always a request under way. A single volume gets all numbers.
     """
 
     def __init__(self, cluster, node, name="web", primary=False):
@@ -35,8 +35,9 @@ class Pairs:
             except CommandFailed:
                 return  # as it was for a moment after the lights came on again
         if drbd.write(self.name, int(self.half), 0, f"{self.number + 1:08}".encode().ljust(BLOCK, b".")):
-            self.number += self.half
-            self.half = not self.half
+            single = len(drbd.resources[self.name].volumes) == 1
+            self.number += self.half or single
+            self.half = not (self.half or single)
 
 
 class Busy(SimulatedCluster):
@@ -106,8 +107,9 @@ def whole_or_nothing(cluster, nodes, snapshot="first"):
     kept = found(cluster, snapshot=snapshot)
     if kept is not None and "SUCCESSFUL" in kept.flags:
         assert {part.node for part in kept.nodes} == set(nodes)
-        (pair,) = {tuple(int(content(cluster, node, n, snapshot)) for n in (0, 1)) for node in nodes}
-        assert pair[0] - pair[1] in (0, 1)
+        numbers = [v.number for v in cluster.core.picture.definition("web").volume_definitions]
+        (found_there,) = {tuple(int(content(cluster, node, n, snapshot)) for n in numbers) for node in nodes}
+        assert found_there[0] - found_there[-1] in (0, 1)
         return True
     assert kept is None or kept.flags & FAILURES
     for node in nodes:
@@ -121,9 +123,14 @@ def cluster():
     return start()
 
 
+SINGLE, TWO = (1024,), (1024, 1024)  # KiB
+
+
 @pytest.fixture
-def nodes(cluster):
-    return spawn(cluster)
+def nodes(cluster, request):
+    """DRBD 8.4 can hold the I/O of several volumes back only while nobody uses them."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    return spawn(cluster, sizes=SINGLE if parameters.get("writer") == "primary" else TWO)
 
 
 @pytest.fixture(params=["secondary", "primary"])
@@ -215,6 +222,20 @@ def test_what_two_nodes_use_with_drbd_84_is_refused_by_controller_and_node_alike
     with pytest.raises(Refused, match="while it is used") as refusal:
         take(cluster)
     assert refusal.value.code is Fail.IN_USE
+    nothing_is_held(cluster)
+
+
+def test_several_volumes_in_use_with_drbd_84_are_refused_by_controller_and_node_alike(cluster, nodes):
+    """The second `resume-io` has waited for good on real nodes."""
+    cluster.nodes[nodes[0]].host.drbd.resources["web"].role = "Primary"
+    answers = take(cluster)  # the controller has not heard of it yet
+    assert any("several volumes cannot be held back" in entry.message for entry in answers)
+    assert not any("suspend-io" in argv for argv in cluster.nodes[nodes[0]].host.ran)
+    cluster.settle(15)
+    snapshots.delete(cluster.core, "web", "first")
+    with pytest.raises(Refused, match="while it is used") as refusal:
+        take(cluster)
+    assert "With several volumes" in refusal.value.cause
     nothing_is_held(cluster)
 
 
@@ -484,7 +505,7 @@ def _befall(node, chance):
 @pytest.mark.parametrize("primary", [False, True])
 def test_whatever_dies_whenever(seed, primary):
     cluster = start(seed)
-    nodes = spawn(cluster)
+    nodes = spawn(cluster, sizes=SINGLE if primary else TWO)
     writer = Pairs(cluster, nodes[seed % 2], primary=primary)
 
     def misfortune():

@@ -6,6 +6,8 @@ DRBD itself holds back, too (for want of a quorum or of data): it is not used wh
 8.4 never answers requests that were under way when it was suspended: going on lets new ones through only. It forgets
 what it waited for when it goes on without a connection. So, where there are such requests, the connection goes first
 and is made again at the end: the peer gets what was written meanwhile by a short synchronization. Seen on real nodes.
+With several volumes the first one lets all of them go on, and the next `resume-io` has waited for good for what was under
+way on its own: such a resource is not held back while it is used.
 """
 
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from orlop_layers.drbd_files import parted_of
 
 WORDS: Mapping[str, str] = {"user": ASKED}  # DRBD's word for it
 TWO_USERS = "with DRBD 8.4 the I/O of a resource that is primary on both nodes cannot be held back"
+SEVERAL = "with DRBD 8.4 the I/O of a resource with several volumes cannot be held back while it is used"
 UNDER_WAY = ("lower-pending", "pending", "unacked")  # requests that a disk or a peer has not answered yet
 ASKED_FOR = "upper-pending"  # requests that their user has no answer to; suspended, new ones are not let in
 # `written` counts what is written to the disk here, whoever sent it.
@@ -43,7 +46,7 @@ class HoldsDrbd:
     @classmethod
     def part(cls, flow: Flow) -> list[Step]:
         """Never of two that are both in use: each would go on with data of its own."""
-        if not (flow.unanswered and flow.connected) or flow.obstacle:
+        if not (flow.unanswered and flow.connected) or flow.obstacle == TWO_USERS:
             return []
         return [WriteFile(path=parted_of(flow.resource), content=""), run("drbdadm", "disconnect", flow.resource)]
 
@@ -70,11 +73,13 @@ def _flow(events: str, resource: str, parted: bool) -> Flow:
         for f in found
         if f["kind"] in TRACED
     ]
+    devices = tuple(map(str, sorted(int(f["minor"]) for f in found if f["kind"] == "device")))
+    several = SEVERAL if len(devices) > 1 else ""
     return Flow(
         resource=resource,
-        devices=tuple(map(str, sorted(int(f["minor"]) for f in found if f["kind"] == "device"))),
+        devices=devices,
         held=frozenset(WORDS.get(reason, reason) for reason in reasons),
-        obstacle=TWO_USERS if old and used and by_peer else "",
+        obstacle="" if not (old and used) else TWO_USERS if by_peer else several,
         under_way=any(f.get(name, "0") != "0" for f in found for name in UNDER_WAY),
         trace="\n".join(sorted(traces)),
         unanswered=old and used and any(f.get(ASKED_FOR, "0") != "0" for f in found),

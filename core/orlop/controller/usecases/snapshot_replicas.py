@@ -72,7 +72,7 @@ def operation(
 ) -> Operation:
     """What is to be done for it. Raises where a node that may be writing cannot be reached."""
     nodes = [r.node for r in definition.resources if not r.deleting and _is_there(core, r)]
-    _refuse_two_users(core, picture, definition)
+    _refuse_while_used(core, picture, definition)
     away = [r for r in definition.resources if key(r.node) not in map(key, nodes) and not r.deleting]
     for resource in away:
         seeing = [p.node for p in parts if _may_hear(core, definition, p, resource)]
@@ -89,17 +89,24 @@ def operation(
     )
 
 
-def _refuse_two_users(core: Core, picture: Picture, definition: ResourceDefinition) -> None:
+def _refuse_while_used(core: Core, picture: Picture, definition: ResourceDefinition) -> None:
     """DRBD 8.4 answers what was under way when it was suspended only when it goes on without its connection. Of two
-    that are in use, each would go on with data of its own.
+    that are in use, each would go on with data of its own; and of several volumes only the first one goes on for sure.
     """
     used = used_with_8(core, picture, definition)
+    cause = ""
     if len(used) > 1 or (used and _may_have_two_users(picture, definition)):
+        cause = (
+            "DRBD 8.4 has to give its connection up for a moment, which is not done with a resource that two nodes may "
+            "use at once."
+        )
+    elif used and len(definition.volume_definitions) > 1:
+        cause = "With several volumes, DRBD 8.4 may never answer what was under way when their I/O was suspended."
+    if cause:
         where = " and ".join(f"node '{node}'" for node in used)
         raise Refused(
             f"No snapshot of '{definition.name}' can be taken while it is used on {where}.",
-            cause="DRBD 8.4 has to give its connection up for a moment, which is not done with a resource that two "
-            "nodes may use at once.",
+            cause=cause,
             correction=f"Close it there, 'drbdadm secondary {definition.name}', and try again; or use DRBD 9.",
             code=Fail.IN_USE,
         )
