@@ -6,8 +6,8 @@ DRBD itself holds back, too (for want of a quorum or of data): it is not used wh
 8.4 never answers requests that were under way when it was suspended: going on lets new ones through only. It forgets
 what it waited for when it goes on without a connection. So, where there are such requests, the connection goes first
 and is made again at the end: the peer gets what was written meanwhile by a short synchronization. Seen on real nodes.
-With several volumes the first one lets all of them go on, and the next `resume-io` has waited for good for what was under
-way on its own: such a resource is not held back while it is used.
+With several volumes the first one lets all of them go on, and the next `resume-io` has waited for good for what was
+under way on its own: such a resource is not held back while it is used.
 """
 
 from collections.abc import Mapping
