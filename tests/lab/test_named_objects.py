@@ -125,15 +125,13 @@ def test_what_drbd_replicated_by_hand_goes_on_and_nothing_is_synchronized(by_han
 
 
 def outdated(one: Node, two: Node) -> None:
-    """The second one knows that it lacks what was written without it."""
-    one.run("drbdadm", "primary", "r0")
-    two.run("drbdadm", "down", "r0")
-    overwrite(one)
+    """The second one was told that it may lack something; nothing was written since."""
+    two.shell("drbdadm disconnect r0; drbdadm outdate r0; drbdadm down r0")
     one.run("drbdadm", "down", "r0")
 
 
 def older(one: Node, two: Node) -> None:
-    """The second one knows of nothing."""
+    """The second one lacks what was written without it, and does not know."""
     two.run("drbdadm", "down", "r0")
     overwrite(one)
     one.run("drbdadm", "down", "r0")
@@ -151,7 +149,7 @@ def lost(one: Node, two: Node) -> None:
 @pytest.mark.parametrize(
     ("happens", "said"),
     [
-        (outdated, "/dev/vg0/r0 is not known to be up to date"),
+        (outdated, "the data on /dev/vg0/r0 is not known to be up to date"),
         (older, "data of different generations"),
         (lost, "not taken down in order"),
     ],
