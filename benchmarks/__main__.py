@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import commands, drbd, real, satellite, simulated, store, table, view, votes
+from benchmarks import commands, drbd, healing, placement, real, satellite, simulated, store, table, view, votes
 from benchmarks.seed import Scale
 from benchmarks.table import Figure
 
@@ -16,10 +16,12 @@ Benchmark = Callable[[Path, Scale, float], Iterator[Figure]]
 BENCHMARKS: dict[str, Benchmark] = {
     "store": store.figures,
     "view": view.figures,
+    "placement": placement.figures,
     "votes": votes.figures,
     "satellite": satellite.figures,
     "commands": commands.figures,
     "drbd": drbd.figures,
+    "healing": healing.figures,
     "real": real.figures,
     "simulated": simulated.figures,
 }
@@ -48,11 +50,13 @@ def main(names: tuple[str, ...], nodes: int, resources: int, seconds: float, dir
 
     \b
     store      commits and the load of the database
+    placement  how long placements take, how evenly pools are filled
     view       lists of resources, inside the server
     votes      tiebreakers and quorum of all replicated definitions, in one change
     satellite  the memory of a satellite with nothing to do
     commands   external programs that each kind of pool needs
     drbd       programs that a satellite with replicated resources runs when it starts
+    healing    plans that move replicas, with ten times as many nodes and resources
     real       real files and loop devices on this machine (root)
     simulated  the real controller with simulated nodes in a second process, clients in a third
     """

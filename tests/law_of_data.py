@@ -48,6 +48,7 @@ _LUKS = "tests/plugins/test_luks.py"
 _NVME = "tests/plugins/test_nvme.py"
 _SYNC = "tests/controller/test_initial_sync.py"
 _LAST = "tests/simulation/test_last_copy.py"
+_MOVING = "tests/controller/test_moving.py"
 _TAKING = "tests/simulation/test_taking.py"
 
 BREACHES = (
@@ -318,6 +319,38 @@ BREACHES = (
         "device.size >= wanted",
         "device.size == wanted",
         (_DRBD, "difference_in_size_shrinks_no_device"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        f"{CONTROLLER}/migrating.py",
+        "return whole and _is_unused(source, reports)",
+        "return _is_unused(source, reports)",
+        (_MOVING, "stays_while_another_one_is_not"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        f"{CONTROLLER}/moving.py",
+        'len(staying) < operation.arguments.get("replicas", 0)',
+        "False",
+        (_MOVING, "somebody_took_another_one_away"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        f"{CONTROLLER}/usecases/moves.py",
+        "    is_good = replicating.is_up_to_date(core, definition, made) or len(behind) == len(others)",
+        "    is_good = False",
+        ("tests/simulation/test_healing.py", "cancelled_move_leaves_a_good_copy"),
+    ),
+    Breach(
+        LAST,
+        DRBD,
+        f"{CONTROLLER}/usecases/moves.py",
+        "        require_may_leave(core, current, source)\n",
+        "",
+        ("tests/simulation/test_evacuation.py", "one_of_three_stays_while_another_one_is_dead"),
     ),
     Breach(
         LAST,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from orlop.codes import Fail
+from orlop.codes import Fail, Warn
 from tests.api.cluster import Cluster
 from tests.api.test_conventions import code, entries
 from tests.api.test_views import with_node
@@ -104,7 +104,50 @@ def test_the_property_names_a_policy_that_is_installed(api: FlaskClient) -> None
     assert explained(api, FAST)["policy"] == "round-robin"
 
 
+def test_a_script_is_not_run_and_that_is_said(api: FlaskClient) -> None:
+    script = {"Autoplacer/PreSelectScript": "/usr/local/bin/choose"}
+    answer = api.post("/v1/controller/properties", json={"override_props": script})
+    assert [entry["message"] for entry in entries(answer) if code(entry) == Warn.UNEFFECTIVE_PROP] == [
+        "Property 'Autoplacer/PreSelectScript' has no effect: the controller runs no scripts."
+    ]
+
+
 def test_who_sets_weights_gets_the_policy_that_heeds_them(api: FlaskClient) -> None:
     api.post("/v1/controller/properties", json={"override_props": {"Autoplacer/Weights/MinRscCount": "1"}})
     assert explained(api, FAST)["policy"] == "most-free-space"
     assert set(explained(api, FAST)["nodes"][0]["pools"][0]["points"]) == {"MaxFreeSpace", "MinRscCount"}
+
+
+def free_space(api: FlaskClient, **query: Any) -> Any:
+    return api.get("/v1/orlop/free-space", query_string=query)
+
+
+def test_the_free_space_for_a_redundancy(api: FlaskClient, cluster: Cluster) -> None:
+    found = free_space(api, redundancy=3, resource_group="fast").get_json()
+    assert found["node_names"] == ["alpha", "bravo", "charlie"]
+    assert found["free_kib"] == 1200 * 1024**2 == found["max_volume_size_kib"], "nothing is above the pools"
+    assert found["total_kib"] == 3 * 2000 * 1024**2
+    for name in ("alpha", "bravo"):
+        cluster.satellites.drbd[name] = "9.2.13"
+        cluster.satellites.watch(cluster.core.picture.nodes[name])
+    api.put("/v1/resource-groups/fast", json={"select_filter": {"layer_stack": ["drbd", "storage"]}})
+    replicated = free_space(api, redundancy=2, nodes=["alpha", "bravo"], resource_group="fast").get_json()
+    assert replicated["layer_stack"] == ["DRBD", "STORAGE"]
+    assert 0 < replicated["free_kib"] - replicated["max_volume_size_kib"] < 1024**2, "metadata takes its share"
+
+
+def test_a_redundancy_that_cannot_be_is_refused(api: FlaskClient) -> None:
+    for redundancy in ("0", "-1"):
+        assert code(entries(free_space(api, redundancy=redundancy))[0]) == Fail.INVLD_PLACE_COUNT
+    (entry,) = entries(free_space(api, redundancy=2, nodes=["alpha"]))
+    assert code(entry) == Fail.NOT_ENOUGH_NODES
+    assert "node bravo: not one of the wanted nodes" in entry["details"]
+
+
+def test_the_ratio_of_the_filter_stands_in_for_those_of_the_pools(api: FlaskClient) -> None:
+    path = "/v1/resource-groups/fast/query-size-info"
+    told = [
+        api.post(path, json={"select_filter": rule}).get_json()["space_info"]["max_vlm_size_in_kib"]
+        for rule in ({}, {"overprovision": 1.0})
+    ]
+    assert told == [1200 * 1024**2, 60 * 1024**2]

@@ -3,6 +3,7 @@
 from flask.testing import FlaskClient
 
 from orlop.codes import Fail
+from orlop.controller.reported import Status
 from tests.api.cluster import Cluster
 from tests.api.test_conventions import entries
 from tests.api.test_views import deployed
@@ -20,6 +21,7 @@ def test_a_locked_definition_is_shown_as_such_and_not_deleted(api: FlaskClient, 
     assert refused.get_json()[0]["ret_code"] & 0x7FFF == Fail.ACC_DENIED_RSC_DFN
     entries(api.post(UNLOCK))
     assert "flags" not in api.get("/v1/resource-definitions/db").get_json()
+    cluster.core.on_status("alpha", Status.OFFLINE)  # it is not waited for
     assert api.delete("/v1/resource-definitions/db").status_code == 200
 
 

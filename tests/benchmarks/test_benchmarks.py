@@ -17,10 +17,12 @@ TINY = Scale(nodes=3, resources=6)
     [
         ("store", "load of 6 definitions"),
         ("view", "view of one in the server, p99"),
+        ("placement", "placements, 3 nodes, 6 resources"),
         ("votes", "tiebreakers for 6 definitions in one change, each"),
         ("satellite", "memory of an idle satellite"),
         ("commands", "FILE_THIN: look at 200 volumes"),
         ("drbd", "DRBD: start with 200 resources that are up"),
+        ("healing", "evacuate one node of 40: the plan"),
         ("simulated", "resources spawned by 8 clients"),
         pytest.param("real", "create a resource over REST", marks=pytest.mark.root),
     ],

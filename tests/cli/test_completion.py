@@ -17,7 +17,7 @@ def controller():
 
 
 def test_commands_are_completed_without_a_controller():
-    assert candidates(program, "node ", "re") == ["reconnect", "restore"]
+    assert candidates(program, "node ", "re") == ["rebalance", "reconnect", "restore"]
 
 
 def test_commands_are_completed_after_an_alias():
@@ -57,7 +57,7 @@ def test_completion_is_silent_about_a_broken_configuration(orlop):
     orlop.environment |= {"ORLOP_CONFIG": str(broken), "_ORLOP_COMPLETE": "bash_complete"}
     orlop.environment |= {"COMP_WORDS": "orlop node re", "COMP_CWORD": "2"}
     done = orlop("")
-    assert (done.out, done.err) == ("plain,reconnect\nplain,restore\n", "")
+    assert (done.out, done.err) == ("plain,rebalance\nplain,reconnect\nplain,restore\n", "")
 
 
 def test_the_configured_controller_is_asked(orlop, controller):

@@ -55,3 +55,23 @@ def test_what_a_group_would_spawn_is_asked_with_sizes(orlop):
     ]
     assert "a better one may exist" in done.out
     assert orlop("--machine-readable resource-group explain-placement fast 1G").json[0]["policy"] == "balanced"
+
+
+def test_the_free_space_for_a_redundancy(orlop):
+    orlop.answers["free-space"] = (
+        200,
+        {
+            "redundancy": 3,
+            "max_volume_size_kib": 1024**2,
+            "free_kib": 1024**2 + 4,
+            "available_kib": 2 * 1024**2,
+            "total_kib": 4 * 1024**2,
+            "layer_stack": ["DRBD", "STORAGE"],
+            "node_names": ["alpha", "bravo"],
+        },
+    )
+    done = orlop("space-reporting free-space --redundancy 3 --storage-pools ssd --resource-group fast")
+    assert done.requests == ["GET /v1/orlop/free-space?redundancy=3&storage_pools=ssd&resource_group=fast"]
+    assert "Largest volume kept 3 times: 1 GiB" in done.out
+    assert "alpha, bravo (layers DRBD, STORAGE)" in done.out
+    assert orlop("--machine-readable space-reporting free-space").json[0]["redundancy"] == 3

@@ -206,3 +206,8 @@ def test_a_placement_is_explained(controller, client):
     controller.post(f"{URL}/orlop/resource-groups/fast/explain-placement", json=found)
     assert client.explain_spawn("fast", [4096]).possible
     assert _sent(controller)[2] == {"select_filter": {}, "volume_sizes": [4096]}
+
+
+def test_the_free_space_for_a_redundancy_is_read(controller, client):
+    controller.get(f"{URL}/orlop/free-space", json={"redundancy": 2, "max_volume_size_kib": 8, "free_kib": 12})
+    assert client.free_space(2, pools=["ssd"]).max_volume_size_kib == 8

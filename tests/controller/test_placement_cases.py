@@ -136,6 +136,12 @@ CASES = [
     Case("one-replica-per-shared-space", SAN, 2, ["a", "c"]),
     Case("a-shared-space-is-one-place", SAN, 3, {"b": "not together with the spread rules"}),
     Case("a-shared-space-that-is-taken", SAN, 2, {"b": "a replica on a is in the same space s1"}, there=["a"]),
+    Case(
+        "one-node-is-one-place-whatever-spaces-it-has",
+        {"a": N(pools={"san": P(90, shared="s1"), "own": P(80)}), "b": N(10)},
+        2,
+        ["a:san", "b"],
+    ),
     # Neighbours
     Case(
         "not-with-another",

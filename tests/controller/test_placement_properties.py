@@ -166,6 +166,7 @@ def test_a_node_that_is_turned_down_matters_as_soon_as_its_reasons_are_gone(of: 
         for name, node in of.items()
     }
     against = [line for line in told if "would do" not in line]
+    assume(against)  # or only a shared space was in the way
     if len(of) < wanted:
         with pytest.raises(NotEnoughNodes) as still:
             place(made(mended), wanted, GIB, SelectFilter(), ("STORAGE",))

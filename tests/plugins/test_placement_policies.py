@@ -1,5 +1,8 @@
 """What the policies of Orlop prefer, and what becomes of one that gives no usable answer."""
 
+import doctest
+from pathlib import Path
+
 import pytest
 
 from orlop.controller.placement import place
@@ -138,6 +141,20 @@ def test_a_policy_without_an_opinion_leaves_it_to_the_names():
     cluster = made({"b": N(90), "a": N(10)}, drivers=policy(lambda candidates: {}))
     chosen = place(cluster, 1, GIB, SelectFilter(placement_policy="own"), ("STORAGE",))
     assert chosen[0].node.name == "a"
+
+
+def test_the_policy_of_the_plugin_guide_is_ten_lines_long_and_works():
+    guide = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+    examples = doctest.DocTestParser().get_examples(guide[guide.index("## Placement policies") :])
+    source = "".join(example.source for example in examples[:2])
+    assert len(source.splitlines()) <= 10
+    names = {}
+    exec(source, names)  # noqa: S102 - what the guide says
+    drivers = Drivers({STORAGE: DRIVERS.all(STORAGE), PLACEMENT: {"fast-network": names["FastNetwork"]}})
+    nodes = {"a": N(90), "b": N(20, {"network": "fast"}), "c": N(30, {"network": "fast"})}
+    rule = SelectFilter(placement_policy="fast-network")
+    chosen = place(made(nodes, drivers=drivers), 3, GIB, rule, ("STORAGE",))
+    assert [c.node.name for c in chosen] == ["c", "b", "a"]
 
 
 # -- hooks ------------------------------------------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
+from orlop.controller.patience import REST
 from orlop.controller.picture import with_resource
-from orlop.controller.usecases.auto_diskful import CLEANUP, FLAG, MINUTES, REST, AutoDiskful
+from orlop.controller.usecases.auto_diskful import CLEANUP, FLAG, MINUTES, AutoDiskful
 from orlop.model import Operation
 from tests.simulation.test_drbd9_controller import create, device, disks, kernel, replicas, spawn, started, with_state
 

@@ -112,7 +112,10 @@ CASES = (
         ("echo",),
     ),
     # -- and they can be given up -------------------------------------------------------------------------------------
-    Case("DELETE", "/v1/nodes/foxtrot/lost", None, DONE),
+    Case("PUT", "/v1/orlop/nodes/echo/maintenance", {"enabled": True}, DONE),
+    Case("PUT", "/v1/orlop/nodes/echo/maintenance", {"enabled": False}, DONE),
+    Case("GET", "/v1/orlop/rebalance", None, DONE),
+    Case("DELETE", "/v1/nodes/foxtrot/lost", None, WARNING, ("No replica of 'wide' is known to be up to date",)),
     Case("PUT", f"{DEFINITION}/both/volume-definitions/0", {"size_kib": 1024}, DONE),
 )
 
@@ -171,7 +174,7 @@ def test_each_request_works_or_says_at_once_what_it_lacks(cluster: SimulatedClus
 
 def test_what_was_begun_is_finished_when_they_are_back(cluster: SimulatedCluster, api: FlaskClient) -> None:
     for case in CASES:
-        if case.outcome == WARNING:
+        if case.outcome == WARNING and not case.path.endswith("/lost"):
             api.open(case.path, method=case.method, json=case.body)
     cluster.heal()
     cluster.settle()

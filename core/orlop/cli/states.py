@@ -22,7 +22,7 @@ def node(row: Node) -> Cell:
     if row.type == "AUXILIARY":
         return Cell("")
     text, colour = _NODES.get(row.connection_status, (row.connection_status, "red"))
-    for flag in ("DELETE", "EVICTED", "EVACUATE"):
+    for flag in ("DELETE", "EVICTED", "EVACUATE", "MAINTENANCE"):
         if flag in row.flags:
             return Cell(f"{text} ({'EVACUATING' if flag == 'EVACUATE' else flag})", "yellow")
     return Cell(text, colour)

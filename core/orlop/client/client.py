@@ -7,6 +7,7 @@ from orlop.client.address import addresses
 from orlop.client.controller_calls import ControllerCalls
 from orlop.client.definition_calls import DefinitionCalls
 from orlop.client.group_calls import GroupCalls
+from orlop.client.healing_calls import HealingCalls
 from orlop.client.node_calls import NodeCalls
 from orlop.client.operation_calls import OperationCalls
 from orlop.client.resource_calls import ResourceCalls
@@ -22,6 +23,7 @@ class Client(
     DefinitionCalls,
     ResourceCalls,
     OperationCalls,
+    HealingCalls,
     SnapshotCalls,
     GroupCalls,
     ControllerCalls,

@@ -100,6 +100,8 @@ class Job(Seen, frozen=True, kw_only=True):
     resource_name: str = ""
     state: str = ""
     created: int | None = None
+    source: str = ""  # nodes of a replica that moves
+    target: str = ""
     problem: str = ""
 
 
@@ -227,3 +229,15 @@ class PlacementExplanation(Seen, frozen=True, kw_only=True):
     complete: bool = True
     changes: tuple[PlacementChange, ...] = ()
     nodes: tuple[ExplainedNode, ...] = ()
+
+
+class FreeSpace(Seen, frozen=True, kw_only=True):
+    """The largest single volume that fits `redundancy` times, and what is around it."""
+
+    redundancy: int
+    max_volume_size_kib: int
+    free_kib: int
+    available_kib: int = 0
+    total_kib: int = 0
+    layer_stack: tuple[str, ...] = ()
+    node_names: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from typing import Any
 from orlop.client.answer import Answer
 from orlop.client.bodies import Changes, SelectFilter, given
 from orlop.client.caller import Caller
-from orlop.client.controller_values import Count
+from orlop.client.controller_values import Count, FreeSpace
 from orlop.client.values import MaxVolumeSizes, PhysicalStorage, PhysicalStorageNode, StoragePool, StoragePoolDefinition
 from orlop.client.wire import path, query
 
@@ -110,6 +110,13 @@ class StorageCalls(Caller):
         """The same for what is no storage pool."""
         wanted = query(provider_kind=provider, pool_name=pool)
         return self.command("DELETE", path("orlop", "physical-storage", node), query=wanted)
+
+    def free_space(
+        self, redundancy: int = 1, nodes: Sequence[str] = (), pools: Sequence[str] = (), group: str | None = None
+    ) -> FreeSpace:
+        """How large one volume with so many replicas could be."""
+        wanted = query(redundancy=redundancy, nodes=list(nodes), storage_pools=list(pools), resource_group=group)
+        return self.read(FreeSpace, path("orlop", "free-space"), wanted)
 
     def max_volume_sizes(self, select: SelectFilter) -> MaxVolumeSizes:
         return self.read(MaxVolumeSizes, path("query-max-volume-size"), method="OPTIONS", body=select)

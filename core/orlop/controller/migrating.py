@@ -25,18 +25,23 @@ def _advanced(definition: ResourceDefinition, target: Resource, reports: Reports
     done = with_resource(definition, without_source(target))
     if source is None or source.deleting or is_diskless(source) or is_diskless(target):
         return done
-    staying = [r for r in diskful(definition) if r.uuid != source.uuid]
-    whole = _has_everything(target, reports) and all(_has_everything(r, reports) for r in staying)
-    if not whole or not _is_unused(source, reports):
+    if not has_everything(target, reports) or not may_leave(definition, source, reports):
         return definition
     return with_resource(done, replace(source, flags=source.flags | {"DELETE"}))
+
+
+def may_leave(definition: ResourceDefinition, source: Resource, reports: Reports) -> bool:
+    """Whether all other replicas are there and have everything, and nobody uses this one."""
+    staying = [r for r in diskful(definition) if r.uuid != source.uuid]
+    whole = bool(staying) and all(has_everything(r, reports) for r in staying)
+    return whole and _is_unused(source, reports)
 
 
 def without_source(resource: Resource) -> Resource:
     return replace(resource, props={name: value for name, value in resource.props.items() if name != SOURCE})
 
 
-def _has_everything(resource: Resource, reports: Reports) -> bool:
+def has_everything(resource: Resource, reports: Reports) -> bool:
     if ADDING in resource.flags or any(v.new for v in resource.volumes):
         return False
     return is_whole(resource, reports.get(key(resource.node)))

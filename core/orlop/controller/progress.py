@@ -17,6 +17,7 @@ from orlop.controller import (
     growing,
     initial_sync,
     migrating,
+    moving,
     nvme,
     snapshot_copies,
     snapshotting,
@@ -49,6 +50,7 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
     changed = _volume_definitions(changed)
     changed = growing.advanced(changed, reports)
     changed = migrating.advanced(changed, reports)
+    changed = moving.advanced(changed, reports)
     changed = snapshotting.advanced(changed, reports)
     changed = _operations(changed, reports)
     changed = volume_keys.advanced(changed, reports)

@@ -75,7 +75,7 @@ def numbered(picture: Picture, definition: ResourceDefinition) -> ResourceDefini
             resource = replace(resource, peer_slots=slots)
         resources.append(resource)
     after = replace(definition, volume_definitions=volumes, resources=tuple(resources))
-    _refuse_crowd(after)
+    refuse_crowd(after)
     return replace(after, volume_definitions=tuple(_with_first(after, v) for v in after.volume_definitions))
 
 
@@ -212,7 +212,7 @@ def _setting(picture: Picture, name: str, definition: ResourceDefinition, at: st
     return found.value if found else DEFAULTS.get(name, "")
 
 
-def _refuse_crowd(definition: ResourceDefinition) -> None:
+def refuse_crowd(definition: ResourceDefinition) -> None:
     """Every replica needs a slot for every other one."""
     count = sum(r.node_id is not None for r in definition.resources)
     full = [r.node for r in definition.resources if r.peer_slots is not None and r.peer_slots < count - 1]

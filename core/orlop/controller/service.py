@@ -32,6 +32,7 @@ from orlop.controller.standby import Standby
 from orlop.controller.store import Activation, Store
 from orlop.controller.usecases import encryption, votes
 from orlop.controller.usecases.auto_diskful import AutoDiskful
+from orlop.controller.usecases.healing import Healing
 from orlop.drivers import Drivers
 from orlop.errors import TransportError
 from orlop.hooks import Hooks
@@ -170,11 +171,12 @@ class Service:
 
 def automatisms(core: Core) -> Callable[[], None]:
     """What is to be called again and again."""
-    auto_diskful = AutoDiskful(core)
+    auto_diskful, healing = AutoDiskful(core), Healing(core)
 
     def look() -> None:
         votes.look(core)
         auto_diskful.look()
+        healing.look()
 
     return look
 

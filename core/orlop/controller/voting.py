@@ -16,7 +16,7 @@ from orlop.controller.calm import is_calm, is_fresh
 from orlop.controller.diskless import CLIENT, FLAGS, TIE_BREAKER, diskful, is_diskless, is_tiebreaker
 from orlop.controller.occupied import NOTHING
 from orlop.controller.picture import Draft, Picture
-from orlop.controller.placement import Cluster, fits, node_problem
+from orlop.controller.placement import Cluster, fits, node_check
 from orlop.controller.properties import Kind, Source, effective
 from orlop.controller.replication import LAYER, numbered, replicated
 from orlop.errors import Refused
@@ -173,8 +173,9 @@ def _able(cluster: Cluster, definition: ResourceDefinition) -> Iterator[Node]:
     """Nodes that can break its ties, the one with the fewest resources first: most are never looked at."""
     taken, there = {key(r.node) for r in definition.resources}, cluster.picture.occupied
     nodes = cluster.picture.nodes
+    problem = node_check(cluster, SelectFilter(), (LAYER,))
     for at in sorted(nodes, key=lambda at: (there.get(at, NOTHING).resources, at)):
-        if at in taken or node_problem(cluster, nodes[at], SelectFilter(), (LAYER,), None) is not None:
+        if at in taken or problem(nodes[at]) is not None:
             continue
         if drbd_versions.all_at_least(cluster.picture, [at], drbd_versions.TIEBREAKERS):
             yield nodes[at]

@@ -18,7 +18,7 @@ class Balanced:
     def score(cls, placement: Placement, candidates: Sequence[Candidate]) -> Columns:
         size = placement.size
         return {
-            "free space": of_largest(c.free for c in candidates),
+            "free space": of_largest([c.free for c in candidates]),
             "even fill": [EVEN * (c.free - size) / c.total if c.total > 0 else 0.0 for c in candidates],
-            "few volumes": of_largest((c.volumes_on_node for c in candidates), -FEW),
+            "few volumes": of_largest([c.volumes_on_node for c in candidates], -FEW),
         }

@@ -15,6 +15,6 @@ class RoundRobin:
     @classmethod
     def score(cls, placement: Placement, candidates: Sequence[Candidate]) -> Columns:
         return {
-            "turn of the node": of_largest((c.volumes_on_node for c in candidates), -1.0),
-            "turn of the pool": of_largest((c.volumes for c in candidates), -1e-6),
+            "turn of the node": of_largest([c.volumes_on_node for c in candidates], -1.0),
+            "turn of the pool": of_largest([c.volumes for c in candidates], -1e-6),
         }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orlop.cli import completion, options, states
-from orlop.cli.commands import node_describe, node_interface
+from orlop.cli.commands import moving, node_describe, node_interface
 from orlop.cli.grammar import Menu
 from orlop.cli.properties import add_properties, props_of
 from orlop.cli.table import Cell, Column, Table, View
@@ -78,7 +78,7 @@ def modify(session: Session, node: str, kind: str) -> Answer:
 @options.node()
 @options.not_waiting()
 def delete(session: Session, node: str) -> Answer:
-    """Remove a node that is connected and whose resources are not in use. Its resources are deleted with it."""
+    """Remove a node that holds nothing any more; `node evacuate` empties it."""
     return session.client.delete_node(node)
 
 
@@ -103,7 +103,7 @@ def reconnect(session: Session, nodes: tuple[str, ...]) -> Answer:
 @click.option("--delete-resources", is_flag=True, help="Delete the resources that are still on it.")
 @click.option("--delete-snapshots", is_flag=True, help="Delete the snapshots that are still on it.")
 def restore(session: Session, node: str, delete_resources: bool, delete_snapshots: bool) -> Answer:
-    """Take a node that was evicted or evacuated back into service."""
+    """Take a node that was evicted or evacuated back into service. What was still moving away stays."""
     return session.client.restore_node(node, delete_resources or None, delete_snapshots or None)
 
 
@@ -111,10 +111,15 @@ def restore(session: Session, node: str, delete_resources: bool, delete_snapshot
 @options.node()
 @options.many("--target", help="Only to these nodes.", shell_complete=completion.NODES)
 @options.many("--do-not-target", help="Not to these nodes.", shell_complete=completion.NODES)
+@moving.DRY_RUN
 def evacuate(
-    session: Session, node: str, target: tuple[str, ...] | None, do_not_target: tuple[str, ...] | None
-) -> Answer:
-    """Move all resources of a node to others. The command returns at once; the moving goes on."""
+    session: Session, node: str, target: tuple[str, ...] | None, do_not_target: tuple[str, ...] | None, dry_run: bool
+) -> Answer | None:
+    """Move all resources of a node to others. The command returns at once; the moving goes on. A replica goes when
+    the new one is up to date; what nothing replicates stays, and the answer says why."""
+    if dry_run:
+        moving.show(session, session.client.evacuation_plan(node, target or (), do_not_target or ()))
+        return None
     return session.client.evacuate_node(node, target or (), do_not_target or ())
 
 
@@ -230,6 +235,7 @@ def _reasons(session: Session, rows: list[Node], unsupported: str) -> None:
 
 MENU.add_command(node_interface.MENU)
 MENU.alias("interface", "i")
+moving.add_to(MENU)
 node_describe.add_to(MENU)
 add_properties(
     MENU,

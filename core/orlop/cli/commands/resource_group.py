@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from orlop.cli import drbd, options, output, sizes
-from orlop.cli.commands import explain
+from orlop.cli.commands import explain, moving
 from orlop.cli.commands.max_size import MAX_SIZES
 from orlop.cli.grammar import Menu
 from orlop.cli.placement import placement
@@ -157,6 +157,18 @@ def query_size_info(session: Session, group: str, select: SelectFilter, view: Vi
 def adjust(session: Session, group: str | None) -> Answer:
     """Bring the resources of a group, or of all groups, to what their group says."""
     return session.client.adjust_resource_group(group)
+
+
+@MENU.verb("balance", example="orlop resource-group balance fast --dry-run")
+@options.group(required=False)
+@moving.DRY_RUN
+def balance(session: Session, group: str | None, dry_run: bool) -> Answer | None:
+    """Make missing replicas of a group, or of all groups, and remove superfluous ones now, a few at a time. The
+    controller does the same every hour unless BalanceResourcesEnabled is False."""
+    if dry_run:
+        moving.show(session, session.client.balance_plan(group))
+        return None
+    return session.client.balance(group)
 
 
 def _filter(row: ResourceGroup) -> str:

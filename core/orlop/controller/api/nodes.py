@@ -8,7 +8,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
 from orlop.controller.api.routes import HERE, PAGED, Routes
 from orlop.controller.api.views import nodes as view
-from orlop.controller.usecases import lookup, net_interfaces, node_connections, nodes
+from orlop.controller.usecases import evacuation, lookup, net_interfaces, node_connections, nodes
 from orlop.model import key
 
 route = Routes("nodes", Subject.NODE)
@@ -60,17 +60,17 @@ def reconnect(call: Call, node: str) -> Answers:
 
 @route("PUT", "/v1/nodes/{node}/evict")
 def evict(call: Call, node: str) -> Answers:
-    return nodes.evict(call.core, node)
+    return evacuation.evict(call.core, node)
 
 
 @route("PUT", "/v1/nodes/{node}/restore", body=wire.NodeRestore)
 def restore(call: Call, node: str) -> Answers:
-    return nodes.restore(call.core, node, call.body)
+    return evacuation.restore(call.core, node, call.body)
 
 
 @route("PUT", "/v1/nodes/{node}/evacuate", body=wire.NodeEvacuate)
 def evacuate(call: Call, node: str) -> Answers:
-    return nodes.evacuate(call.core, node, call.body)
+    return evacuation.evacuate(call.core, node, call.body)
 
 
 @route("GET", "/v1/nodes/{node}/net-interfaces", answer=tuple[wire.NetInterface, ...], query=PAGED)

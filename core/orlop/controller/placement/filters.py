@@ -14,13 +14,15 @@ from orlop.controller.diskless import diskful, is_diskless, is_tiebreaker
 from orlop.controller.placement.cluster import Cluster
 from orlop.controller.placement.objections import Objection
 from orlop.controller.placement.spread import Spread
-from orlop.controller.placement.standing import TARGET, Objections, Standing, Standings, is_no_target
+from orlop.controller.placement.standing import TARGET, Objections, OfNode, Standing, Standings, is_no_target
 from orlop.controller.reported import Status
 from orlop.model import KIB, Node, NodeInfo, ResourceDefinition, SelectFilter, StoragePool, key
 
+MAINTENANCE = "MAINTENANCE"  # of a node: nothing is placed there by itself, and what is there stays
 AWAY = frozenset({"DELETE", "EVICTED", "EVACUATE"})
 NodeRule = Callable[[Node], str | None]  # why nothing may be placed on a node, beyond the rules that are known here
 NOTHING: Objections = ()
+ONLINE = Status.ONLINE
 
 
 class Filters:
@@ -49,20 +51,43 @@ class Filters:
         self._name = existing.name if existing else ""
         self._neighbours = _neighbours(cluster, rule, existing)
         self._spaces = _shared_spaces(cluster, existing)
-        self._picky = bool(self._pools or self._providers or self._spaces)
+        self.picky = bool(self._pools or self._providers or self._spaces)
         self._overprovision = overprovision
         self.spread = Spread(rule, remaining(cluster, existing), partial(sites.site_of, cluster.picture))
 
+    def nodes(self) -> Iterator[tuple[str, OfNode, Objections]]:
+        """Every node with a pool that has a backing: its key, how it stands, what speaks against it."""
+        reports = self._cluster.reported.nodes
+        always = self._nodes or self._target or self._node_rule is not None
+        occupied, neighbours, layers = self._occupied, self._neighbours, self._layers
+        spread = None if self.spread.silent else self.spread
+        for node_key, found in self.standings.of_nodes(self._cluster, self._overprovision):
+            report = reports.get(node_key)
+            if (
+                always
+                or not found.plain
+                or report is None
+                or report.status is not ONLINE
+                or node_key in occupied
+                or node_key in neighbours
+                or (found.unusable and any(support.name in layers for support in found.unusable))
+                or (spread is not None and spread.against(found.node))
+            ):
+                yield node_key, found, self.node(found.node, node_key)
+            else:
+                yield node_key, found, NOTHING
+
+    def pool(self, standing: Standing) -> Objections:
+        """What speaks against a pool, whatever speaks against its node."""
+        if standing.against or self.picky or standing.candidate.free < self._size:
+            return self._against(standing)
+        return NOTHING
+
     def pools(self) -> Iterator[tuple[str, Standing, Objections, Objections]]:
         """Every pool with a backing: key of its node, how it stands, what speaks against its node and against it."""
-        size = self._size
-        for node_key, node, pools in self.standings.of_nodes(self._cluster, self._overprovision):
-            of_node = self.node(node, node_key)
-            for standing in pools:
-                if standing.against or self._picky or standing.candidate.free < size:
-                    yield node_key, standing, of_node, self._against(standing)
-                else:
-                    yield node_key, standing, of_node, NOTHING
+        for node_key, found, of_node in self.nodes():
+            for standing in found.pools:
+                yield node_key, standing, of_node, self.pool(standing)
 
     def node(self, node: Node, node_key: str) -> Objections:
         """What speaks against a node, whatever pools it has."""
@@ -80,7 +105,7 @@ class Filters:
         if node_key in self._neighbours:
             found.append(_bad_neighbour(node, self._neighbours[node_key]))
         report = self._cluster.reported.nodes.get(node_key)
-        if report is None or report.status is not Status.ONLINE:
+        if report is None or report.status is not ONLINE:
             found.append(Objection("offline", "it is offline", f"bring node {node.name} online"))
         elif report.info is not None:
             found += self._missing_layers(node, report.info)
@@ -145,6 +170,8 @@ def _flagged(node: Node) -> Iterator[Objection]:
     if flags:
         restore = "" if "DELETE" in flags else f"restore node {node.name}"
         yield Objection("flags", f"it is marked {', '.join(sorted(flags))}", restore)
+    if MAINTENANCE in node.flags:
+        yield Objection("maintenance", f"it is marked {MAINTENANCE}", f"end the maintenance of node {node.name}")
 
 
 def _bad_neighbour(node: Node, other: str) -> Objection:

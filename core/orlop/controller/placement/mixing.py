@@ -6,6 +6,7 @@ DRBD is of 9.1.18 or 9.2.7. DRBD 9 and older ones never go together in one resou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from orlop.controller import drbd_versions
@@ -60,20 +61,19 @@ class Mixing:
             found = self._known[of] = self._alike.setdefault(side, side)
         return found
 
-    def objection(self, of: Below, provider: str) -> Objection | None:
+    def objections(self, of: Below, provider: str) -> Iterator[Objection]:
         """What replicas that exist say against a pool."""
         side = self.side(of)
-        for other, where in self.taken.items():
-            if side.modern != other.modern:
-                return Objection("drbd", f"its DRBD and that of {where}, which has a replica, do not work together")
-        kinds = {(other.zfs, other.thin): where for other, where in self.taken.items() if other.zfs is not None}
+        other = next((where for taken, where in self.taken.items() if taken.modern != side.modern), None)
+        if other is not None:
+            yield Objection("drbd", f"its DRBD and that of {other}, which has a replica, do not work together")
+        kinds = {(taken.zfs, taken.thin): where for taken, where in self.taken.items() if taken.zfs is not None}
         if len(kinds) == 1 and side.zfs is not None and (side.zfs, side.thin) not in kinds:
-            return Objection(
+            yield Objection(
                 "mixing",
                 f"{provider} does not mix with the pool of the replica on {next(iter(kinds.values()))}",
                 f"set {ALLOWED} to true, with DRBD 9.2.7 or later on all nodes",
             )
-        return None
 
     def _sides_of(self, cluster: Cluster, existing: ResourceDefinition) -> dict[Side, str]:
         picture = cluster.picture

@@ -5,15 +5,15 @@ Every candidate that is turned down keeps its reasons, and the error prints them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from orlop.codes import Fail
-from orlop.controller.placement.cells import Cell, Grouping
+from orlop.controller.placement.cells import Grouping
 from orlop.controller.placement.choice import Choice, Place, choose
 from orlop.controller.placement.cluster import Cluster
 from orlop.controller.placement.filters import Filters, NodeRule
-from orlop.controller.placement.mixing import Mixing, Side
+from orlop.controller.placement.mixing import Mixing
 from orlop.controller.placement.objections import Objection
 from orlop.controller.placement.scoring import Scores, Weight, scores
 from orlop.controller.placement.standing import Objections, Standing
@@ -37,6 +37,7 @@ class Request(NamedTuple):
     weight: Weight | None = None
     preselect: Preselect | None = None
     node_rule: NodeRule | None = None
+    overprovision: float | None = None  # stands in for all over-subscription ratios of thin pools
 
 
 class Attempt(NamedTuple):
@@ -79,7 +80,8 @@ class NotEnoughNodes(Refused):
         self.reasons = tuple(reasons)
         self.attempt = attempt
         self.changes = tuple(changes)
-        cause = f"{wanted} node{'s' if wanted != 1 else ''} with {size // KIB} KiB free each are needed."
+        room = f" with {size // KIB} KiB free each" if size else ""
+        cause = f"{wanted} node{'s' if wanted != 1 else ''}{room} {'are' if wanted != 1 else 'is'} needed."
         if attempt is not None and not attempt.choice.complete:
             cause += f" There may be a choice: {attempt.choice.steps} attempts were made and found none."
         help_ = "Add nodes or pools, free space, or relax the filters named above."
@@ -113,24 +115,34 @@ def place(
 
 def attempt(cluster: Cluster, request: Request) -> Attempt:
     """Looks for a choice; raises only where the request itself makes no sense."""
-    filters = Filters(cluster, request.size, request.rule, request.layers, request.existing, request.node_rule)
+    filters = Filters(
+        cluster,
+        request.size,
+        request.rule,
+        request.layers,
+        request.existing,
+        request.node_rule,
+        request.overprovision,
+    )
     mixing = Mixing(cluster, filters.standings, request.layers, request.existing)
     found: list[Standing] = []
     behind: list[Candidate] = []
     against_nodes: dict[str, Objections] = {}
     against_pools: dict[str, list[tuple[Candidate, Objections]]] = {}
-    for node_key, standing, of_node, of_pool in filters.pools():
-        if mixing.taken and (other := mixing.objection(standing.below, standing.pool.provider)) is not None:
-            of_pool = (*of_pool, other)
-        if not of_node and not of_pool:
-            found.append(standing)
-            continue
+    size, picky = request.size, filters.picky or bool(mixing.taken)
+    for node_key, of, of_node in filters.nodes():
         if of_node:
             against_nodes[node_key] = of_node
-        if not of_pool:
-            behind.append(standing.candidate)
-        else:
-            against_pools.setdefault(node_key, []).append((standing.candidate, of_pool))
+        for standing in of.pools:
+            if picky or standing.against or standing.candidate.free < size:
+                of_pool = (*filters.pool(standing), *mixing.objections(standing.below, standing.pool.provider))
+                if of_pool:
+                    against_pools.setdefault(node_key, []).append((standing.candidate, of_pool))
+                    continue
+            if of_node:
+                behind.append(standing.candidate)
+            else:
+                found.append(standing)
     found, turned_down = _asked_of_plugins(request, found)
     for standing, why in turned_down:
         against_pools.setdefault(key(standing.node.name), []).append((standing.candidate, why))
@@ -172,33 +184,45 @@ def _places(
     Rules look at nodes. Only where pools of one node differ in what goes together, or share their space with other
     nodes, more than one of them matters.
     """
-    best: dict[tuple[str, int, str], int] = {}
-    sides: dict[int, Side] = {}  # by identity: there is one object for each
-    totals, side_of = points.totals, mixing.side
-    for index, (standing, total) in enumerate(zip(found, totals, strict=True)):
-        pool, side = standing.pool, side_of(standing.below)
-        sides[id(side)] = side
-        at = (pool.node, id(side), pool.shared_space)
-        before = best.setdefault(at, index)
-        if total > totals[before] or (total == totals[before] and key(pool.name) < key(found[before].pool.name)):
-            best[at] = index
-    ranked = sorted(
-        [(-totals[index], key(at[0]), key(found[index].pool.name), index, at[1]) for at, index in best.items()]
-    )
-    spaces = any(space for _, _, space in best)
+    best = _best_of_nodes(mixing, found, points.totals)
+    ranked = sorted([(-points.totals[index], found[index].node_key, found[index].pool_key, index) for index in best])
+    spaces = any(found[index].pool.shared_space for index in best)
     spread = filters.spread
-    known: dict[str, tuple[tuple[Hashable, ...], tuple[str, ...], Cell]] = {}
+    spots = {} if spread.names is None else filters.standings.spots(spread.names)
     order, places = [], []
-    for score, _, _, index, number in ranked:
-        node, space = found[index].node, found[index].pool.shared_space
-        if node.name not in known:
-            known[node.name] = spread.place(node)
-        tokens, alike, cell = known[node.name]
+    for score, name, _, index in ranked:
+        standing = found[index]
+        node, space = standing.node, standing.pool.shared_space
+        spot = spots.get(name)
+        if spot is None or spot[0] is not node:
+            spot = spots[name] = (node, spread.place(node))
+        tokens, alike, cell = spot[1]
         if spaces:
-            tokens = (("node", node.name), *((("space", space),) if space else ()), *tokens)
+            tokens = (("node", name), *((("space", space),) if space else ()), *tokens)
         order.append(index)
-        places.append(Place(-score, tokens, (sides[number], alike), cell))
+        places.append(Place(-score, tokens, (mixing.side(standing.below), alike), cell))
     return order, places
+
+
+def _best_of_nodes(mixing: Mixing, found: Sequence[Standing], totals: Sequence[float]) -> list[int]:
+    """Of each node the best pool for each side and shared space. The pools of a node follow each other."""
+    best: list[int] = []
+    of_node: dict[tuple[int, str] | int, int] = {}
+    node = None
+    for index, standing in enumerate(found):
+        if standing.node is not node:
+            best += of_node.values()
+            node, of_node = standing.node, {}
+        side, space = id(mixing.side(standing.below)), standing.pool.shared_space
+        at = (side, space) if space else side
+        before = of_node.get(at)
+        if (
+            before is None
+            or totals[index] > totals[before]
+            or (totals[index] == totals[before] and standing.pool_key < found[before].pool_key)
+        ):
+            of_node[at] = index
+    return [*best, *of_node.values()]
 
 
 def candidates(
@@ -210,12 +234,26 @@ def candidates(
             yield standing.candidate, "; ".join(objection.text for objection in of_pool) or None
 
 
+def node_check(
+    cluster: Cluster,
+    rule: SelectFilter,
+    layers: tuple[str, ...],
+    existing: ResourceDefinition | None = None,
+) -> Callable[[Node], str | None]:
+    """A function that says why nothing may be placed on a node at all."""
+    filters = Filters(cluster, 0, rule, layers, existing)
+
+    def check(node: Node) -> str | None:
+        return "; ".join(objection.text for objection in filters.node(node, key(node.name))) or None
+
+    return check
+
+
 def node_problem(
     cluster: Cluster, node: Node, rule: SelectFilter, layers: tuple[str, ...], existing: ResourceDefinition | None
 ) -> str | None:
-    """Why nothing may be placed on a node at all."""
-    found = Filters(cluster, 0, rule, layers, existing).node(node, key(node.name))
-    return "; ".join(objection.text for objection in found) or None
+    """Why nothing may be placed on a node at all; for many nodes use `node_check`."""
+    return node_check(cluster, rule, layers, existing)(node)
 
 
 def refusal(cluster: Cluster, tried: Attempt, changes: Sequence[str] = ()) -> NotEnoughNodes:

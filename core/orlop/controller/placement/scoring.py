@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import add
 from typing import NamedTuple
 
 from orlop.codes import Fail
@@ -56,7 +57,9 @@ def scores(
         if any(points):
             parts["plugins"] = points
     columns = list(parts.values())
-    totals = list(map(sum, zip(*columns, strict=True))) if columns else [0.0] * len(candidates)
+    totals: Sequence[float] = columns[0] if columns else [0.0] * len(candidates)
+    for column in columns[1:]:
+        totals = list(map(add, totals, column))
     return Scores(name, parts, totals)
 
 
@@ -83,7 +86,7 @@ def _parts(
     for part, points in parts.items():
         if len(points) != len(candidates):
             raise _broken(name, f"it gave {len(points)} points of '{part}' for {len(candidates)} candidates")
-        if not all(map(math.isfinite, points)):
+        if not math.isfinite(sum(points)):  # one that is not finite makes the sum so
             raise _broken(name, f"the points of '{part}' are not all finite numbers")
     return parts
 

@@ -7,8 +7,8 @@ references.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from orlop.controller import capacity, drbd_versions
 from orlop.controller.picture import NOTHING, Usage
@@ -16,11 +16,12 @@ from orlop.controller.placement.cluster import Cluster
 from orlop.controller.placement.objections import Objection
 from orlop.drivers import STORAGE
 from orlop.errors import UnknownDriver
-from orlop.model import Node, ReportedPool, StoragePool
+from orlop.model import Node, NodeInfo, ReportedPool, StoragePool, Support
 from orlop.plugin import Candidate
 
 DISKLESS = "DISKLESS"
 TARGET = "AutoplaceTarget"
+SPOTS = 32  # combinations of properties in rules of spreading that are kept
 Objections = tuple[Objection, ...]
 Pools = Mapping[tuple[str, str], StoragePool]
 
@@ -38,17 +39,29 @@ class Below:
 
 
 class Standing(NamedTuple):
-    """`against` is what speaks against the pool in any case; the five fields after it are what it follows from."""
+    """`against` is what speaks against the pool in any case."""
 
+    node_key: str
+    pool_key: str
     candidate: Candidate
     against: Objections
     pool: StoragePool
     node: Node
-    seen: ReportedPool | None
-    usage: Usage
-    load: int  # volumes on the node
-    known: bool  # whether it is known how much room there is
+    known: bool  # how much room there is
     below: Below
+
+
+class OfNode(NamedTuple):
+    """How a node and its pools stand; the fields after `unusable` are what it follows from."""
+
+    node: Node
+    pools: Sequence[Standing]
+    plain: bool  # nothing about the node itself speaks against it
+    unusable: Sequence[Support]  # layers
+    its_pools: Sequence[tuple[tuple[str, str], StoragePool]]
+    seen: Sequence[ReportedPool | None]
+    usages: Sequence[Usage]
+    info: NodeInfo | None
 
 
 class _Basis(NamedTuple):
@@ -59,7 +72,7 @@ class _Basis(NamedTuple):
     rooms: capacity.Rooms
     pools: Pools
     by_node: Mapping[str, list[tuple[tuple[str, str], StoragePool]]]
-    found: dict[tuple[str, str], Standing]
+    found: dict[str, OfNode]
 
 
 class Standings:
@@ -68,13 +81,12 @@ class Standings:
     def __init__(self) -> None:
         self._basis: _Basis | None = None
         self._alike: dict[tuple[tuple[int, ...], bool, bool], Below] = {}
+        self._spots: dict[Hashable, dict[str, tuple[Node, Any]]] = {}
 
-    def of_nodes(
-        self, cluster: Cluster, overprovision: float | None = None
-    ) -> Iterator[tuple[str, Node, list[Standing]]]:
-        """For every node with pools that have a backing: its key, itself, and how its pools stand."""
+    def of_nodes(self, cluster: Cluster, overprovision: float | None = None) -> Iterator[tuple[str, OfNode]]:
+        """Every node with pools that have a backing, by key."""
         basis = self._in_force(cluster, overprovision)
-        nodes, usages = cluster.picture.nodes, cluster.picture.usage
+        nodes, usage = cluster.picture.nodes, cluster.picture.usage
         reports = cluster.reported.nodes
         known = basis.found
         for node_key, pools in basis.by_node.items():
@@ -82,23 +94,46 @@ class Standings:
             if node is None:
                 continue
             report = reports.get(node_key)
-            seen_there = report.pools if report is not None else {}
-            used = [usages.get(at, NOTHING) for at, _ in pools]
-            load = sum([usage.volumes for usage in used])
-            standings = []
-            for (at, pool), usage in zip(pools, used, strict=True):
-                seen = seen_there.get(at[1])
-                found = known.get(at)
-                if found is None or not (
-                    found.pool is pool
-                    and found.node is node
-                    and found.seen is seen
-                    and found.usage == usage
-                    and found.load == load
-                ):
-                    found = known[at] = self._standing(cluster, basis.rooms, pool, node, seen, usage, load)
-                standings.append(found)
-            yield node_key, node, standings
+            info = report.info if report is not None else None
+            reported = report.pools if report is not None else {}
+            seen = [reported.get(at[1]) for at, _ in pools]
+            usages = [usage.get(at, NOTHING) for at, _ in pools]
+            found = known.get(node_key)
+            if (
+                found is None
+                or found.node is not node
+                or found.info is not info
+                or found.its_pools is not pools
+                or found.seen != seen
+                or found.usages != usages
+            ):
+                found = known[node_key] = self._stands(cluster, basis.rooms, node, info, pools, seen, usages)
+            yield node_key, found
+
+    def _stands(
+        self,
+        cluster: Cluster,
+        rooms: capacity.Rooms,
+        node: Node,
+        info: NodeInfo | None,
+        pools: Sequence[tuple[tuple[str, str], StoragePool]],
+        seen: Sequence[ReportedPool | None],
+        usages: Sequence[Usage],
+    ) -> OfNode:
+        load = sum(usage.volumes for usage in usages)
+        standings = [
+            self._standing(cluster, rooms, at, pool, node, report, usage, load)
+            for (at, pool), report, usage in zip(pools, seen, usages, strict=True)
+        ]
+        plain = node.has_satellite and not node.flags and TARGET not in node.props
+        unusable = [support for support in info.layers if not support.usable] if info else []
+        return OfNode(node, standings, plain, unusable, pools, seen, usages, info)
+
+    def spots(self, names: Hashable) -> dict[str, tuple[Node, Any]]:
+        """What rules about these properties made of each node, to be filled by whoever asks."""
+        if len(self._spots) > SPOTS:
+            self._spots = {}
+        return self._spots.setdefault(names, {})
 
     def _in_force(self, cluster: Cluster, overprovision: float | None) -> _Basis:
         """What was kept, as far as it still holds. What a single group or request decides is not kept."""
@@ -127,6 +162,7 @@ class Standings:
         self,
         cluster: Cluster,
         rooms: capacity.Rooms,
+        at: tuple[str, str],
         pool: StoragePool,
         node: Node,
         seen: ReportedPool | None,
@@ -147,7 +183,7 @@ class Standings:
         elif room.warning:
             found.append(Objection("nearly_full", room.warning, f"add space to {where}, or free some"))
         candidate = Candidate(node, pool, room.free, room.total, usage.reserved, usage.volumes, load)
-        return Standing(candidate, tuple(found), pool, node, seen, usage, load, not room.problem, its)
+        return Standing(at[0], at[1], candidate, tuple(found), pool, node, not room.problem, its)
 
     def below(self, cluster: Cluster, pool: StoragePool) -> Below:
         try:

@@ -11,9 +11,11 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from orlop.controller import moving
 from orlop.controller.core import Core
 from orlop.controller.diskless import ADDING, JOINING, diskful, is_diskless
 from orlop.controller.growing import facts
+from orlop.controller.patience import Patience, resting
 from orlop.controller.picture import with_resource
 from orlop.controller.properties import effective
 from orlop.controller.replicas import around
@@ -24,7 +26,6 @@ from orlop.model import Resource, ResourceDefinition, SelectFilter, key
 
 MINUTES, CLEANUP = "DrbdOptions/auto-diskful", "DrbdOptions/auto-diskful-allow-cleanup"
 FLAG = "AUTO_DISKFUL"
-REST = 600.0  # seconds after its start in which the controller only watches
 log = logging.getLogger(__name__)
 Act = Callable[[Core, str, str], None]  # what is done with a definition on a node
 
@@ -34,7 +35,7 @@ class AutoDiskful:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._started = core.clock.monotonic()
+        self._patience = Patience(core)
         self._since: dict[tuple[str, str], float] = {}  # keys of definition and node
 
     def look(self) -> None:
@@ -48,7 +49,7 @@ class AutoDiskful:
             if _is_primary(core, d, r)
         }
         self._since = {at: self._since.get(at, now) for at in used}
-        if core.suspended or not self._is_settled(now):
+        if not self._patience.is_over():
             return
         for at, (definition, resource) in sorted(used.items()):
             minutes = _minutes(core, definition, resource)
@@ -63,12 +64,6 @@ class AutoDiskful:
             for resource in definition.resources:
                 if FLAG in resource.flags and not resource.deleting:
                     self._try(_clean_up, definition, resource)
-
-    def _is_settled(self, now: float) -> bool:
-        core = self._core
-        nodes = [node.name for node in core.picture.nodes.values() if node.has_satellite]
-        online = sum(core.reported.online(name) for name in nodes)
-        return now - self._started >= REST and online * 3 >= len(nodes) * 2
 
     def _try(self, act: Act, definition: ResourceDefinition, resource: Resource) -> None:
         try:
@@ -92,6 +87,8 @@ def _give_disk(core: Core, name: str, node: str) -> None:
     picture = core.picture
     definition = lookup.definition(picture, name)
     guards.no_operation(definition)
+    if resting(picture, definition):
+        return
     group = lookup.group(picture, definition.group).select_filter
     rule = SelectFilter(node_names=(node,), storage_pools=group.storage_pools, providers=group.providers)
     others = replace(definition, resources=tuple(r for r in definition.resources if key(r.node) != key(node)))
@@ -116,6 +113,8 @@ def _clean_up(core: Core, name: str, node: str) -> None:
         guards.no_operation(definition)
         resource = lookup.resource(definition, node)
         if ADDING in resource.flags or not replicating.is_up_to_date(core, definition, resource):
+            return
+        if moving.under_way(definition) or resting(draft, definition):
             return
         allowed = effective(CLEANUP, around(draft, definition, resource))
         wanted = lookup.group(draft, definition.group).select_filter.place_count

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orlop.codes import Fail
+from orlop.controller import moving
 from orlop.controller.core import Core
 from orlop.errors import Refused
 from orlop.model import Resource, ResourceDefinition, key
@@ -82,9 +83,9 @@ def not_deleting(definition: ResourceDefinition) -> None:
 
 
 def no_operation(definition: ResourceDefinition) -> None:
-    """One operation on several nodes at a time per definition."""
+    """One operation on several nodes at a time per definition. Replicas that move stand in nobody's way."""
     for operation in definition.operations:
-        if operation.state not in ("done", "failed"):
+        if operation.kind not in moving.KINDS and operation.state not in moving.ENDED:
             raise Refused(
                 f"Resource '{definition.name}' is busy with another operation: {operation.kind}, {operation.state}.",
                 correction="Wait for it to end; see 'orlop job list'.",

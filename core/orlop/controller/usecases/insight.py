@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orlop.controller import orders, wire
+from orlop.controller import moving, orders, wire
 from orlop.controller.core import Core
 from orlop.controller.picture import Picture
 from orlop.controller.progress import reported_volume
@@ -52,6 +52,8 @@ def jobs(picture: Picture, resources: frozenset[str]) -> list[wire.Job]:
             kind=operation.kind,
             state=operation.state,
             created=operation.created,
+            source=operation.arguments.get("source") if operation.kind in moving.KINDS else None,
+            target=operation.arguments.get("target") if operation.kind in moving.KINDS else None,
             problem=operation.problem or None,
         )
         for name, definition in picture.definitions.items()

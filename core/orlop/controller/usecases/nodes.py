@@ -9,10 +9,12 @@ from orlop.codes import Fail, Info, Subject, Warn
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
+from orlop.controller.diskless import diskful
 from orlop.controller.picture import Draft, Picture
 from orlop.controller.properties import Kind
+from orlop.controller.replication import replicated
 from orlop.controller.reported import Status
-from orlop.controller.usecases import forgetting, guards, lookup, snapshots
+from orlop.controller.usecases import evacuation, forgetting, guards, lookup, replicating
 from orlop.controller.usecases.net_interfaces import interfaces_of, switched
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.errors import Refused
@@ -64,7 +66,7 @@ def modify(core: Core, name: str, body: wire.NodeModify) -> Answers:
 
 
 def delete(core: Core, name: str) -> Answers:
-    """Only a node that holds nothing: without replication every replica is a last copy."""
+    """Only a node that holds nothing: it is emptied before."""
     with core.change() as draft:
         node = lookup.node(draft, name)
         answers = Answers(codes.DELETE, Subject.NODE, Node=node.name)
@@ -86,11 +88,29 @@ def lost(core: Core, name: str) -> Answers:
             )
         answers = Answers(codes.DELETE, Subject.NODE, Node=node.name)
         answers.success(f"Node '{node.name}' is forgotten.", codes.DELETED, details=f"Its UUID was {node.uuid}.")
-        for definition in draft.definitions_on(node.name):
+        affected = draft.definitions_on(node.name)
+        for definition in affected:
             forgetting.forget_node(draft, definition, node.name)
-            answers.info(f"Resource '{definition.name}' on node '{node.name}' is forgotten.", RscDfn=definition.name)
+            _explain_lost(core, answers, definition, node.name)
         _remove(draft, node)
+    evacuation.replace_missing(core, answers, [d.name for d in affected])
     return answers
+
+
+def _explain_lost(core: Core, answers: Answers, definition: ResourceDefinition, node: str) -> None:
+    """A replica that no good one is left of is told as what it is."""
+    answers.info(f"Resource '{definition.name}' on node '{node}' is forgotten.", RscDfn=definition.name)
+    others = [r for r in diskful(definition) if key(r.node) != key(node)]
+    had_disk = len(others) < len(diskful(definition))
+    if not replicated(definition) or not had_disk or not others:
+        return
+    if not any(replicating.is_up_to_date(core, definition, r) for r in others):
+        answers.warning(
+            f"No replica of '{definition.name}' is known to be up to date.",
+            cause=f"It is left on: {', '.join(r.node for r in others)}.",
+            correction=f"See 'orlop resource list --resources {definition.name}' before it is used.",
+            RscDfn=definition.name,
+        )
 
 
 def reconnect(core: Core, name: str) -> Answers:
@@ -102,57 +122,6 @@ def reconnect(core: Core, name: str) -> Answers:
         core.links.reconnect(node)
     answers.success(f"The connection to node '{node.name}' is made anew.", codes.MODIFIED)
     _await_connection(core, node, answers)
-    return answers
-
-
-def evict(core: Core, name: str) -> Answers:
-    """Mark the node and its resources; nothing is removed, and `restore` takes the marks away."""
-    with core.change() as draft:
-        node = lookup.node(draft, name)
-        answers = Answers(codes.MODIFY, Subject.NODE, Node=node.name)
-        answers.success(f"Node '{node.name}' is evicted.", codes.MODIFIED)
-        draft.put(replace(node, flags=node.flags | {"EVICTED"}, evicted_at=core.clock.milliseconds()))
-        _mark(draft, node.name, frozenset({"EVICTED"}), frozenset())
-    return answers
-
-
-def evacuate(core: Core, name: str, body: wire.NodeEvacuate) -> Answers:
-    """Exclude the node from placement. What cannot be moved without replication is said for each resource."""
-    with core.change() as draft:
-        node = lookup.node(draft, name)
-        for other in (*body.target, *body.do_not_target):
-            lookup.node(draft, other)
-        answers = Answers(codes.MODIFY, Subject.NODE, Node=node.name)
-        answers.success(f"Node '{node.name}' is marked for evacuation.", codes.MODIFIED)
-        draft.put(replace(node, flags=node.flags | {"EVACUATE"}))
-        for definition in _mark(draft, node.name, frozenset({"EVACUATE"}), frozenset()):
-            answers.warning(
-                f"Resource '{definition.name}' stays on node '{node.name}'.",
-                Warn.NOT_EVACUATING,
-                RscDfn=definition.name,
-                cause="Its replicas are independent of each other: the one on this node is the only copy of its data.",
-                correction="Copy the data elsewhere, then delete the resource.",
-            )
-    return answers
-
-
-def restore(core: Core, name: str, body: wire.NodeRestore) -> Answers:
-    with core.change() as draft:
-        node = lookup.node(draft, name)
-        answers = Answers(codes.MODIFY, Subject.NODE, Node=node.name)
-        answers.success(f"Node '{node.name}' is restored.", codes.MODIFIED)
-        marks = frozenset({"EVICTED", "EVACUATE"})
-        draft.put(replace(node, flags=node.flags - marks, evicted_at=None))
-        for definition in _mark(draft, node.name, frozenset(), marks):
-            if body.delete_resources:
-                answers.warning(
-                    f"Resource '{definition.name}' on node '{node.name}' is kept.",
-                    RscDfn=definition.name,
-                    cause="It is the only copy of its data.",
-                    correction="Delete it with 'orlop resource delete' if the data is not needed.",
-                )
-        if body.delete_snapshots:
-            _delete_snapshots(draft, node.name, answers)
     return answers
 
 
@@ -218,7 +187,7 @@ def _await_connection(core: Core, node: Node, answers: Answers) -> None:
 
 
 def _require_empty(core: Core, picture: Picture, node: Node) -> None:
-    definitions = picture.definitions_on(node.name)
+    definitions, here = picture.definitions_on(node.name), key(node.name)
     for definition in definitions:
         report = core.reported.resource(node.name, definition.name)
         if report and any(v.in_use for v in report.volumes):
@@ -230,11 +199,15 @@ def _require_empty(core: Core, picture: Picture, node: Node) -> None:
             )
     if definitions:
         listed = ", ".join(sorted(d.name for d in definitions))
+        copies = sorted(
+            d.name for d in definitions if not replicated(d) and any(key(r.node) == here for r in d.resources)
+        )
         raise Refused(
-            f"Node '{node.name}' holds the only copy of some data.",
+            f"Node '{node.name}' still has resources or snapshots.",
+            cause=f"It holds the only copy of some data: {', '.join(copies)}." if copies else "",
             details=f"Resources or snapshots of: {listed}.",
-            correction="Delete the resources and snapshots on it first. If the node will never come back, "
-            f"'orlop node lost {node.name}' forgets it with its data.",
+            correction=f"'orlop node evacuate {node.name}' moves what is replicated; delete the rest on it first. If "
+            f"the node will never come back, 'orlop node lost {node.name}' forgets it with its data.",
             code=Fail.NODE_HAS_USED_RSC,
         )
 
@@ -248,35 +221,3 @@ def _remove(draft: Draft, node: Node) -> None:
         if here in pair:
             draft.remove(connection)
     draft.remove(node)
-
-
-def _mark(draft: Draft, node: str, add: frozenset[str], remove: frozenset[str]) -> list[ResourceDefinition]:
-    """Change flags of all resources on a node; the definitions that have one."""
-    here = key(node)
-    marked = []
-    for definition in draft.definitions_on(node):
-        resources = tuple(
-            replace(r, flags=(r.flags | add) - remove) if key(r.node) == here else r for r in definition.resources
-        )
-        if any(key(r.node) == here for r in resources):
-            marked.append(definition)
-            draft.put(replace(definition, resources=resources))
-    return sorted(marked, key=lambda d: key(d.name))
-
-
-def _delete_snapshots(draft: Draft, node: str, answers: Answers) -> None:
-    here = key(node)
-    for definition in draft.definitions_on(node):
-        for snapshot in definition.snapshots:
-            if all(key(part.node) != here for part in snapshot.nodes):
-                continue
-            try:
-                snapshots.mark_deleted(draft, definition.name, snapshot.name, {here})
-            except Refused as error:
-                answers.refused(error)
-            else:
-                answers.info(
-                    f"Snapshot '{snapshot.name}' of '{definition.name}' on node '{node}' is removed.",
-                    RscDfn=definition.name,
-                    Snapshot=snapshot.name,
-                )

@@ -12,6 +12,8 @@ from orlop.controller.wait import presets
 from orlop.drivers import PLACEMENT, Drivers
 from orlop.errors import BadProperty
 
+NOT_RUN = frozenset({"Autoplacer/PreSelectScript", "Autoplacer/PreSelectScriptTimeout"})
+
 
 def changed(
     drivers: Drivers,
@@ -33,6 +35,12 @@ def changed(
     presets.check_values(drivers, change.props, change.set_keys)
     for name in change.set_keys:
         answers.info(f"Property '{name}' is set to '{change.props[name]}'.", Info.PROP_SET)
+    for name in NOT_RUN.intersection(change.set_keys):
+        answers.warning(
+            f"Property '{name}' has no effect: the controller runs no scripts.",
+            Warn.UNEFFECTIVE_PROP,
+            correction="A plugin with the hook orlop_preselect_placement does that.",
+        )
     for name in change.removed_keys:
         answers.info(f"Property '{name}' is removed.", Info.PROP_REMOVED)
     if METADATA_POOL in (*change.set_keys, *change.removed_keys):

@@ -10,7 +10,7 @@ from orlop.controller import external_metadata, replication, snapshot_copies, st
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.picture import Draft
-from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup
+from orlop.controller.usecases import all_or_nothing, deploying, guards, lookup, spreading
 from orlop.controller.usecases.snapshots import usable
 from orlop.errors import NotFound, Refused
 from orlop.model import Level, NodeSnapshot, Resource, ResourceDefinition, Snapshot, VolumeDefinition, key
@@ -70,6 +70,7 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         codes.CREATED,
     )
     all_or_nothing.deployed(core, answers, target, list(resources))
+    spreading.after_restore(core, answers, target.name)
     return answers
 
 

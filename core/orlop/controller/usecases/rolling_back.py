@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import nvme, wire
+from orlop.controller import moving, nvme, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.usecases import guards, lookup, protection, waiting
@@ -40,7 +40,7 @@ def rollback(core: Core, name: str, snapshot_name_: str, request: wire.SnapshotR
                 },
             },
         )
-        draft.put(replace(definition, operations=(operation,)))
+        draft.put(moving.begun(definition, operation))
 
     def ended() -> Operation | bool | None:
         current = core.picture.definition(name)

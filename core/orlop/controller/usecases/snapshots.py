@@ -6,7 +6,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import external_metadata, options, wire
+from orlop.controller import external_metadata, moving, options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import WAIT, Core
 from orlop.controller.picture import Draft
@@ -65,7 +65,7 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
             if replicated(definition):
                 parts = [lookup.resource(definition, part.node) for part in snapshot.nodes]
                 operation = snapshot_replicas.operation(core, draft, definition, snapshot, parts, together)
-                definition = replace(definition, operations=(operation,))
+                definition = moving.begun(definition, operation)
             draft.put(definition)
             made.append((definition, snapshot))
     for definition, snapshot in made:

@@ -163,7 +163,8 @@ def tried(
     count: int,
     existing: ResourceDefinition | None,
 ) -> tuple[Cluster, Attempt]:
-    """The coarsest of the chosen pools decides how large the replicas are: a coarser one makes the choice anew.
+    """The coarsest of the chosen pools decides how large the replicas are: where the chosen ones have not the room for
+    them then, or a plugin may have something against it, the choice is made anew.
 
     `existing`: the definition where its replicas count, None to place them all anew.
     """
@@ -182,6 +183,9 @@ def tried(
         coarsest = max(units, default=unit)
         if coarsest <= unit or not found.succeeded:
             return cluster, found
+        rounded = size_of(core, definition, coarsest)
+        if found.request.vetoes is None and all(c.free >= rounded for c in found.chosen):
+            return cluster, found._replace(request=found.request._replace(size=rounded))
         unit = coarsest
 
 
@@ -200,7 +204,7 @@ def _deploy(
         node = draft.node(candidate.node.name)
         if pool is not candidate.pool or node is None or node.flags != candidate.node.flags:
             return None, []
-        made.append(_placed(core, draft, definition, node, pool))
+        made.append(placed(core, draft, definition, node, pool))
         deployed = with_resource(deployed, made[-1])
     if rule.diskless_on_remaining and replication.replicated(definition):
         clients = _clients(core, draft, deployed)
@@ -214,7 +218,7 @@ def _deploy(
         raise
 
 
-def _placed(core: Core, draft: Draft, definition: ResourceDefinition, node: Node, pool: StoragePool) -> Resource:
+def placed(core: Core, draft: Draft, definition: ResourceDefinition, node: Node, pool: StoragePool) -> Resource:
     """A new resource, or the tiebreaker that is there already with a disk."""
     props = {deploying.POOL: pool.name}
     present = next((r for r in definition.resources if key(r.node) == key(node.name)), None)
@@ -240,7 +244,7 @@ def _remaining(picture: Picture, definition: ResourceDefinition) -> list[Node]:
     return [
         node
         for at, node in sorted(picture.nodes.items())
-        if at not in taken and node.has_satellite and not node.flags & {"DELETE", "EVICTED", "EVACUATE"}
+        if at not in taken and node.has_satellite and not node.flags & {"DELETE", "EVICTED", "EVACUATE", "MAINTENANCE"}
     ]
 
 

@@ -48,6 +48,15 @@ from orlop.controller.wire.groups import (
     VolumeGroup,
     VolumeGroupModify,
 )
+from orlop.controller.wire.healing import (
+    Balance,
+    Maintenance,
+    Move,
+    MovePlan,
+    Rebalance,
+    Spread,
+    Staying,
+)
 from orlop.controller.wire.insight import (
     Difference,
     Job,
@@ -100,6 +109,7 @@ from orlop.controller.wire.placing import (
     ExplainedNode,
     ExplainedPool,
     ExplainPlacement,
+    FreeSpace,
     PlacementChange,
     PlacementExplanation,
 )
@@ -172,6 +182,7 @@ __all__ = [
     "ExplainedNode",
     "ExplainedPool",
     "ExplainPlacement",
+    "FreeSpace",
     "PlacementChange",
     "PlacementExplanation",
     "Orphan",
@@ -315,4 +326,11 @@ __all__ = [
     "WaitMissing",
     "WaitProgress",
     "WaitRequest",
+    "Balance",
+    "Maintenance",
+    "Move",
+    "MovePlan",
+    "Rebalance",
+    "Spread",
+    "Staying",
 ]

@@ -26,13 +26,15 @@ class Orphan(Body, frozen=True, kw_only=True):
 
 
 class Job(Body, frozen=True, kw_only=True):
-    """`created` in milliseconds."""
+    """`created` in milliseconds. `source` and `target` are the nodes of a replica that moves."""
 
     resource_name: str
     uuid: str
     kind: str
     state: str
     created: int
+    source: str | None = None
+    target: str | None = None
     problem: str | None = None
 
 

@@ -63,3 +63,17 @@ class PlacementExplanation(Body, frozen=True, kw_only=True):
     complete: bool
     changes: tuple[PlacementChange, ...] = ()
     nodes: tuple[ExplainedNode, ...] = ()
+
+
+class FreeSpace(Body, frozen=True, kw_only=True):
+    """`free_kib` is what the pools could take of one volume on each of `redundancy` nodes, `max_volume_size_kib` what
+    the user of that volume would have of it; `available_kib` is what volumes of that redundancy could take altogether.
+    """
+
+    redundancy: int
+    layer_stack: tuple[str, ...]
+    max_volume_size_kib: int
+    free_kib: int
+    available_kib: int
+    total_kib: int
+    node_names: tuple[str, ...] = ()
