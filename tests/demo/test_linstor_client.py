@@ -152,6 +152,47 @@ def test_a_volume_grows_and_keeps_its_data(client: Linstor, group: str) -> None:
     assert read(grown, 16 * MIB) == content
 
 
+# -- groups and room ------------------------------------------------------------------------------------------
+
+
+def test_a_group_tells_how_much_fits(client: Linstor, group: str) -> None:
+    (pools,) = client.storage_pool_dfn_max_vlm_sizes(2, storage_pool_name="pool1")
+    (of_group,) = client.resource_group_qmvs(group)
+    told = client.resource_group_query_size_info(group)
+    for answer in (pools, of_group):
+        (candidate,) = answer.candidates
+        assert (candidate.storage_pool, candidate.all_thin) == ("pool1", True)
+        assert set(candidate.node_names) <= NODES
+        assert candidate.max_volume_size == pytest.approx(told.space_info.max_vlm_size_in_kib, rel=0.2)
+        assert answer.default_max_oversubscription_ratio >= 1
+    assert 0 < told.space_info.available_size_in_kib <= told.space_info.capacity_in_kib
+    chosen = {(each.node_name, each.stor_pool_name) for each in told.space_info.next_spawn_result}
+    assert len(chosen) == 2
+    fine(client.resource_group_spawn(group, "fits", ["16MiB"]))
+    assert {(node, "pool1") for node in nodes_of(client, "fits")} == chosen
+    assert client.resource_group_query_size_info(group, place_count=4).reports
+
+
+def test_a_group_is_changed_and_its_resources_are_adjusted(client: Linstor, group: str) -> None:
+    fine(client.resource_group_spawn(group, "later", ["16MiB"], definitions_only=True))
+    assert nodes_of(client, "later") == []
+    fine(client.resource_group_adjust(group))
+    assert len(nodes_of(client, "later")) == 2
+    fine(client.resource_group_modify(group, place_count=3))
+    fine(client.resource_group_adjust(None))
+    assert set(nodes_of(client, "later")) == NODES
+    (found,) = client.resource_group_list_raise(filter_by_resource_groups=[group]).resource_groups
+    assert found.select_filter.place_count == 3
+
+
+def test_one_more_copy_is_placed_where_none_is(client: Linstor, group: str) -> None:
+    fine(client.resource_group_spawn(group, "more", ["16MiB"]))
+    before = set(nodes_of(client, "more"))
+    fine(client.resource_auto_place("more", None, additional_place_count=1, storage_pool=["pool1"]))
+    assert len(before) == 2
+    assert set(nodes_of(client, "more")) == NODES
+
+
 # -- snapshots ------------------------------------------------------------------------------------------------
 
 

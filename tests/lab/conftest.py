@@ -63,6 +63,17 @@ def cluster(lab: Lab) -> Iterator[Cluster]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def pools(cluster: Cluster) -> Cluster:
+    """A volume group on the first disk of each node, and DRBD on their own network."""
+    cluster.orlop("controller set-property PrefNic private")
+    for number, node in enumerate(cluster.nodes, 1):
+        cluster.orlop(f"node interface create {node.name} private 10.77.0.{number}")
+        node.run("vgcreate", "-q", "vg0", node.disks[0].path)
+        cluster.client.create_storage_pool(node.name, "pool", "LVM", {"StorDriver/StorPoolName": "vg0"})
+    return cluster
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

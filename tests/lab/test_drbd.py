@@ -3,97 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
-from orlop.client import ApiError, NewResource
-from orlop.client.values import Resource
+from orlop.client import ApiError
 from tests.lab.cluster import Cluster
 from tests.lab.node import GIB, Node
+from tests.lab.replicated import Replicated
 from tests.lab.volumes import take
 
 NODES, DISKS = 2, (1 * GIB, 1 * GIB)
 MIB = 1 << 20
-FAST = {"DrbdOptions/PeerDevice/c-plan-ahead": "0", "DrbdOptions/PeerDevice/resync-rate": "102400"}
-
-
-@pytest.fixture(scope="module")
-def pools(cluster: Cluster) -> Cluster:
-    """A volume group on each node."""
-    cluster.orlop("controller set-property PrefNic private")
-    for number, node in enumerate(cluster.nodes, 1):
-        cluster.orlop(f"node interface create {node.name} private 10.77.0.{number}")
-        node.run("vgcreate", "-q", "vg0", node.disks[0].path)
-        cluster.client.create_storage_pool(node.name, "pool", "LVM", {"StorDriver/StorPoolName": "vg0"})
-    return cluster
-
-
-class Replicated:
-    """A resource on some nodes; what is below DRBD is read from the logical volumes themselves."""
-
-    def __init__(self, cluster: Cluster, name: str, size: int, more: Mapping[str, str] = {}) -> None:
-        self.cluster, self.client, self.name, self.size, self.more = cluster, cluster.client, name, size, more
-        self.client.create_resource_definition(name, layers=["DRBD", "STORAGE"], props={**FAST, **more})
-        if size:
-            self.client.create_volume_definition(name, size << 10)
-
-    def restored(self, snapshot: str, to: str) -> Replicated:
-        """A new resource with the content of a snapshot."""
-        copy = Replicated(self.cluster, to, 0, self.more)
-        copy.size = self.size
-        self.client.restore_volume_definitions(self.name, snapshot, to)
-        self.client.restore_resource(self.name, snapshot, to)
-        return copy
-
-    def deploy(self, *nodes: Node, pool: str = "pool") -> None:
-        for node in nodes:
-            self.client.create_resource(self.name, NewResource(node=node.name, storage_pool=pool))
-
-    def on(self, node: Node) -> Resource:
-        return next(r for r in self.client.resources([self.name]) if r.node_name == node.name)
-
-    def state(self, node: Node) -> str | None:
-        return self.on(node).volumes[0].state.disk_state
-
-    def wait_synchronized(self, *nodes: Node) -> None:
-        """Every disk is up to date, and no node sees another that is not in step."""
-
-        def done() -> bool:
-            return all(
-                self.state(node) == "UpToDate"
-                and {s.replication_state for s in self.on(node).volumes[0].state.replication_states.values()}
-                == {"Established"}
-                for node in nodes
-            )
-
-        self.cluster.wait(f"{self.name} is synchronized", done)
-
-    def device(self, node: Node) -> str:
-        return self.cluster.device(self.name, node)
-
-    def backing_hash(self, node: Node) -> str:
-        """Of the data area of the logical volume, past all caches."""
-        reading = f"dd if=/dev/vg0/{self.name}_00000 bs=1M count={self.size} iflag=direct status=none | sha256sum"
-        return node.shell(reading).split()[0]
-
-    def write(self, node: Node, size: int, seek: int = 0) -> None:
-        where = (f"of=/dev/drbd/by-res/{self.name}/0", "bs=1M", f"count={size}", f"seek={seek}")
-        node.run("dd", "if=/dev/urandom", *where, "oflag=direct", "conv=notrunc,fsync", "status=none")
-
-    def make_primary(self, node: Node) -> None:
-        node.run("drbdadm", "primary", self.name)
-
-    def make_secondary(self, node: Node) -> None:
-        node.run("drbdadm", "secondary", self.name)
-
-    def delete(self) -> None:
-        self.client.delete_resource_definition(self.name)
 
 
 @pytest.fixture
 def web(pools: Cluster) -> Iterator[Replicated]:
-    volume = Replicated(pools, "web", 24)
+    volume = Replicated(pools, "web", 24).define()
     yield volume
     pools.wait("nobody uses it", lambda: not any(volume.on(node).state.in_use for node in pools.nodes))
     volume.delete()
@@ -351,7 +277,7 @@ def apart(pools: Cluster) -> Cluster:
 
 def test_metadata_is_in_a_pool_of_its_own(apart: Cluster) -> None:
     one, two = apart.nodes
-    web = Replicated(apart, "apart", 24, {"StorPoolNameDrbdMeta": "meta"})
+    web = Replicated(apart, "apart", 24, {"StorPoolNameDrbdMeta": "meta"}).define()
     web.deploy(one, two)
     web.wait_synchronized(one, two)
     for node in (one, two):
@@ -392,7 +318,7 @@ def test_metadata_is_in_a_pool_of_its_own(apart: Cluster) -> None:
 
 def test_metadata_in_a_pool_of_its_own_grows(apart: Cluster) -> None:
     one, _ = apart.nodes
-    web = Replicated(apart, "large", 16 << 10, {"StorPoolNameDrbdMeta": "meta"})
+    web = Replicated(apart, "large", 16 << 10, {"StorPoolNameDrbdMeta": "meta"}).define()
     web.deploy(one, pool="thin")
     extents = "lvs --noheadings --units m --nosuffix -o lv_size vg1/large_00000.-meta"
     apart.wait("it is up", lambda: _size(one) == 16 << 20)

@@ -50,7 +50,7 @@ class Objects:
             raise DidNotConverge(f"after {ROUNDS} rounds {order.object.name} is not as it was to be")
         except OrlopError as error:
             log.warning("object %s of pool %s: %s", order.object.name, order.object.pool, error)
-            told = str(error) + (f" {error.correction}" if error.correction else "")
+            told = f"{str(error).rstrip('.')}. {error.correction}" if error.correction else str(error)
             left = tuple(map(str, steps))
             return ObjectTaken(problem=told, left=left, code=error.code, found=found, done=tuple(done))
 

@@ -167,18 +167,18 @@ class SimulatedDrbd(Listened):
     # -- drbdmeta -----------------------------------------------------------------------------------------------
 
     def drbdmeta(self, disk: Disk, arguments: tuple[str, ...]) -> str:
-        arguments = tuple(a for a in arguments if a != "--force")
+        argv, arguments = ("drbdmeta", *arguments), tuple(a for a in arguments if a != "--force")
         if len(arguments) < 5:
-            raise CommandFailed(("drbdmeta", *arguments), 20, "USAGE: drbdmeta DEVICE FORMAT [FORMAT ARGS...] COMMAND")
+            raise CommandFailed(argv, 20, "USAGE: drbdmeta DEVICE FORMAT [FORMAT ARGS...] COMMAND")
         _, _, device, where, command, *rest = arguments
         if any(device in (v.backing, v.apart) for v in self._volumes()):
-            raise CommandFailed(("drbdmeta", *arguments), 20, f"open({device}) failed: Device or resource busy")
+            raise CommandFailed(argv, 20, f"open({device}) failed: Device or resource busy")
         file = disk.content(device)
         found = self._metadata.get(file.inode)
         if command == "create-md":
             self._metadata[file.inode] = Metadata(end=file.size, apart=where == APART)
             return "New drbd meta data block successfully created.\n"
-        found = require(found, file.size, where == APART, command, ("drbdmeta", *arguments))
+        found = require(found, file.size, where == APART, command, argv)
         if command == "set-gi":
             found.generation, found.good = rest[0].partition(":")[0], True
         if command == "write-dev-uuid":
@@ -289,7 +289,7 @@ class SimulatedDrbd(Listened):
         if room is not None:
             volume.apart = apart
             disk.used[apart] = (f"held by drbd{minor}",)
-        metadata.size = metadata.size or volume.capacity
+        metadata.size, metadata.unclean = metadata.size or volume.capacity, True
         resource.volumes[number] = volume
         disk.used[backing] = (f"held by drbd{minor}",)
 

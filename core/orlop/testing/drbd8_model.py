@@ -23,6 +23,7 @@ class Metadata:
     size: int = 0
     end: int = 0  # of the device below, where it was written
     apart: bool = False  # it has a device for itself
+    unclean: bool = False  # the kernel has had it open
 
 
 @dataclass

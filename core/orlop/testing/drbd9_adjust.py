@@ -61,7 +61,7 @@ def attach(resource: Resource, device: Device, volume: Volume, find: FindMetadat
         raise fail(20, 119, "No valid meta data found", str(device.minor))
     if metadata.node_id not in (None, resource.node_id):
         raise fail(10, 119, "metadata was made for another node id", str(device.minor))
-    metadata.node_id = resource.node_id
+    metadata.node_id, metadata.unclean = resource.node_id, True
     device.backing, device.apart, device.metadata = backing, volume.apart, metadata
     metadata.size = metadata.size or room(resource, device)
     _give_slots(resource, device)

@@ -68,6 +68,7 @@ class Metadata:
     max_peers: int
     end: int  # of the device below, where it was written
     apart: bool = False  # it has a device for itself
+    unclean: bool = False  # the kernel has had it open
     generations: Generations = field(default_factory=Generations)
     node_id: int | None = None
     consistent: bool = False

@@ -10,9 +10,11 @@ APART = "flex-external"  # as `drbdmeta` calls metadata that has a device for it
 class HasEnd(Protocol):
     end: int  # of the device below, where the metadata was written
     apart: bool
+    unclean: bool  # the kernel has had it open, and always leaves it so
 
 
 Found = TypeVar("Found", bound=HasEnd)
+UNCLEAN = 'Found meta data is "unclean", please apply-al first'
 
 
 def fits(found: HasEnd | None, size: int, apart: bool) -> bool:
@@ -22,6 +24,8 @@ def fits(found: HasEnd | None, size: int, apart: bool) -> bool:
 
 def require(found: Found | None, size: int, apart: bool, command: str, argv: tuple[str, ...]) -> Found:
     """`size` of the device now. `check-resize` moves the metadata to its new end."""
+    if command == "dump-md" and found is not None and found.apart == apart and found.unclean and "--force" not in argv:
+        raise CommandFailed(argv, 1, UNCLEAN)
     if found is None or found.apart != apart:
         raise CommandFailed(argv, 1, "No valid meta data found" if command == "dump-md" else "")
     if apart:
@@ -29,6 +33,5 @@ def require(found: Found | None, size: int, apart: bool, command: str, argv: tup
     if command == "check-resize":
         found.end = size
     if found.end != size:
-        said = 'Found meta data is "unclean", please apply-al first' if command == "dump-md" else ""
-        raise CommandFailed(argv, 1, said)
+        raise CommandFailed(argv, 1, UNCLEAN if command == "dump-md" else "")
     return found

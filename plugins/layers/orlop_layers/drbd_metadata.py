@@ -28,6 +28,10 @@ class Place(Value, frozen=True, kw_only=True):
     def reading(self, command: str) -> tuple[str, ...]:
         return ("drbdmeta", *self._target, command)
 
+    def reading_unclean(self, command: str) -> tuple[str, ...]:
+        """What the tool does not print otherwise while the activity log was not read."""
+        return ("drbdmeta", "--force", *self._target, command)
+
     def writing(self, command: str, *arguments: str) -> Step:
         """Without questions; what is to be written was decided before."""
         return run("drbdmeta", "--force", *self._target, command, *arguments)
