@@ -1,6 +1,6 @@
-"""Writes numbers to devices in turn, to each only what the one before has answered for; until it is killed.
+"""Writes numbers to two devices, to the second only what the first one has answered for; until it is killed.
 
-Run in a node: `python3 pair_writer.py FIRST [SECOND]`. Each number goes to its own place among `PLACES` blocks.
+Run in a node: `python3 pair_writer.py FIRST SECOND`. Each number goes to its own place among `PLACES` blocks.
 """
 
 import mmap

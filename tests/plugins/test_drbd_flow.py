@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from orlop.plugin import ASKED, Flow
-from orlop_layers.drbd_files import parted_of
 from orlop_layers.drbd_flow import HoldsDrbd
 
 RECORDED = Path(__file__).parent.parent / "recorded"
@@ -14,18 +13,15 @@ NAME = CONNECTED.split("name:")[1].split()[0]
 
 
 class Told:
-    def __init__(self, text, parted=False):
-        self.text, self.parted = text, parted
+    def __init__(self, text):
+        self.text = text
 
     def run(self, argv, stdin=b""):
         return self.text
 
-    def read(self, path):
-        return "" if self.parted and path == parted_of(NAME) else None
 
-
-def flow(text=CONNECTED, name=NAME, parted=False):
-    return HoldsDrbd.flow(Told(text, parted), name)
+def flow(text=CONNECTED, name=NAME):
+    return HoldsDrbd.flow(Told(text), name)
 
 
 @pytest.mark.parametrize("version", ["8.4.11", "9.3.3"])
@@ -38,7 +34,7 @@ def test_nothing_goes_through_a_resource_that_nobody_uses(version):
 
 
 def test_what_is_not_up_has_no_device():
-    assert flow(name="other") == Flow(resource="other")
+    assert flow(name="other") == Flow()
 
 
 @pytest.mark.parametrize(
@@ -74,57 +70,3 @@ def test_every_volume_is_resumed():
         ("drbdsetup", "resume-io", "1000"),
         ("drbdsetup", "resume-io", "1001"),
     ]
-
-
-def waiting(text=CONNECTED, role="Primary", peer="Secondary"):
-    """A resource in use whose users wait for answers; as a real node with 8.4 was seen to tell it."""
-    roles = iter((role, peer))
-    words = [f"role:{next(roles)}" if w.startswith("role:") else w for w in text.split(" ")[:20]]
-    return " ".join(words + text.split(" ")[20:]).replace("upper-pending:0", "upper-pending:2", 1)
-
-
-def steps(found):
-    return [getattr(step, "argv", None) or (type(step).__name__, step.path) for step in found]
-
-
-MARK = parted_of(NAME)
-
-
-def test_before_84_goes_on_with_requests_that_wait_its_connection_goes():
-    seen = flow(waiting())
-    assert steps(HoldsDrbd.part(seen)) == [("WriteFile", MARK), ("drbdadm", "disconnect", NAME)]
-    assert not HoldsDrbd.part(flow(waiting(role="Secondary")))
-    assert not HoldsDrbd.part(flow(CONNECTED))
-
-
-def test_two_that_are_in_use_are_never_parted():
-    seen = flow(waiting(peer="Primary"))
-    assert seen.unanswered
-    assert "primary on both" in seen.obstacle
-    assert not HoldsDrbd.part(seen)
-
-
-def test_drbd_9_answers_what_was_under_way():
-    text = (RECORDED / "drbdsetup-events-connected-9.3.3.txt").read_text()
-    seen = HoldsDrbd.flow(Told(waiting(text)), text.split("name:")[1].split()[0])
-    assert not seen.unanswered
-    assert not HoldsDrbd.part(seen)
-
-
-def test_the_connection_is_made_again_after_each_volume_has_its_new_generation():
-    alone = waiting().replace("connection:Connected", "connection:StandAlone")
-    last = [("drbdadm", "adjust", NAME), ("RemoveFile", MARK)]
-    resumed = steps(HoldsDrbd.resume(flow(alone, parted=True)))
-    assert {argv[1] for argv in resumed[:-2]} == {"resume-io"}
-    assert resumed[-2:] == last
-
-
-def test_what_stood_alone_before_stays_so():
-    alone = waiting().replace("connection:Connected", "connection:StandAlone")
-    assert not HoldsDrbd.part(flow(alone))
-    assert {argv[1] for argv in steps(HoldsDrbd.resume(flow(alone)))} == {"resume-io"}
-
-
-def test_a_mark_that_is_left_over_goes():
-    assert steps(HoldsDrbd.resume(flow(parted=True)))[-1] == ("RemoveFile", MARK)
-    assert steps(HoldsDrbd.resume(Flow(resource=NAME, parted=True))) == [("RemoveFile", MARK)]

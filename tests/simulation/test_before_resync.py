@@ -222,6 +222,8 @@ def test_where_it_is_required_nothing_is_overwritten_without_it(drbd):
 
 def test_a_snapshot_of_a_user_is_never_taken_for_it():
     world = World("8.4", ThinVolumes())
+    world.host(ONE).run(("drbdadm", "secondary", "web"))
+    world.cluster.settle(30)
     answers = snapshots.create(world.cluster.core, "web", wire.Snapshot(name="before-resync"))
     assert not answers.failed, [entry.message for entry in answers]
     world.cluster.settle(30)

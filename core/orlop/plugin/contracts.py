@@ -308,10 +308,6 @@ class Flow(Value, frozen=True, kw_only=True):
     obstacle: str = ""  # why it must not be held back as things are, one sentence
     under_way: bool = False  # something has not yet reached every replica that is connected
     trace: str = ""  # another text whenever data came or went, or a replica did
-    resource: str = ""
-    unanswered: bool = False  # what was under way is never answered if I/O merely goes on
-    connected: bool = False  # to a peer, or waiting for one
-    parted: bool = False  # `part` has cut it off from its peers, and `resume` has not yet undone that
 
 
 @runtime_checkable
@@ -327,17 +323,8 @@ class HoldsWrites(Protocol):
     def hold(cls, flow: Flow) -> list[Step]: ...
 
     @classmethod
-    def part(cls, flow: Flow) -> list[Step]:
-        """What has to come before `resume`, so that every request is answered; often nothing. It leaves a trace that
-        makes `flow` say `parted`. Afterwards the flow is looked at again: the layer may hold back more by then.
-        """
-        ...
-
-    @classmethod
     def resume(cls, flow: Flow) -> list[Step]:
-        """Only given what is held for no other reason than `ASKED`. Undoes `part`, also where the resource is down, or
-        where an earlier attempt was cut.
-        """
+        """Only given what is held for no other reason than `ASKED`."""
         ...
 
 

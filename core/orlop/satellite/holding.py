@@ -61,14 +61,11 @@ def read(host: Host, at: str) -> Note | None:
 def let_go(host: Host, layer: HoldsWrites, at: str, note: Note, act: Callable[[list[Step]], None]) -> bool:
     """Whether nothing of what was noted is held back by us any more. Raises what a program says."""
     flow = layer.flow(host, note.resource)
-    if flow.held == {ASKED} and (first := layer.part(flow)):
-        act(first)
-        flow = layer.flow(host, note.resource)
     others = flow.held - {ASKED}
-    if others and (ASKED in flow.held or flow.parted):
+    if others and ASKED in flow.held:
         log.warning("I/O of %s is held back for other reasons, too: %s", note.resource, ", ".join(sorted(others)))
         return False
-    if not others:  # also where it was cut in the middle
+    if flow.devices and not others:  # also where it was cut in the middle
         act(layer.resume(flow))
     act([RemoveFile(path=at)])
     return True

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 
 from orlop.errors import CommandFailed
-from orlop.testing import drbd8_io, drbd_handlers
+from orlop.testing import drbd_handlers
 from orlop.testing.disk import BLOCK, Disk, SimulatedFile
 from orlop.testing.drbd8_model import Metadata, Resource, Volume, copy, different, is_newer, split
 from orlop.testing.drbd_metadata import APART, fits, require
@@ -34,11 +34,9 @@ class SimulatedDrbd(Listened):
         return {"drbdadm": self.drbdadm, "drbdsetup": self.drbdsetup, "drbdmeta": self.drbdmeta}
 
     def write(self, name: str, number: int, at: int, data: bytes) -> bool:
-        """As a user of the device; False while I/O is suspended here: whoever writes has to wait. Who waits for an
-        answer since before that, writes nothing else.
-        """
+        """As a user of the device; False while I/O is suspended here: whoever writes has to wait."""
         resource = self.resources[name]
-        if resource.held or resource.asked_for:
+        if resource.held:
             return False
         self.network.settle()
         peer = self._peer(resource) if resource.state == "Connected" else None
@@ -57,7 +55,7 @@ class SimulatedDrbd(Listened):
     def power_loss(self) -> None:
         for resource in self.resources.values():
             if resource.role == "Primary":
-                drbd8_io.begin_generations(resource, self.network.new_generation)
+                self._new_generation(resource)
         self.resources.clear()
 
     # -- what happens by itself -----------------------------------------------------------------------------------
@@ -96,7 +94,18 @@ class SimulatedDrbd(Listened):
             self._replicate(resource, peer)
 
     def _disconnected(self, resource: Resource) -> None:
-        drbd8_io.disconnected(resource, self.network.new_generation)
+        for volume in resource.volumes.values():
+            volume.replication = "Off"
+        if resource.role == "Primary":
+            self._new_generation(resource)
+
+    def _new_generation(self, resource: Resource) -> None:
+        for volume in resource.volumes.values():
+            if volume.metadata.base is not None:
+                continue  # changes are noted since an earlier one already
+            volume.metadata.base = dict(volume.file.blocks)
+            volume.metadata.history.append(volume.metadata.generation)
+            volume.metadata.generation = self.network.new_generation()
 
     def _handshake(self, one: Resource, other: Resource) -> None:
         pairs = [(n, v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
@@ -106,7 +115,6 @@ class SimulatedDrbd(Listened):
             return
         one.state = other.state = "Connected"
         for number, a, b in pairs:
-            a.lost_peer = b.lost_peer = False
             size = min(x for x in (a.metadata.size, b.metadata.size, a.capacity, b.capacity) if x)
             a.metadata.size = b.metadata.size = size
             if a.metadata.generation == b.metadata.generation:
@@ -306,7 +314,7 @@ class SimulatedDrbd(Listened):
             else:
                 disk.opened.pop(device, None)
         if role == "Primary" and resource.role != "Primary" and resource.state != "Connected":
-            drbd8_io.begin_generations(resource, self.network.new_generation)
+            self._new_generation(resource)
         resource.role = role
 
     def _resize(self, which: str) -> None:
@@ -344,12 +352,11 @@ class SimulatedDrbd(Listened):
         return ""
 
     def _suspend(self, minor: int, suspend: bool) -> None:
+        """The resource as a whole; going on lifts whatever it is suspended for."""
         for resource in self.resources.values():
-            for volume in resource.volumes.values():
-                if volume.minor == minor and suspend:
-                    drbd8_io.suspend(resource)
-                elif volume.minor == minor:
-                    drbd8_io.resume(resource, volume, self.network.new_generation)
+            if any(v.minor == minor for v in resource.volumes.values()):
+                resource.held = resource.held | {"user"} if suspend else set()
+                resource.stuck = resource.stuck or (suspend and resource.role == "Primary")
 
     def _down(self, disk: Disk, name: str) -> None:
         resource = self.resources.get(name)
@@ -387,8 +394,7 @@ class SimulatedDrbd(Listened):
             yield f"connection {name} peer-node-id:0{named} connection:{resource.state} role:{role} congested:no"
             for number, volume in resource.volumes.items():
                 size = volume.metadata.size // 1024
-                waits = resource.asked_for if number == min(resource.volumes) else 0
-                seen = f"disk:{volume.disk} size:{size} read:0 written:{volume.written} upper-pending:{waits}"
+                seen = f"disk:{volume.disk} size:{size} read:0 written:{volume.written}"
                 yield f"device {name} volume:{number} minor:{volume.minor} {seen}"
                 there = peer.volumes.get(number) if peer else None
                 disk, replication = (there.disk, volume.replication) if there else ("DUnknown", "Off")

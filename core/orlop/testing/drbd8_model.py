@@ -40,7 +40,6 @@ class Volume:
     paused: bool = False
     apart: str = ""  # the device of its metadata, where that is another
     room: SimulatedFile | None = None  # what that shows
-    lost_peer: bool = False  # while suspended: a new generation begins when this volume goes on
 
     @property
     def out_of_sync(self) -> int:
@@ -64,7 +63,7 @@ class Resource:
     secret: str = ""
     state: str = "StandAlone"
     held: set[str] = field(default_factory=set)  # why I/O is suspended: user, quorum...
-    asked_for: int = 0  # requests without an answer: whoever made them waits
+    stuck: bool = False  # what was under way when it was suspended is never answered
     discards: bool = False  # what was written here only is given up at the next handshake
     verifies: bool = False  # an algorithm is set
 

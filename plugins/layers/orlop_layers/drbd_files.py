@@ -113,8 +113,3 @@ def lent_of(resource: str) -> str:
 def spared(volume: WantedVolume) -> list[Step]:
     """The same, of a replica that nobody has to be asked about."""
     return [run("mkdir", "-p", DIRECTORY), WriteFile(path=judged_of(volume), content="")]
-
-
-def parted_of(resource: str) -> str:
-    """There while its connection is given up, only so that its I/O goes on."""
-    return f"{DIRECTORY}/{resource}.parted"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from orlop.codes import Fail, Warn
 from orlop.controller import drbd_versions, replicas, snapshotting
 from orlop.controller.answers import Answers
@@ -14,12 +12,9 @@ from orlop.controller.picture import Picture
 from orlop.controller.replication import replicated
 from orlop.controller.usecases import guards, lookup, replicating
 from orlop.errors import Refused
-from orlop.model import Operation, Resource, ResourceDefinition, Snapshot, WantedPeer, key
+from orlop.model import Operation, Resource, ResourceDefinition, Snapshot, key
 
 PROTOCOL, SYNCHRONOUS = "Net/protocol", "C"
-TWO_USERS = "Net/allow-two-primaries"
-CONNECTED = "Connected"
-JOINING = 30.0  # seconds until nodes that do not find each other again are told of
 
 
 def chosen(core: Core, answers: Answers, definition: ResourceDefinition, asked: tuple[str, ...]) -> list[Resource]:
@@ -72,7 +67,7 @@ def operation(
 ) -> Operation:
     """What is to be done for it. Raises where a node that may be writing cannot be reached."""
     nodes = [r.node for r in definition.resources if not r.deleting and _is_there(core, r)]
-    _refuse_while_used(core, picture, definition)
+    _refuse_in_use(core, picture, definition)
     away = [r for r in definition.resources if key(r.node) not in map(key, nodes) and not r.deleting]
     for resource in away:
         seeing = [p.node for p in parts if _may_hear(core, definition, p, resource)]
@@ -89,93 +84,18 @@ def operation(
     )
 
 
-def _refuse_while_used(core: Core, picture: Picture, definition: ResourceDefinition) -> None:
-    """DRBD 8.4 answers what was under way when it was suspended only when it goes on without its connection. Of two
-    that are in use, each would go on with data of its own; and of several volumes only the first one goes on for sure.
-    """
-    used = used_with_8(core, picture, definition)
-    cause = ""
-    if len(used) > 1 or (used and _may_have_two_users(picture, definition)):
-        cause = (
-            "DRBD 8.4 has to give its connection up for a moment, which is not done with a resource that two nodes may "
-            "use at once."
-        )
-    elif used and len(definition.volume_definitions) > 1:
-        cause = "With several volumes, DRBD 8.4 may never answer what was under way when their I/O was suspended."
-    if cause:
-        where = " and ".join(f"node '{node}'" for node in used)
-        raise Refused(
-            f"No snapshot of '{definition.name}' can be taken while it is used on {where}.",
-            cause=cause,
-            correction=f"Close it there, 'drbdadm secondary {definition.name}', and try again; or use DRBD 9.",
-            code=Fail.IN_USE,
-        )
-
-
-def used_with_8(core: Core, picture: Picture, definition: ResourceDefinition) -> list[str]:
-    """Nodes with DRBD 8.4 where it is primary."""
-    return [
-        resource.node
-        for resource in definition.resources
-        if not drbd_versions.all_at_least(picture, [resource.node])
-        and any(
-            facts(core.reported.resource(resource.node, definition.name), volume).get("role") == "Primary"
-            for volume in resource.volumes
-        )
-    ]
-
-
-def linked_with_8(core: Core, name: str) -> list[tuple[str, str]]:
-    """Nodes with DRBD 8.4 where it is primary, each with a node that it is connected to."""
-    definition = core.picture.definition(name)
-    if definition is None or not replicated(definition):
-        return []
-    return [
-        (node, other.node)
-        for node in used_with_8(core, core.picture, definition)
-        for other in definition.resources
-        if _connection(core, definition, node, other.node) == CONNECTED
-    ]
-
-
-def joined_again(core: Core, answers: Answers, definition: ResourceDefinition, links: list[tuple[str, str]]) -> None:
-    """Wait until those that were linked before are so again: 8.4 may have given the connection up to go on."""
-    if not links or core.links is None:
-        return
-    asked = {node: core.links.look(key(node)) for node, _ in links}
-
-    def apart() -> list[tuple[str, str]]:
-        return [link for link in links if _connection(core, definition, *link) != CONNECTED]
-
-    def joined() -> bool | None:
-        seen = all(core.reported.node(node).looked >= number for node, number in asked.items())
-        return (seen and not apart()) or None
-
-    if core.wait(joined, JOINING) is None:
-        for node, peer in apart() or links:
-            answers.warning(
-                f"'{definition.name}' on node '{node}' is not known to be connected to '{peer}' again: what is written "
-                "there may be nowhere else.",
-                Warn.NOT_CONNECTED,
-                cause="DRBD 8.4 gives its connection up for a moment after a snapshot of what is in use.",
-                correction=f"See 'orlop resource list', the network and node '{peer}'; they connect by themselves.",
-                Node=node,
-            )
-
-
-def _connection(core: Core, definition: ResourceDefinition, node: str, peer: str) -> str:
-    report, volumes = core.reported.resource(node, definition.name), lookup.resource(definition, node).volumes
-    return next((state for v in volumes if (state := facts(report, v).get(f"peer/{peer}/connection"))), "")
-
-
-def _may_have_two_users(picture: Picture, definition: ResourceDefinition) -> bool:
-    return any(peer.options.get(TWO_USERS, "no") != "no" for peer in _peers(picture, definition))
-
-
-def _peers(picture: Picture, definition: ResourceDefinition) -> Iterator[WantedPeer]:
+def _refuse_in_use(core: Core, picture: Picture, definition: ResourceDefinition) -> None:
+    """DRBD 8.4 never answers what was under way when it was suspended."""
     for resource in definition.resources:
-        if resource.node_id is not None and resource.volumes:
-            yield from replicas.replica(picture, definition, resource).peers
+        report = core.reported.resource(resource.node, definition.name)
+        primary = any(facts(report, volume).get("role") == "Primary" for volume in resource.volumes)
+        if primary and not drbd_versions.all_at_least(picture, [resource.node]):
+            raise Refused(
+                f"No snapshot of '{definition.name}' can be taken while it is used on node '{resource.node}'.",
+                cause="DRBD 8.4 cannot hold the I/O of a resource back that is primary.",
+                correction=f"Close it there, 'drbdadm secondary {definition.name}', and try again; or use DRBD 9.",
+                code=Fail.IN_USE,
+            )
 
 
 def _refuse_changing(definition: ResourceDefinition) -> None:
@@ -236,4 +156,10 @@ def _may_hear(core: Core, definition: ResourceDefinition, part: Resource, other:
 
 def _is_synchronous(picture: Picture, definition: ResourceDefinition) -> bool:
     """Whether a write that was answered is on the disks of all replicas that are connected."""
-    return all(peer.options.get(PROTOCOL, SYNCHRONOUS) == SYNCHRONOUS for peer in _peers(picture, definition))
+    options = (
+        peer.options.get(PROTOCOL, SYNCHRONOUS)
+        for resource in definition.resources
+        if resource.node_id is not None and resource.volumes
+        for peer in replicas.replica(picture, definition, resource).peers
+    )
+    return all(value == SYNCHRONOUS for value in options)

@@ -53,7 +53,6 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
     made: list[tuple[ResourceDefinition, Snapshot]] = []
     for name, _ in wanted:
         snapshot_replicas.look_again(core, name)
-    links = {key(name): snapshot_replicas.linked_with_8(core, name) for name, _ in wanted}
     with core.change() as draft:
         named = [lookup.definition(draft, name) for name, _ in wanted]
         together = {key(definition.name) for definition in named if replicated(definition)}
@@ -78,8 +77,6 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
         )
     for definition, snapshot in made:
         _taken(core, answers, definition, snapshot)
-    for definition, _ in made:
-        snapshot_replicas.joined_again(core, answers, definition, links[key(definition.name)])
     return answers
 
 
