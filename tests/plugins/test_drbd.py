@@ -244,6 +244,14 @@ def test_one_node_grows_the_device_for_both(role: str, peer_role: str, id_of_pee
     assert commands(found.bring_up(wanted, BELOW)) == steps
 
 
+def test_a_single_replica_is_told_to_grow_without_asking_anybody() -> None:
+    """Alone, 8.4 keeps the size that was last agreed on, and calls that a success."""
+    wanted = volume(peers=(), grow=True)
+    seen = kernel("Primary", devices={0: device(size=16 * MIB)})
+    found = layer(wanted, seen=seen, noted=carried_out(volume(peers=())))
+    assert commands(found.bring_up(wanted, BELOW)) == ["drbdadm resize --assume-peer-has-space web/0"]
+
+
 def test_a_difference_in_size_shrinks_no_device() -> None:
     wanted = volume(grow=True)
     seen = kernel("Primary", devices={0: device(size=40 * MIB)})

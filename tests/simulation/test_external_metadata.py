@@ -436,6 +436,15 @@ def test_metadata_grows_where_the_data_need_it(cluster):
     assert raw(cluster, two) == OLD
 
 
+def test_a_single_replica_grows(cluster):
+    """DRBD 8.4 keeps the size that was agreed on while it has no peer, unless it is told not to."""
+    (one,) = spawn(cluster, count=1)
+    answers = definitions.modify_volume(cluster.core, "web", 0, wire.VolumeDefinitionModify(size_kib=20 * GIB // KIB))
+    assert not answers.failed, [e.message for e in answers]
+    cluster.settle()
+    assert report(cluster, one).volumes[0].size == 20 * GIB
+
+
 def test_deleting_takes_both_objects(cluster):
     nodes = spawn(cluster)
     definitions.delete(cluster.core, "web")

@@ -219,8 +219,8 @@ class SimulatedDrbd(Listened):
                 return self._of_volumes(verb, which)
             case ("primary" | "secondary" as role, name):
                 self._switch(disk, self.resources[name], role.capitalize())
-            case ("resize", volume):
-                self._resize(volume)
+            case ("resize", *forced, volume):
+                self._resize(volume, "--assume-peer-has-space" in forced)
             case _:
                 raise CommandFailed(("drbdadm", *arguments), 1, "not known to the simulated drbdadm")
         self.network.settle()
@@ -317,15 +317,17 @@ class SimulatedDrbd(Listened):
             self._new_generation(resource)
         resource.role = role
 
-    def _resize(self, which: str) -> None:
+    def _resize(self, which: str, forced: bool) -> None:
+        """Without a peer the size stays that which was agreed on, and that is no error."""
         name, _, number = which.partition("/")
         resource = self.resources[name]
         peer = self._peer(resource) if resource.state == "Connected" else None
         if "Primary" not in (resource.role, peer.role if peer else ""):
             raise CommandFailed(("drbdadm", "resize", which), 10, "Failure: (131) Need one Primary node to resize.")
         ends = [r.volumes[int(number)] for r in (resource, peer) if r is not None]
+        agreed = min(each.capacity for each in ends) if peer or forced else ends[0].metadata.size
         for end in ends:
-            end.metadata.size = min(each.capacity for each in ends)
+            end.metadata.size = agreed
             end.metadata.end = end.file.size
 
     # -- drbdsetup ----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Growing takes place on one node, where it is in use or else on the one with the lowest id; the others follow.
 
-DRBD 8.4 grows only where it is primary: a resource that nobody uses is made so for that moment.
+DRBD 8.4 grows only where it is primary: a resource that nobody uses is made so for that moment. And it keeps the size that
+was agreed on while no peer is connected, also where there is none, unless it is told that a peer would have the space.
 """
 
 from orlop.model import WantedDrbd
@@ -27,7 +28,8 @@ def grow(
     established = [part for part in parts if part is not None and part.replication == "Established"]
     if len(established) < len(diskful):
         return []  # refused by DRBD; the end of a synchronization is told
-    resize = run("drbdadm", "resize", f"{resource.name}/{number}")
+    alone = ["--assume-peer-has-space"] if not (nine or diskful) else []
+    resize = run("drbdadm", "resize", *alone, f"{resource.name}/{number}")
     if resource.role == "Primary":
         return [resize]
     if any(peer.node in connections and connections[peer.node].role == "Primary" for peer in diskful):
