@@ -6,6 +6,7 @@ from orlop.codes import Fail
 from orlop.controller import wire
 from orlop.controller.usecases import (
     definitions,
+    evacuation,
     forgetting,
     nodes,
     protection,
@@ -105,7 +106,7 @@ def test_a_locked_snapshot_is_deleted_neither_whole_nor_in_part_nor_with_a_resto
         with pytest.raises(Refused, match="snapshot 'kept' of 'web' is locked") as refused:
             snapshots.delete(on_alpha.core, "web", "kept", some)
         assert refused.value.code == Fail.ACC_DENIED_SNAPSHOT
-    told = nodes.restore(on_alpha.core, "alpha", wire.NodeRestore(delete_snapshots=True))
+    told = evacuation.restore(on_alpha.core, "alpha", wire.NodeRestore(delete_snapshots=True))
     assert any("locked against deletion" in entry.message for entry in told)
     assert [s.name for s in on_alpha.core.picture.definition("web").snapshots] == ["kept"]
     protection.lock_snapshot(on_alpha.core, "web", "kept", False)

@@ -11,6 +11,7 @@ from orlop.controller.reported import Status
 from orlop.controller.usecases import (
     availability,
     definitions,
+    evacuation,
     groups,
     nodes,
     pools,
@@ -409,7 +410,7 @@ def test_restoring_a_node_leaves_a_snapshot_that_something_is_filled_from(cluste
     with cluster.core.change() as draft:
         busy = Operation(uuid="operation", kind="rollback", state="busy", created=0)
         draft.put(replace(draft.definition("web"), operations=(busy,)))
-    assert nodes.restore(cluster.core, node, wire.NodeRestore(delete_snapshots=True)).failed
+    assert evacuation.restore(cluster.core, node, wire.NodeRestore(delete_snapshots=True)).failed
     cluster.settle()
     assert "web_00000.before" in files(cluster, node)
 
@@ -418,7 +419,7 @@ def test_the_last_part_of_a_snapshot_takes_the_snapshot_with_it(cluster, spawn):
     spawn(count=1)
     node = cluster.core.picture.definition("web").resources[0].node
     snapshots.create(cluster.core, "web", wire.Snapshot(name="before"))
-    assert not nodes.restore(cluster.core, node, wire.NodeRestore(delete_snapshots=True)).failed
+    assert not evacuation.restore(cluster.core, node, wire.NodeRestore(delete_snapshots=True)).failed
     cluster.settle()
     assert files(cluster, node) == ["web_00000"]
     assert not cluster.core.picture.definition("web").snapshots

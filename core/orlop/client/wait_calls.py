@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
-
 from orlop.client.answer import ApiError, ClientError, ConnectionBroken, Entry, TimedOut, UnexpectedReply, Unreachable
 from orlop.client.bodies import given
 from orlop.client.caller import Caller
 from orlop.client.wait_values import Wait, WaitProgress
 from orlop.client.wire import path, query
+from orlop.model.decoding import converted
 
 HOLD = 30.0  # seconds that a controller may hold one question
 BRIEFLY = 5.0  # the same before a stream is tried again
@@ -58,8 +57,8 @@ class WaitCalls(Caller):
         try:
             for event in self.events(_PATH, wanted, SILENCE):
                 if event.name == "refused":
-                    raise ApiError(msgspec.convert(event.data, list[Entry]), 500)
-                found = msgspec.convert(event.data, WaitProgress)
+                    raise ApiError(converted(event.data, list[Entry]), 500)
+                found = converted(event.data, WaitProgress)
                 yield found
         except (*TRANSIENT, UnexpectedReply):  # it went away, or has no place for a stream
             yield clock.repeated(lambda: self._ask(wait, clock, BRIEFLY))

@@ -1,7 +1,7 @@
 """Growing takes place on one node, where it is in use or else on the one with the lowest id; the others follow.
 
 DRBD 8.4 grows only where it is primary: a resource that nobody uses is made so for that moment. And while no peer is
-connected it keeps the size that was agreed on, also where there is none, unless it is told that one would have the space.
+connected, also where there is none, it keeps the size that was agreed on, unless it is told that a peer has the space.
 """
 
 from orlop.model import WantedDrbd
