@@ -249,7 +249,7 @@ def test_a_single_replica_is_told_to_grow_without_asking_anybody() -> None:
     wanted = volume(peers=(), grow=True)
     seen = kernel("Primary", devices={0: device(size=16 * MIB)})
     found = layer(wanted, seen=seen, noted=carried_out(volume(peers=())))
-    assert commands(found.bring_up(wanted, BELOW)) == ["drbdadm resize --assume-peer-has-space web/0"]
+    assert commands(found.bring_up(wanted, BELOW)) == ["drbdadm -- --assume-peer-has-space resize web/0"]
 
 
 def test_a_difference_in_size_shrinks_no_device() -> None:

@@ -219,8 +219,8 @@ class SimulatedDrbd(Listened):
                 return self._of_volumes(verb, which)
             case ("primary" | "secondary" as role, name):
                 self._switch(disk, self.resources[name], role.capitalize())
-            case ("resize", *forced, volume):
-                self._resize(volume, "--assume-peer-has-space" in forced)
+            case ("resize", volume) | ("--", "--assume-peer-has-space", "resize", volume):
+                self._resize(volume, len(arguments) > 2)
             case _:
                 raise CommandFailed(("drbdadm", *arguments), 1, "not known to the simulated drbdadm")
         self.network.settle()

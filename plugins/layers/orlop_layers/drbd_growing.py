@@ -28,8 +28,8 @@ def grow(
     established = [part for part in parts if part is not None and part.replication == "Established"]
     if len(established) < len(diskful):
         return []  # refused by DRBD; the end of a synchronization is told
-    alone = ["--assume-peer-has-space"] if not (nine or diskful) else []
-    resize = run("drbdadm", "resize", *alone, f"{resource.name}/{number}")
+    alone = ["--", "--assume-peer-has-space"] if not (nine or diskful) else []
+    resize = run("drbdadm", *alone, "resize", f"{resource.name}/{number}")
     if resource.role == "Primary":
         return [resize]
     if any(peer.node in connections and connections[peer.node].role == "Primary" for peer in diskful):
