@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from orlop.codes import Fail, Info
 from orlop.controller.moving import EVACUATE, REBALANCE
+from orlop.controller.reported import Status
 from orlop.model import Operation
 from tests.api.cluster import Cluster
 from tests.api.test_conventions import code, entries
@@ -105,4 +106,5 @@ def test_a_job_that_is_ended_otherwise_says_so(
 
 def test_moves_stand_in_nobodys_way(api: FlaskClient, cluster: Cluster, db1: str) -> None:
     job(cluster, REBALANCE)
+    cluster.core.on_status("alpha", Status.OFFLINE)  # it is not waited for
     assert api.delete("/v1/resource-definitions/db1/resources/alpha").status_code == 200
