@@ -113,7 +113,7 @@ BREACHES = (
         SYNC,
         DRBD,
         f"{LAYERS}/drbd_found.py",
-        '    if fields[FLAGS : FLAGS + 2] != ["1", "1"] or fields[0] == JUST_CREATED:',
+        '    if fields[GOOD] != ["1", "1"] or fields[0] == JUST_CREATED:',
         "    if False:",
         ("tests/simulation/test_importing.py", "not_known_to_be_good"),
     ),
