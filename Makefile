@@ -40,7 +40,7 @@ test: $(READY_DEV)
 
 lab: $(READY_DEV)
 	@.venv/bin/python -m tests.lab.requirements
-	.venv/bin/python -m pytest -m lab -n $(LAB_JOBS) --dist loadgroup tests/lab $(LAB_ARGS)
+	.venv/bin/python -m pytest -m lab -n $(LAB_JOBS) tests/lab $(LAB_ARGS)
 
 lab-bench: $(READY_DEV)
 	@.venv/bin/python -m tests.lab.requirements

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.lab import drbd9
-from tests.lab.backings import Backing
 from tests.lab.cluster import Cluster
 from tests.lab.lab import Lab
 from tests.lab.node import GIB, Node
@@ -27,18 +26,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
     left_out = [] if drbd9.MODULES else [item for item in items if item.path.name == drbd9.TESTS]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-
-
-def _group(item: pytest.Item) -> str:
-    """What stays in one process: a module, or the part of it that works on one backing."""
-    call = getattr(item, "callspec", None)
-    rows = [value.name for value in call.params.values() if isinstance(value, Backing)] if call else []
-    return ".".join([item.path.stem, *rows])
 
 
 @pytest.fixture(scope="module")

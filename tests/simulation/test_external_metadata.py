@@ -309,7 +309,7 @@ def test_an_object_with_metadata_cannot_be_named_as_an_orphan(cluster):
     one, _ = spawn(cluster)
     thing = BackingObject(pool="quick", name=OBJECT, uuid=volume(cluster, one).metadata.uuid)
     order = TakeObject(fence=cluster.core.fence, object=thing, mark="m")
-    assert "belongs to web" in cluster.core.take_object(one, order).problem
+    assert "belongs to web" in cluster.core.asked(one, lambda links: links.take_object(one, order)).problem
     assert OBJECT in things(cluster, one)
 
 

@@ -30,6 +30,11 @@ class Witness:
         self.heard.append((resource, nodes))
 
 
+def told(cluster, node, order):
+    """As the controller tells a node, without having judged first."""
+    return cluster.core.asked(node, lambda links: links.operate(node, "web", order))
+
+
 @pytest.fixture
 def witness():
     return Witness()
@@ -149,7 +154,7 @@ def test_the_only_good_copy_is_not_invalidated(cluster):
 def test_the_node_itself_refuses_to_invalidate_its_only_good_copy(cluster):
     """The controller may know less than the node: what it ordered a moment ago is judged again."""
     apart(cluster)
-    outcome = cluster.core.operate(ONE, "web", ReplicaOrder(verb=ReplicaVerb.INVALIDATE))
+    outcome = told(cluster, ONE, ReplicaOrder(verb=ReplicaVerb.INVALIDATE))
     assert "no other replica" in outcome.problem
     assert kernel(cluster, ONE).resources["web"].volumes[0].disk == "UpToDate"
 
@@ -275,7 +280,7 @@ def test_a_victim_in_use_keeps_its_data(cluster):
 def test_the_node_itself_gives_up_nothing_while_it_is_primary(cluster):
     split(cluster)
     once(cluster, "primary", TWO)
-    outcome = cluster.core.operate(TWO, "web", ReplicaOrder(verb=ReplicaVerb.DISCARD, peer=ONE))
+    outcome = told(cluster, TWO, ReplicaOrder(verb=ReplicaVerb.DISCARD, peer=ONE))
     assert "nothing of its data is given up" in outcome.problem
     cluster.settle()
     assert read(cluster, TWO, at=BLOCK) == SECOND

@@ -167,7 +167,8 @@ def test_what_a_node_was_told_of_is_no_orphan_whatever_it_is_called(cluster, bac
     thing = BackingObject(pool="pool1", name=STRANGER, uuid=uuid)
     for only_look in (True, False):
         order = TakeObject(fence=cluster.core.fence, object=thing, mark="m", only_look=only_look)
-        assert "belongs to db" in cluster.core.take_object("alpha", order).problem
+        with pytest.raises(Refused, match="belongs to db"):
+            taking.asked(cluster.core, cluster.core.picture.pool("alpha", "pool1"), order, "removed")
 
 
 @pytest.mark.parametrize("moment", ["before", "during", "after"])

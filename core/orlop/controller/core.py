@@ -38,27 +38,17 @@ from orlop.errors import Refused, TransportError
 from orlop.hooks import Hooks
 from orlop.model import (
     Controller,
-    NewBacking,
     Node,
     NodeConnection,
-    ReplicaOrder,
     ResourceDefinition,
     ResourceGroup,
     StoragePool,
-    WantedPool,
     key,
 )
 from orlop.transport.messages import (
-    BackingOutcome,
     Fence,
-    ObjectTaken,
-    Operated,
-    PhysicalDevice,
-    Plan,
-    Planned,
     Report,
     Secrets,
-    TakeObject,
 )
 
 log = logging.getLogger(__name__)
@@ -377,52 +367,17 @@ class Core:
             self._write([], sequence)
             self.picture = draft.freeze()
 
-    def physical_storage(self, node: str) -> tuple[PhysicalDevice, ...]:
-        """Unused devices of a node, asked of its satellite; raises `TransportError` when it is away."""
-        if self.links is None:
-            raise TransportError(f"node {node} is not connected")
-        with self._resting():
-            return self.links.physical_storage(node)
+    def asked(self, node: str, ask: Callable[[Links], Result], changes: bool = True) -> Result:
+        """What the satellite of a node answers; raises `TransportError` when it is away.
 
-    def make_backing(self, node: str, backing: NewBacking) -> BackingOutcome:
-        """Has a satellite make what a pool is to stand on; raises `TransportError` when it is away."""
-        return self._backing(node, lambda links: links.make_backing(node, backing))
-
-    def remove_backing(self, node: str, pool: WantedPool) -> BackingOutcome:
-        return self._backing(node, lambda links: links.remove_backing(node, pool))
-
-    def _backing(self, node: str, order: Callable[[Links], BackingOutcome]) -> BackingOutcome:
-        if self.suspended:
+        `changes`: it is told to do something, which a controller that only observes does not.
+        """
+        if changes and self.suspended:
             raise Refused("the controller only observes", cause=self.suspended)
         if self.links is None:
             raise TransportError(f"node {node} is not connected")
         with self._resting():
-            return order(self.links)
-
-    def operate(self, node: str, resource: str, order: ReplicaOrder) -> Operated:
-        """Has a satellite do something once with its replica; raises `TransportError` when it is away."""
-        if self.suspended:
-            raise Refused("the controller only observes", cause=self.suspended)
-        if self.links is None:
-            raise TransportError(f"node {node} is not connected")
-        with self._resting():
-            return self.links.operate(node, resource, order)
-
-    def take_object(self, node: str, order: TakeObject) -> ObjectTaken:
-        """Has a satellite take an object that an administrator named; raises `TransportError` when it is away."""
-        if self.suspended:
-            raise Refused("the controller only observes", cause=self.suspended)
-        if self.links is None:
-            raise TransportError(f"node {node} is not connected")
-        with self._resting():
-            return self.links.take_object(node, order)
-
-    def plan(self, node: str, message: Plan) -> Planned:
-        """What a satellite would do; raises `TransportError` when it is away."""
-        if self.links is None:
-            raise TransportError(f"node {node} is not connected")
-        with self._resting():
-            return self.links.plan(node, message)
+            return ask(self.links)
 
     def secrets_for(self, node: str, names: Iterable[str]) -> Secrets:
         """Keys for steps of a node, as far as it has a part in their volumes and the controller is unlocked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -48,14 +49,14 @@ class SimulatedNetwork:
         self.look()
 
 
-class Listened:
+class Listened(ABC):
     """A node's DRBD as `drbdsetup events2` tells of it."""
 
     network: SimulatedNetwork
     _told: tuple[str, ...] = ()
 
-    def _events(self) -> Iterable[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _events(self) -> Iterable[str]: ...
 
     def changed(self, wait: float) -> bool:
         """Whether something would have been told since the last call; it is not waited for."""

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -89,6 +90,10 @@ class _Request:
         return float(text)
 
 
+M = TypeVar("M", Sync, Secrets, MakeBacking, RemoveBacking, Operate, TakeObject, Plan)
+Order = Callable[[Session, _Request, bytes], Value | tuple[Value, ...]]
+
+
 class Application:
     """Call it from any WSGI server. `close()` ends the long polls, within a second."""
 
@@ -98,17 +103,17 @@ class Application:
         self._sessions = Sessions(identity)
         self._closed = threading.Event()
         self._waiting: deque[object] = deque(maxlen=WAITING)  # the newest ones; who is not in it any more answers
-        self._orders: dict[tuple[str, str], Callable[[Session, _Request, bytes], Value | tuple[Value, ...]]] = {
-            ("POST", PREFIX + "sync"): self._sync,
+        self._orders: dict[tuple[str, str], Order] = {
+            ("POST", PREFIX + "sync"): self._told(Sync, agent.sync),
             ("POST", PREFIX + "update"): self._update,
-            ("POST", PREFIX + "secrets"): self._secrets,
+            ("POST", PREFIX + "secrets"): self._told(Secrets, agent.secrets),
             ("GET", PREFIX + "reports"): self._reports,
             ("GET", PREFIX + "physical-storage"): lambda *_: self._agent.physical_storage(),
-            ("POST", PREFIX + "make-backing"): self._make_backing,
-            ("POST", PREFIX + "remove-backing"): self._remove_backing,
-            ("POST", PREFIX + "operate"): self._operate,
-            ("POST", PREFIX + "take-object"): self._take_object,
-            ("POST", PREFIX + "plan"): self._plan,
+            ("POST", PREFIX + "make-backing"): self._told(MakeBacking, agent.make_backing),
+            ("POST", PREFIX + "remove-backing"): self._told(RemoveBacking, agent.remove_backing),
+            ("POST", PREFIX + "operate"): self._told(Operate, agent.operate),
+            ("POST", PREFIX + "take-object"): self._told(TakeObject, agent.take_object),
+            ("POST", PREFIX + "plan"): self._told(Plan, agent.plan),
             ("GET", PREFIX + "info"): lambda *_: self._agent.info(),
         }
 
@@ -174,17 +179,12 @@ class Application:
     def _obey(
         self,
         session: Session,
-        order: Callable[[Session, _Request, bytes], Value | tuple[Value, ...]],
+        order: Order,
         request: _Request,
         body: bytes,
     ) -> Value | tuple[Value, ...]:
         self._agent.check(session.fence)
         return order(session, request, body)
-
-    def _sync(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decoded(body, Sync)
-        check_speaker(session, message.fence)
-        return self._agent.sync(message)
 
     def _update(self, session: Session, _: _Request, body: bytes) -> Value:
         message = decoded(body, Update)
@@ -196,35 +196,15 @@ class Application:
         except TransportError as error:
             raise NotSynced(error.message) from error
 
-    def _secrets(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decoded(body, Secrets)
-        check_speaker(session, message.fence)
-        return self._agent.secrets(message)
+    def _told(self, kind: type[M], obey: Callable[[M], Value]) -> Order:
+        """An order that is one message, from whoever speaks in this session."""
 
-    def _make_backing(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decoded(body, MakeBacking)
-        check_speaker(session, message.fence)
-        return self._agent.make_backing(message)
+        def obeyed(session: Session, _: _Request, body: bytes) -> Value:
+            message = decoded(body, kind)
+            check_speaker(session, message.fence)
+            return obey(message)
 
-    def _remove_backing(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decoded(body, RemoveBacking)
-        check_speaker(session, message.fence)
-        return self._agent.remove_backing(message)
-
-    def _operate(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decoded(body, Operate)
-        check_speaker(session, message.fence)
-        return self._agent.operate(message)
-
-    def _take_object(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decoded(body, TakeObject)
-        check_speaker(session, message.fence)
-        return self._agent.take_object(message)
-
-    def _plan(self, session: Session, _: _Request, body: bytes) -> Value:
-        message = decoded(body, Plan)
-        check_speaker(session, message.fence)
-        return self._agent.plan(message)
+        return obeyed
 
     def _reports(self, _: Session, request: _Request, __: bytes) -> Report:
         after, wait = int(request.number("after")), min(request.number("wait"), LONGEST_WAIT)

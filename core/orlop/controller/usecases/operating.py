@@ -96,7 +96,7 @@ def connect(core: Core, name: str, node: str, request: wire.ReplicaOperation) ->
 def obeyed(core: Core, definition: ResourceDefinition, resource: Resource, order: ReplicaOrder) -> tuple[str, ...]:
     """The steps that were carried out; raises what stood in the way."""
     try:
-        outcome = core.operate(resource.node, definition.name, order)
+        outcome = core.asked(resource.node, lambda links: links.operate(resource.node, definition.name, order))
     except TransportError as error:
         raise Refused(
             f"Node '{resource.node}' is not connected: '{order.verb}' of '{definition.name}' may not have been done.",
@@ -105,12 +105,11 @@ def obeyed(core: Core, definition: ResourceDefinition, resource: Resource, order
             code=Fail.NOT_CONNECTED,
         ) from error
     if outcome.problem:
-        known = outcome.code in Fail.__members__.values() and outcome.code != Fail.UNKNOWN_ERROR
         raise Refused(
             f"'{order.verb}' of '{definition.name}' failed on node '{resource.node}': {outcome.problem}",
             cause=f"The step that failed: {outcome.step}" if outcome.step else "",
             details="Done before: " + "; ".join(outcome.done) if outcome.done else "",
-            code=Fail(outcome.code) if known else waiting.failure_code(outcome.problem),
+            code=waiting.failure_code(outcome.problem, outcome.code),
         )
     return outcome.done
 

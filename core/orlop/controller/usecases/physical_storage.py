@@ -26,7 +26,7 @@ def devices(core: Core, node_name: str) -> list[wire.PhysicalStorageNode]:
     """Of one node; refused while it is away."""
     node = lookup.node(core.picture, node_name)
     try:
-        answered = core.physical_storage(node.name)
+        answered = _unused(core, node)
     except TransportError as error:
         raise _away(node, "its devices cannot be listed", error) from error
     return [
@@ -42,6 +42,11 @@ def devices(core: Core, node_name: str) -> list[wire.PhysicalStorageNode]:
     ]
 
 
+def _unused(core: Core, node: Node) -> tuple[PhysicalDevice, ...]:
+    """Its devices without anything on them; raises `TransportError` while it is away."""
+    return core.asked(node.name, lambda links: links.physical_storage(node.name), changes=False)
+
+
 def alike(core: Core) -> list[wire.PhysicalStorage]:
     """Of all nodes that answer, devices of the same size and kind together."""
     found: dict[tuple[int, bool], dict[str, list[PhysicalDevice]]] = {}
@@ -50,7 +55,7 @@ def alike(core: Core) -> list[wire.PhysicalStorage]:
         if not core.reported.online(node.name):
             continue
         try:
-            answered = core.physical_storage(node.name)
+            answered = _unused(core, node)
         except TransportError:  # it went away just now, as others that are not asked
             continue
         for device in answered:
@@ -156,7 +161,7 @@ def _pool(body: wire.PhysicalStorageCreate, props: Any) -> wire.StoragePool:
 
 def _asked(core: Core, node: Node, backing: NewBacking) -> BackingOutcome:
     try:
-        return core.make_backing(node.name, backing)
+        return core.asked(node.name, lambda links: links.make_backing(node.name, backing))
     except TransportError as error:
         raise _away(node, "nothing can be made there", error) from error
 
@@ -251,7 +256,7 @@ def remove_backing(core: Core, node_name: str, provider: str, backing: str) -> A
 
 def _wipe(core: Core, node: Node, pool: WantedPool) -> None:
     try:
-        outcome = core.remove_backing(node.name, pool)
+        outcome = core.asked(node.name, lambda links: links.remove_backing(node.name, pool))
     except TransportError as error:
         raise _away(node, "nothing can be taken apart there", error) from error
     _obeyed(node, f"'{pool.props.get(BACKING, pool.name)}' could not be taken apart", outcome)

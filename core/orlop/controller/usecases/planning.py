@@ -134,8 +134,9 @@ def _asked(
     if not core.reported.online(name):
         return _away(name, away, resources)
     told = orders.wanted_pools(tried.picture, node) if pools else None
+    message = Plan(fence=core.fence, resources=resources, pools=told)
     try:
-        answer = core.plan(name, Plan(fence=core.fence, resources=resources, pools=told))
+        answer = core.asked(name, lambda links: links.plan(name, message), changes=False)
     except TransportError as error:
         return _away(name, error.message, resources)
     return wire.PlannedNode(node_name=name, connected=True, objects=tuple(_objects(answer)))

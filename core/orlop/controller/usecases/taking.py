@@ -249,7 +249,7 @@ def size_of(outcome: ObjectTaken, thing: BackingObject) -> int:
 def asked(core: Core, pool: StoragePool, order: TakeObject, word: str) -> ObjectTaken:
     """What the node did; raises what stood in the way."""
     try:
-        outcome = core.take_object(pool.node, order)
+        outcome = core.asked(pool.node, lambda links: links.take_object(pool.node, order))
     except TransportError as error:
         raise Refused(
             f"Node '{pool.node}' is not connected: '{order.object.name}' may not be {word}.",
@@ -258,10 +258,9 @@ def asked(core: Core, pool: StoragePool, order: TakeObject, word: str) -> Object
             code=Fail.NOT_CONNECTED,
         ) from error
     if outcome.problem:
-        known = outcome.code in Fail.__members__.values() and outcome.code != Fail.UNKNOWN_ERROR
         raise Refused(
             f"'{order.object.name}' in pool '{pool.name}' on node '{pool.node}' is not {word}: {outcome.problem}",
             details="Done before: " + "; ".join(outcome.done) if outcome.done else "",
-            code=Fail(outcome.code) if known else waiting.failure_code(outcome.problem),
+            code=waiting.failure_code(outcome.problem, outcome.code),
         )
     return outcome

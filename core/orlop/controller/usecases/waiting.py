@@ -161,8 +161,10 @@ def _try_again(core: Core, name: str, nodes: Iterable[str]) -> None:
 FULL = ("no space left", "insufficient free space", "quota exceeded", "out of space", "greater than available space")
 
 
-def failure_code(problem: str) -> Fail:
-    """Clients ask by number whether something was in use or full."""
+def failure_code(problem: str, told: int = Fail.UNKNOWN_ERROR) -> Fail:
+    """Clients ask by number whether something was in use or full. What the node has `told` counts if it is known."""
+    if told in Fail.__members__.values() and told != Fail.UNKNOWN_ERROR:
+        return Fail(told)
     text = problem.lower()
     if "in use" in text:
         return Fail.IN_USE
