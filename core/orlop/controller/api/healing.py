@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from orlop import codes
-from orlop.codes import Info, Subject
+from orlop.codes import Subject
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
@@ -61,20 +60,7 @@ def balance_plan(call: Call) -> wire.MovePlan:
 @route("POST", "/v1/orlop/balance", body=wire.Balance, about=Subject.RSC_GRP)
 def balance(call: Call) -> Answers:
     """Have that done now, a few replicas at a time, instead of waiting for the next time it is done anyway."""
-    found = healing.balance(call.core, call.body.resource_group or None)
-    answers = Answers(codes.MODIFY, Subject.RSC_GRP, RscGrp=call.body.resource_group)
-    if found.moves:
-        answers.success(f"{len(found.moves)} replicas are to be made or removed; see 'orlop job list'.", codes.MODIFIED)
-    else:
-        answers.info("There are as many replicas as the resource groups ask for, or none can be changed.", Info.NOOP)
-    for each in found.staying:
-        answers.warning(
-            f"Resource '{each.definition}' stays as it is.",
-            RscDfn=each.definition,
-            cause=each.cause,
-            correction=each.correction,
-        )
-    return answers
+    return healing.balance_now(call.core, call.body.resource_group or None)
 
 
 @route("DELETE", "/v1/orlop/jobs/{job}", about=Subject.RSC)

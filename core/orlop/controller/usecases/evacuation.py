@@ -86,14 +86,7 @@ def explain(answers: Answers, found: Plan, node: str) -> None:
                 details="It goes when all others have all of the data and nobody uses it; see 'orlop job list'.",
                 RscDfn=move.definition,
             )
-    for each in found.staying:
-        answers.warning(
-            f"Resource '{each.definition}' stays on node '{node}'.",
-            Warn.NOT_EVACUATING,
-            RscDfn=each.definition,
-            cause=each.cause,
-            correction=each.correction,
-        )
+    moves.explain_staying(answers, found.staying, f" on node '{node}'", Warn.NOT_EVACUATING)
 
 
 # -- giving a node up -------------------------------------------------------------------------------------------------
@@ -112,7 +105,7 @@ def evict(core: Core, name: str) -> Answers:
             f"Node '{node.name}' is connected, and what it has goes on there.",
             correction=f"To empty it: orlop node restore {node.name}, then orlop node evacuate {node.name}.",
         )
-    replace_missing(core, answers, [d.name for d in marked if _had_disk(d, node.name)])
+    explain_missing(answers, replace_missing(core, [d.name for d in marked if _had_disk(d, node.name)]))
     return answers
 
 
@@ -120,11 +113,12 @@ def _had_disk(definition: ResourceDefinition, node: str) -> bool:
     return any(key(r.node) == key(node) for r in diskful(definition))
 
 
-def replace_missing(core: Core, answers: Answers, names: Iterable[str]) -> None:
-    """Have the replicas made that some definitions miss since a node was given up or lost."""
+def replace_missing(core: Core, names: Iterable[str]) -> list[Move | Staying]:
+    """Have the replicas made that some definitions miss since a node was given up or lost; which, or why not."""
     picture = core.picture
     cluster, draft = Cluster(picture, core.reported, core.drivers), Draft(picture)
     queued: list[tuple[Move, int]] = []
+    told: list[Move | Staying] = []
     for definition in [d for name in names if (d := picture.definition(name)) is not None]:
         if not replicated(definition) or definition.deleting or moving.of(definition):
             continue
@@ -132,8 +126,9 @@ def replace_missing(core: Core, answers: Answers, names: Iterable[str]) -> None:
         if len(moving.counted(definition)) < wanted:
             found = balancing.missing(cluster, draft, definition, wanted, partial(spawning.choose, core))
             queued += [(each, wanted) for each in found if isinstance(each, Move)]
-            _explain_missing(answers, found)
+            told += found
     enqueue_missing(core, queued)
+    return told
 
 
 def enqueue_missing(core: Core, found: Iterable[tuple[Move, int]]) -> None:
@@ -144,7 +139,7 @@ def enqueue_missing(core: Core, found: Iterable[tuple[Move, int]]) -> None:
     moves.begin(core, {key(move.definition) for move, _ in found})
 
 
-def _explain_missing(answers: Answers, found: list[Move | Staying]) -> None:
+def explain_missing(answers: Answers, found: Iterable[Move | Staying]) -> None:
     for each in found:
         if isinstance(each, Move):
             answers.info(

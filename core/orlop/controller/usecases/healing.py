@@ -7,8 +7,11 @@ given up; missing replicas are made and superfluous ones go (`BalanceResources*`
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 
+from orlop import codes
+from orlop.codes import Info, Subject
 from orlop.controller import balancing
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
@@ -66,10 +69,9 @@ class Healing:
         if not any("EVICTED" in node.flags for node in core.picture.nodes.values()):
             return
         names = [d.name for d in core.picture.definitions.values() if any("EVICTED" in r.flags for r in d.resources)]
-        self._try(lambda: evacuation.replace_missing(core, Answers(0, 0), names), "replacing what was evicted")  # type: ignore[arg-type]
+        self._try(lambda: evacuation.replace_missing(core, names), "replacing what was evicted")
 
-    def _try(self, act: object, what: str) -> None:
-        assert callable(act)
+    def _try(self, act: Callable[[], object], what: str) -> None:
         try:
             act()
         except OrlopError as error:
@@ -89,6 +91,18 @@ def balance_plan(core: Core, group: str | None = None) -> Plan:
     definitions = [d for d in core.picture.definitions.values() if group is None or key(d.group) == key(group)]
     now, grace = core.clock.milliseconds(), _setting(core, balancing.GRACE)
     return balancing.plan(cluster, definitions, partial(spawning.choose, core), now, grace)
+
+
+def balance_now(core: Core, group: str | None) -> Answers:
+    """As it is done from time to time, because somebody asks for it."""
+    found = balance(core, group)
+    answers = Answers(codes.MODIFY, Subject.RSC_GRP, RscGrp=group or "")
+    if found.moves:
+        answers.success(f"{len(found.moves)} replicas are to be made or removed; see 'orlop job list'.", codes.MODIFIED)
+    else:
+        answers.info("There are as many replicas as the resource groups ask for, or none can be changed.", Info.NOOP)
+    moves.explain_staying(answers, found.staying, "")
+    return answers
 
 
 def balance(core: Core, group: str | None = None) -> Plan:

@@ -13,12 +13,24 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from orlop.codes import Fail
+from orlop.codes import Fail, Warn
 from orlop.controller import evacuating, moving
+from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.diskless import diskful, is_diskless
 from orlop.controller.migrating import may_leave
-from orlop.controller.moving import DONE, FAILED, FILLING, LEAVING, REBALANCE, REDUCE, REPLACE, WAITING, Move
+from orlop.controller.moving import (
+    DONE,
+    FAILED,
+    FILLING,
+    LEAVING,
+    REBALANCE,
+    REDUCE,
+    REPLACE,
+    WAITING,
+    Move,
+    Staying,
+)
 from orlop.controller.orders import nodes_of
 from orlop.controller.patience import in_maintenance, resting
 from orlop.controller.picture import Picture, with_resource
@@ -55,6 +67,18 @@ def enqueue(core: Core, moves: Iterable[Move], **more: Any) -> int:
             draft.put(moving.begun(definition, operation))
             count += 1
     return count
+
+
+def explain_staying(answers: Answers, staying: Iterable[Staying], where: str, code: Warn | int = 0) -> None:
+    """An entry for what a plan leaves as it is. `where` ends the sentence: " on node 'alpha'"."""
+    for each in staying:
+        answers.warning(
+            f"Resource '{each.definition}' stays{where or ' as it is'}.",
+            code,
+            RscDfn=each.definition,
+            cause=each.cause,
+            correction=each.correction,
+        )
 
 
 def _is_queued(definition: ResourceDefinition, move: Move) -> bool:

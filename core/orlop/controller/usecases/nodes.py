@@ -93,7 +93,7 @@ def lost(core: Core, name: str) -> Answers:
             forgetting.forget_node(draft, definition, node.name)
             _explain_lost(core, answers, definition, node.name)
         _remove(draft, node)
-    evacuation.replace_missing(core, answers, [d.name for d in affected])
+    evacuation.explain_missing(answers, evacuation.replace_missing(core, [d.name for d in affected]))
     return answers
 
 

@@ -103,12 +103,7 @@ def start(core: Core, request: wire.Rebalance) -> Answers:
     else:
         answers.info("No replica has to move, or none can.", Info.NOOP)
     for each in found.staying:
-        answers.warning(
-            f"Resource '{each.definition}' stays on node '{each.node}'.",
-            RscDfn=each.definition,
-            cause=each.cause,
-            correction=each.correction,
-        )
+        moves.explain_staying(answers, [each], f" on node '{each.node}'")
     moves.begin(core, [key(move.definition) for move in found.moves])
     return answers
 
