@@ -18,8 +18,9 @@ class Replicated:
     def __init__(self, cluster: Cluster, name: str, size: int, more: Mapping[str, str] = {}) -> None:
         self.cluster, self.client, self.name, self.size, self.more = cluster, cluster.client, name, size, more
 
-    def define(self) -> Replicated:
-        self.client.create_resource_definition(self.name, layers=["DRBD", "STORAGE"], props={**FAST, **self.more})
+    def define(self, group: str | None = None) -> Replicated:
+        props = {**FAST, **self.more}
+        self.client.create_resource_definition(self.name, layers=["DRBD", "STORAGE"], props=props, group=group)
         if self.size:
             self.client.create_volume_definition(self.name, self.size << 10)
         return self

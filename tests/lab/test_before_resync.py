@@ -10,10 +10,10 @@ from orlop.client import NewResource
 from tests.lab.backings import BACKINGS, Backing, make, remove
 from tests.lab.cluster import Cluster
 from tests.lab.node import GIB, Node
+from tests.lab.replicated import FAST
 
 NODES, DISKS = 2, (1 * GIB,)
 SIZE = 16  # MiB
-FAST = {"DrbdOptions/PeerDevice/c-plan-ahead": "0", "DrbdOptions/PeerDevice/resync-rate": "102400"}
 LEAVE = {"DrbdOptions/Orlop/snapshot-before-resync": "try"}
 KEPT = "0-before-resync"
 

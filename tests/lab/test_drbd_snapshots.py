@@ -15,13 +15,13 @@ from tests.lab.backings import BACKINGS, make
 from tests.lab.cluster import Cluster
 from tests.lab.node import GIB, Node
 from tests.lab.pair_writer import BLOCK, PLACES
+from tests.lab.replicated import FAST
 from tests.lab.volumes import take
 
 NODES, DISKS = 2, (1 * GIB,)
 BACKING = next(backing for backing in BACKINGS if backing.name == "thin-xfs")
 POOL = Path(BACKING.props["StorDriver/StorPoolName"])
 WRITER = Path(__file__).with_name("pair_writer.py")
-FAST = {"DrbdOptions/PeerDevice/c-plan-ahead": "0", "DrbdOptions/PeerDevice/resync-rate": "102400"}
 SIZE = 8  # MiB of each volume
 FAILURES = {"FAILED_DEPLOYMENT", "FAILED_DISCONNECT"}
 
