@@ -115,6 +115,14 @@ def test_two_steps_are_named_together_and_smaller_ways_come_first() -> None:
     ]
 
 
+def test_what_one_step_does_for_several_pools_needs_no_other_step() -> None:
+    nodes = {"a": N(pools={"p": P()}), "b": N(pools={"q": P()}, offline=True), "c": N(pools={"p": P()})}
+    cluster = made(nodes)
+    changes = [change.text for change in smallest(cluster, tried(cluster, 2, storage_pools=("q",)))]
+    assert "ask for pool p too" in changes
+    assert not any("bring node b online" in text for text in changes)
+
+
 def test_a_rule_can_be_left_out_and_less_can_be_asked_for() -> None:
     cluster = made(zoned("x", "x", free=10))
     texts = [c.text for c in smallest(cluster, tried(cluster, 2, replicas_on_different=("Aux/zone",)))]
@@ -153,7 +161,9 @@ aux = some.dictionaries(some.sampled_from(["zone", "rack"]), some.sampled_from("
 def node(draw: Any) -> N:
     return N(
         aux=draw(aux),
-        pools={name: P(draw(some.integers(0, 4))) for name in draw(some.sets(some.sampled_from("pq"), min_size=1))},
+        pools={
+            name: P(draw(some.integers(0, 4))) for name in sorted(draw(some.sets(some.sampled_from("pq"), min_size=1)))
+        },
         offline=draw(some.booleans()),
     )
 

@@ -153,6 +153,10 @@ def test_the_order_in_which_nodes_are_known_does_not_matter(
 @given(clusters, some.integers(1, 3))
 def test_a_node_that_is_turned_down_matters_as_soon_as_its_reasons_are_gone(of: dict[str, N], wanted: int) -> None:
     """With all that is said against nodes out of the way, who lacked a place finds one, or too few are left at all."""
+    of = {
+        name: node._replace(pools={n: p._replace(shared="") for n, p in node.pools.items()})
+        for name, node in of.items()
+    }
     try:
         place(made(of), wanted, GIB, SelectFilter(), ("STORAGE",))
     except NotEnoughNodes as refused:
@@ -160,13 +164,11 @@ def test_a_node_that_is_turned_down_matters_as_soon_as_its_reasons_are_gone(of: 
     else:
         return
     mended = {
-        name: node._replace(
-            offline=False, pools={n: p._replace(free=6, shared="") for n, p in (node.pools or {}).items()}
-        )
+        name: node._replace(offline=False, pools={n: p._replace(free=6) for n, p in node.pools.items()})
         for name, node in of.items()
     }
     against = [line for line in told if "would do" not in line]
-    assume(against)  # or only a shared space was in the way
+    assume(against)
     if len(of) < wanted:
         with pytest.raises(NotEnoughNodes) as still:
             place(made(mended), wanted, GIB, SelectFilter(), ("STORAGE",))

@@ -46,6 +46,26 @@ def test_a_file_that_vanishes_under_a_settled_volume_is_noticed() -> None:
     assert not bench.resources["res"].settled
 
 
+def test_a_pool_that_comes_back_gives_its_volumes_back_in_the_same_look() -> None:
+    """However often it was tried meanwhile, and whatever else of the resource cannot be seen yet."""
+    bench = Bench(None, pool(new=True), pool("other", "/srv/other"))
+    bench.sync(resource(volume(new=True), volume(number=1, pool="other")), resource(volume("two", new=True)))
+    bench.update(pools=(pool(), pool("other", "/srv/other")))
+    away = bench.host.disk.folders.pop(FOLDER)
+    for _ in range(30):
+        bench.wait(60)
+    presences = [bench.resources[name].volumes[0].presence for name in ("res", "two")]
+    assert presences == [Presence.HIDDEN, Presence.HIDDEN]
+    bench.host.disk.folders[FOLDER] = away
+    bench.wait(10)
+    assert not bench.reported_pools["pool"].problem
+    assert bench.resources["two"].settled
+    for name in ("res", "two"):
+        assert bench.resources[name].volumes[0].presence is Presence.READY
+        assert bench.resources[name].volumes[0].device
+    assert bench.resources["res"].volumes[1].presence is Presence.HIDDEN
+
+
 def test_a_tombstone_is_confirmed_only_when_the_object_is_gone() -> None:
     bench = Bench()
     bench.sync(resource(volume(new=True)))

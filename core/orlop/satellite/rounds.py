@@ -250,16 +250,19 @@ class Rounds:
 
     def _checked(self, task: Task, parts: tuple[Part, ...], said: ReportedResource, freed: frozenset[str]) -> None:
         """What should have stayed as it was: if not, it is worked on; a failed one keeps waiting for its turn, which
-        comes at once when a device of it is not in use any more, or what was in the way of planning is not there."""
+        comes at once when a device of it is not in use any more, when what was in the way of planning is not there,
+        and when nothing is left to do, as after a pool was away for a while."""
         if not self._current(task):
             return
         again = any(part.steps or part.problem for part in parts)
-        cleared = any(part.steps and part.key in task.refused for part in parts)
-        if again and (task.due == NEVER or cleared or any(volume.device in freed for volume in said.volumes)):
-            task.due = NOW
-        elif task.due == NEVER:
+        if not again and (task.due == NEVER or said.settled):
             self._say(said)
+            if task.due != NEVER:
+                task.due = NOW
             return
+        cleared = any(part.key in task.refused and not part.problem for part in parts)
+        if task.due == NEVER or cleared or any(volume.device in freed for volume in said.volumes):
+            task.due = NOW
         self._say_use(said)
 
     def _say_use(self, seen: ReportedResource) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from orlop.controller.placement.cells import Grouping
 from orlop.controller.placement.choice import Place, choose
 from orlop.controller.placement.cluster import Cluster
 from orlop.controller.placement.filters import Filters
@@ -76,10 +77,20 @@ def _of_the_cluster(cluster: Cluster, tried: Attempt) -> Iterator[Change]:
     choice = choose([one.place for one in mended], request.wanted, filters.spread.grouping)
     if choice.places is not None:
         steps = dict.fromkeys(step for place in choice.places for step in mended[place].steps)
-        yield Change(tuple(steps))
+        yield Change(_needed(tuple(steps), mended, request.wanted, filters.spread.grouping))
     short = request.wanted - _most(tried)
     fitting = ", with the properties that the rules of spreading want" if not filters.spread.silent else ""
     yield Change((f"add {_nodes(short)} with {_size(request.size)} free{fitting}",))
+
+
+def _needed(steps: tuple[str, ...], mended: list[_Mended], wanted: int, grouping: Grouping) -> tuple[str, ...]:
+    """Without those that can be left out: one step may mend several pools, and was counted for each of them."""
+    for step in steps:
+        left = tuple(each for each in steps if each != step)
+        there = [one.place for one in mended if set(one.steps).issubset(left)]
+        if choose(there, wanted, grouping).places is not None:
+            steps = left
+    return steps
 
 
 def _rules(cluster: Cluster, request: Request) -> tuple[Filters, Mixing]:
