@@ -351,7 +351,6 @@ def test_a_connection_of_two_nodes_is_shown_even_without_properties(controller: 
         ("GET", "/v1/files", None),
         ("PUT", "/v1/files/%2Fetc%2Fx", {"content": "eA=="}),
         ("POST", f"{RD}/web/files/%2Fetc%2Fx", None),
-        ("POST", f"{RD}/web/clone", {"name": "copy"}),
         ("GET", "/v1/sos-report", None),
         ("GET", "/v1/space-report", None),
         ("POST", "/v1/controller/backup/db", {}),

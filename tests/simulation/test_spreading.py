@@ -8,7 +8,7 @@ from orlop.codes import Subject
 from orlop.controller.answers import Answers
 from orlop.controller.usecases import spreading
 from orlop.controller.usecases.healing import Healing
-from orlop.controller.usecases.spreading import WANTED
+from orlop.controller.usecases.spreading import AFTER_RESTORE
 from orlop.testing.cluster import SimulatedCluster
 from tests.simulation.moving_replicas import good, run
 from tests.simulation.test_replicated_restore import OLD, diskful, raw, restore, spawn, take, write
@@ -27,7 +27,7 @@ def started(series, **props):
 
 @pytest.mark.parametrize("asked", ["true", "false"])
 def test_it_moves_where_it_would_be_placed_if_that_is_asked_for(asked):
-    cluster, nodes = started("9", **{WANTED: asked})
+    cluster, nodes = started("9", **{AFTER_RESTORE: asked})
     restore(cluster)
     healing = Healing(cluster.core)
 
@@ -47,9 +47,9 @@ def test_with_drbd_8_it_is_said_why_it_stays():
     cluster, nodes = started("8.4")
     restore(cluster)
     with cluster.core.change() as draft:
-        draft.put(replace(draft.controller, props={WANTED: "true"}))
+        draft.put(replace(draft.controller, props={AFTER_RESTORE: "true"}))
     answers = Answers(codes.CREATE, Subject.RSC)
-    spreading.after_restore(cluster.core, answers, "copy")
+    spreading.explained(cluster.core, answers, "copy", AFTER_RESTORE)
     (entry,) = [each for each in answers if "stays on the nodes of its snapshot" in each.message]
     assert "DRBD 8.4 knows two" in entry.cause
     run(cluster, Healing(cluster.core), 120)

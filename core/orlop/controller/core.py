@@ -12,6 +12,7 @@ from uuid import uuid4
 import msgspec
 
 from orlop.controller import (
+    cloning,
     dependents,
     drbd_versions,
     joining,
@@ -266,7 +267,7 @@ class Core:
                 draft.remove(before)
             else:
                 draft.put(after)
-            left += [name, *snapshotting.companions(before)]
+            left += [name, *snapshotting.companions(before), *cloning.companions(before)]
 
     def _next(self, picture: Picture, name: str) -> tuple[ResourceDefinition, ResourceDefinition | None] | None:
         definition = picture.definitions.get(name)
@@ -274,7 +275,8 @@ class Core:
             return None
         after = advance(definition, self.reported.currents(orders.nodes_of(definition), name))
         if after is not None:
-            after = joining.advanced(self.reported, snapshotting.released(after, picture.definitions))
+            after = cloning.released(snapshotting.released(after, picture.definitions), picture.definitions)
+            after = joining.advanced(self.reported, after)
         return None if after is definition else (definition, after)
 
     def _note_pools(self, node: str, report: Report) -> None:

@@ -90,8 +90,8 @@ def is_busy(definition: ResourceDefinition) -> bool:
 
 
 def begun(definition: ResourceDefinition, operation: Operation) -> ResourceDefinition:
-    """With another operation: what has ended makes room for it, moves that have not ended stay."""
-    return replace(definition, operations=(*of(definition), operation))
+    """With another operation: what has ended makes room for it."""
+    return replace(definition, operations=(*(o for o in definition.operations if o.state not in ENDED), operation))
 
 
 def changed(definition: ResourceDefinition, operation: Operation) -> ResourceDefinition:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from orlop.controller import (
+    cloning,
     diskless,
     growing,
     initial_sync,
@@ -53,6 +54,7 @@ def advance(definition: ResourceDefinition, reports: Reports) -> ResourceDefinit
     changed = moving.advanced(changed, reports)
     changed = snapshotting.advanced(changed, reports)
     changed = _operations(changed, reports)
+    changed = cloning.advanced(changed, reports)
     changed = volume_keys.advanced(changed, reports)
     if changed.deleting and not changed.resources and not changed.snapshots:
         return None

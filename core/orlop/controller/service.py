@@ -30,7 +30,7 @@ from orlop.controller.looking import Looking
 from orlop.controller.restored import accept
 from orlop.controller.standby import Standby
 from orlop.controller.store import Activation, Store
-from orlop.controller.usecases import encryption, votes
+from orlop.controller.usecases import cloning, encryption, votes
 from orlop.controller.usecases.auto_diskful import AutoDiskful
 from orlop.controller.usecases.healing import Healing
 from orlop.drivers import Drivers
@@ -174,6 +174,7 @@ def automatisms(core: Core) -> Callable[[], None]:
     auto_diskful, healing = AutoDiskful(core), Healing(core)
 
     def look() -> None:
+        cloning.look(core)
         votes.look(core)
         auto_diskful.look()
         healing.look()

@@ -18,10 +18,6 @@ TOKEN = "/v1/controller/auth/token"  # noqa: S105 - a path
 
 # Feature -> "METHOD path" of each of its routes.
 ABSENT: Mapping[str, tuple[str, ...]] = {
-    "cloning of resource definitions": (
-        f"POST {DEFINITION}/clone",
-        f"GET {DEFINITION}/clone/{{resourceClone}}",
-    ),
     "backups": (
         "GET /v1/view/backup/queue",
         f"GET {BACKUPS}",

@@ -8,7 +8,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
 from orlop.controller.api.routes import PAGED, Routes
 from orlop.controller.api.views import definitions as view
-from orlop.controller.usecases import definitions, lookup
+from orlop.controller.usecases import cloning, definitions, lookup
 
 route = Routes("resource definitions", Subject.RSC_DFN)
 LIST = "/v1/resource-definitions"
@@ -53,6 +53,18 @@ def delete(call: Call, resource: str) -> Answers:
 def sync_status(call: Call, resource: str) -> wire.ResourceDefinitionSyncStatus:
     found = lookup.definition(call.core.picture, resource)
     return wire.ResourceDefinitionSyncStatus(synced_on_all=view.synced(call.core.reported, found))
+
+
+@route(
+    "POST", f"{ONE}/clone", body=wire.ResourceDefinitionClone, answer=wire.ResourceDefinitionCloneStarted, status=201
+)
+def clone(call: Call, resource: str) -> wire.ResourceDefinitionCloneStarted:
+    return cloning.start(call.core, resource, call.body)
+
+
+@route("GET", f"{ONE}/clone/{{resourceClone}}", answer=wire.ResourceDefinitionCloneStatus)
+def clone_status(call: Call, resource: str, resourceClone: str) -> wire.ResourceDefinitionCloneStatus:  # noqa: N803
+    return wire.ResourceDefinitionCloneStatus(status=cloning.status(call.core, resource, resourceClone))
 
 
 @route("GET", VOLUMES, answer=tuple[wire.VolumeDefinition, ...], query=PAGED)

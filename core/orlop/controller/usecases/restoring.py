@@ -52,26 +52,38 @@ def restore_resource(core: Core, name: str, snapshot_name: str, request: wire.Sn
         source = lookup.definition(draft, name)
         snapshot = usable(source, snapshot_name)
         target = lookup.definition(draft, request.to_resource)
-        _restorable(source, snapshot, target)
         # What the snapshot kept of its definition comes back; what the target was given since wins.
         target = replace(target, props={**snapshot.resource_definition_props, **target.props})
-        resources = tuple(
-            _restored(core, draft, source, snapshot, target, part, request) for part in _parts(snapshot, request.nodes)
-        )
-        volumes = volume_keys.with_keys_of(snapshot, target.volume_definitions)
-        target = replace(target, resources=resources, volume_definitions=volumes)
-        filled = [v for r in resources for v in r.volumes]
-        target = deploying.complete(core, draft, target, filled)
-        target = snapshot_copies.decided(target, snapshot, {v.uuid for v in filled})
+        target = filled(core, draft, source, snapshot, target, request)
         draft.put(target)
+    resources = target.resources
     nodes = [r.node for r in resources]
     answers.success(
         f"Snapshot '{snapshot.name}' of '{source.name}' is restored to '{target.name}' on {', '.join(nodes)}.",
         codes.CREATED,
     )
     all_or_nothing.deployed(core, answers, target, list(resources))
-    spreading.after_restore(core, answers, target.name)
+    spreading.explained(core, answers, target.name, spreading.AFTER_RESTORE)
     return answers
+
+
+def filled(
+    core: Core,
+    draft: Draft,
+    source: ResourceDefinition,
+    snapshot: Snapshot,
+    target: ResourceDefinition,
+    request: wire.SnapshotRestore,
+) -> ResourceDefinition:
+    """The target with resources that are to be filled from the snapshot; raises where that cannot be."""
+    _restorable(source, snapshot, target)
+    parts = _parts(snapshot, request.nodes)
+    resources = tuple(_restored(core, draft, source, snapshot, target, part, request) for part in parts)
+    volumes = volume_keys.with_keys_of(snapshot, target.volume_definitions)
+    target = replace(target, resources=resources, volume_definitions=volumes)
+    new = [v for r in resources for v in r.volumes]
+    target = deploying.complete(core, draft, target, new)
+    return snapshot_copies.decided(target, snapshot, {v.uuid for v in new})
 
 
 def _parts(snapshot: Snapshot, asked: tuple[str, ...]) -> list[NodeSnapshot]:

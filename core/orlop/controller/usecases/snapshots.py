@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Subject, Warn
-from orlop.controller import external_metadata, moving, options, wire
+from orlop.controller import cloning, external_metadata, moving, options, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import WAIT, Core
 from orlop.controller.picture import Draft
@@ -57,16 +60,7 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
         named = [lookup.definition(draft, name) for name, _ in wanted]
         together = {key(definition.name) for definition in named if replicated(definition)}
         for name, body in wanted:
-            definition = lookup.definition(draft, name)
-            snapshot = _new(core, draft, answers, definition, body)
-            others = tuple(s for s in definition.snapshots if key(s.name) != key(snapshot.name))
-            definition = replace(definition, snapshots=(*others, snapshot))
-            if replicated(definition):
-                parts = [lookup.resource(definition, part.node) for part in snapshot.nodes]
-                operation = snapshot_replicas.operation(core, draft, definition, snapshot, parts, together)
-                definition = moving.begun(definition, operation)
-            draft.put(definition)
-            made.append((definition, snapshot))
+            made.append(ordered(core, draft, answers, lookup.definition(draft, name), body, together))
     for definition, snapshot in made:
         answers.success(
             f"New snapshot '{snapshot.name}' of '{definition.name}' registered.",
@@ -80,7 +74,36 @@ def _create(core: Core, answers: Answers, wanted: list[tuple[str, wire.Snapshot]
     return answers
 
 
-def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinition, body: wire.Snapshot) -> Snapshot:
+def ordered(
+    core: Core,
+    draft: Draft,
+    answers: Answers,
+    definition: ResourceDefinition,
+    body: wire.Snapshot,
+    together: set[str],
+    marks: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[ResourceDefinition, Snapshot]:
+    """Puts a new snapshot into the draft. `together`: keys of the definitions that stand still for it at the same
+    moment; `marks` are properties of our own. Raises where none can be taken."""
+    snapshot = _new(core, draft, answers, definition, body, marks)
+    others = tuple(s for s in definition.snapshots if key(s.name) != key(snapshot.name))
+    definition = replace(definition, snapshots=(*others, snapshot))
+    if replicated(definition):
+        parts = [lookup.resource(definition, part.node) for part in snapshot.nodes]
+        operation = snapshot_replicas.operation(core, draft, definition, snapshot, parts, together)
+        definition = moving.begun(definition, operation)
+    draft.put(definition)
+    return definition, snapshot
+
+
+def _new(
+    core: Core,
+    draft: Draft,
+    answers: Answers,
+    definition: ResourceDefinition,
+    body: wire.Snapshot,
+    own: Mapping[str, str],
+) -> Snapshot:
     name = names.snapshot(body.name or "")
     guards.not_deleting(definition)
     guards.no_operation(definition)
@@ -103,7 +126,7 @@ def _new(core: Core, draft: Draft, answers: Answers, definition: ResourceDefinit
     return Snapshot(
         name=name,
         uuid=core.new_uuid(),
-        props=checked(core.drivers, Kind.SNAPSHOT, body.props),
+        props={**checked(core.drivers, Kind.SNAPSHOT, body.props), **own},
         layers=definition.layers,
         resource_definition_props=definition.props,
         volume_definitions=tuple(
@@ -194,6 +217,20 @@ def _find(core: Core, definition: ResourceDefinition, snapshot: Snapshot) -> Sna
 
 def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapshot: Snapshot) -> None:
     """Wait until the snapshot counts on every node or on none."""
+    until = wait_presets.of(core, definition.name, presets.SNAPSHOT, snapshot=snapshot.name)
+    outcome, problems = awaited(core, definition, snapshot, until.seconds if until else WAIT)
+    _tell(answers, definition, snapshot, outcome, problems)
+    if until and isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
+        # It counts on all nodes at once, so the policy only says whether they are enough.
+        core.wait(lambda: wait_presets.is_over(core, until, at_rest=True) or None, until.seconds)
+        wait_presets.explain(core, answers, until)
+
+
+def awaited(
+    core: Core, definition: ResourceDefinition, snapshot: Snapshot, seconds: float = WAIT
+) -> tuple[object, dict[str, str]]:
+    """What became of it: the snapshot, False where it is gone, None where that is not known in time; and what stood in
+    the way, by node, or by nothing for all of them."""
     problems: dict[str, str] = {}
 
     def ended() -> Snapshot | bool | None:
@@ -211,13 +248,7 @@ def _taken(core: Core, answers: Answers, definition: ResourceDefinition, snapsho
             problems[""] = problem
         return current if current.flags & ENDED else None
 
-    until = wait_presets.of(core, definition.name, presets.SNAPSHOT, snapshot=snapshot.name)
-    outcome = core.wait(ended, until.seconds if until else WAIT)
-    _tell(answers, definition, snapshot, outcome, problems)
-    if until and isinstance(outcome, Snapshot) and SUCCESSFUL in outcome.flags:
-        # It counts on all nodes at once, so the policy only says whether they are enough.
-        core.wait(lambda: wait_presets.is_over(core, until, at_rest=True) or None, until.seconds)
-        wait_presets.explain(core, answers, until)
+    return core.wait(ended, seconds), problems
 
 
 def _tell(
@@ -237,15 +268,27 @@ def _tell(
             Warn.STLT_NOT_UPDATED,
         )
     else:
-        reasons = [f"node {node}: {problem}" if node else problem for node, problem in sorted(problems.items())]
-        lost = isinstance(outcome, Snapshot) and DISCONNECTED in outcome.flags
+        why = reasons(outcome, problems)
         answers.error(
-            f"Snapshot '{snapshot.name}' of '{definition.name}' failed: "
-            + ("; ".join(reasons) or ("a node went away" if lost else "it was deleted meanwhile")),
-            Fail.NOT_CONNECTED if lost else waiting.failure_code("; ".join(reasons)),
+            f"Snapshot '{snapshot.name}' of '{definition.name}' failed: {why}",
+            failure(outcome, problems),
             details="A snapshot counts on every node or on none; what was taken is removed.",
             correction=f"Delete it with 'orlop snapshot delete {definition.name} {snapshot.name}' and try again.",
         )
+
+
+def reasons(outcome: object, problems: Mapping[str, str]) -> str:
+    """Why a snapshot that failed, or is gone, did."""
+    said = "; ".join(f"node {node}: {problem}" if node else problem for node, problem in sorted(problems.items()))
+    return said or ("a node went away" if _was_lost(outcome) else "it was deleted meanwhile")
+
+
+def failure(outcome: object, problems: Mapping[str, str]) -> Fail:
+    return Fail.NOT_CONNECTED if _was_lost(outcome) else waiting.failure_code(reasons(outcome, problems))
+
+
+def _was_lost(outcome: object) -> bool:
+    return isinstance(outcome, Snapshot) and DISCONNECTED in outcome.flags
 
 
 def _given_up(core: Core, definition: ResourceDefinition, snapshot: Snapshot) -> str:
@@ -318,9 +361,8 @@ def _marked(snapshot: Snapshot, chosen: set[str]) -> Snapshot:
 def _not_a_source(draft: Draft, definition: ResourceDefinition, snapshot: Snapshot) -> None:
     """A snapshot that volumes are being filled from stays until they are complete."""
     guards.no_operation(definition)
-    uuids = {v.uuid for part in snapshot.nodes for v in part.volumes}
     for other in draft.definitions.values():
-        if any(v.source in uuids for r in other.resources if not r.deleting for v in r.volumes):
+        if cloning.needs(other, snapshot):
             raise Refused(
                 f"Snapshot '{snapshot.name}' of '{definition.name}' is being restored into '{other.name}'.",
                 correction="Wait until that is done, or delete the new resource first.",

@@ -1,7 +1,7 @@
-"""What was restored lies where its snapshot was; where that is asked for, it moves to where it would be placed.
+"""What was restored or cloned lies where its source was; where that is asked for, it moves to where it would be placed.
 
-`Snapshot/BalanceAfterRestore` of the new definition, its group or the controller. A snapshot is restored within its own
-pool, and copies of one image would pile up on the nodes of that image.
+`Snapshot/BalanceAfterRestore` and `Clone/BalanceAfterClone` of the new definition, its group or the controller. A
+snapshot is restored within its own pool, and copies of one image would pile up on the nodes of that image.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ from orlop.controller.usecases import moves, spawning
 from orlop.errors import OrlopError
 from orlop.model import ResourceDefinition, key
 
-WANTED = "Snapshot/BalanceAfterRestore"
+AFTER_RESTORE, AFTER_CLONE = "Snapshot/BalanceAfterRestore", "Clone/BalanceAfterClone"
 
 
-def after_restore(core: Core, answers: Answers, name: str) -> None:
-    """Has replicas moved that would be placed elsewhere; one after the other, each when all are up to date."""
+def explained(core: Core, answers: Answers, name: str, wanted: str) -> None:
+    """Has replicas moved that would be placed elsewhere; one after the other, each when all are up to date.
+
+    `wanted`: the property that says so.
+    """
     definition = core.picture.definition(name)
     if definition is None or not replicated(definition):
         return
-    said = effective(WANTED, balancing.around(Cluster(core.picture, core.reported, core.drivers), definition))
+    said = effective(wanted, balancing.around(Cluster(core.picture, core.reported, core.drivers), definition))
     if said is None or said.value.lower() != "true":
         return
     try:

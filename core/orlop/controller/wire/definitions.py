@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orlop.controller.answers import Entry
 from orlop.controller.wire.base import Body, Properties, PropertiesModify
 
 
@@ -87,3 +88,31 @@ class VolumeDefinitionModify(PropertiesModify, frozen=True, kw_only=True):
 
 class ResourceDefinitionSyncStatus(Body, frozen=True, kw_only=True):
     synced_on_all: bool
+
+
+class ResourceDefinitionClone(PropertiesModify, frozen=True, kw_only=True):
+    """`volume_sizes` in KiB, in the order of the volume numbers; those left out are as large as the source."""
+
+    name: str | None = None
+    external_name: str | None = None
+    use_zfs_clone: bool | None = None
+    layer_list: tuple[str, ...] = ()
+    volume_passphrases: tuple[str, ...] = ()
+    resource_group: str | None = None
+    volume_sizes: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"ResourceDefinitionClone({self.name or self.external_name!r})"
+
+
+class ResourceDefinitionCloneStarted(Body, frozen=True, kw_only=True):
+    location: str
+    source_name: str
+    clone_name: str
+    messages: tuple[Entry, ...] = ()
+
+
+class ResourceDefinitionCloneStatus(Body, frozen=True, kw_only=True):
+    """COMPLETE, CLONING or FAILED."""
+
+    status: str

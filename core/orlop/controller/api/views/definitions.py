@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from orlop import model
-from orlop.controller import drbd_proxy, wire
+from orlop.controller import cloning, drbd_proxy, wire
 from orlop.controller.diskless import is_diskless
 from orlop.controller.growing import UP_TO_DATE, facts
 from orlop.controller.picture import Picture
@@ -20,7 +20,7 @@ def definition(wanted: model.ResourceDefinition, volumes: bool) -> wire.Resource
         name=wanted.name,
         external_name=wanted.external_name,
         props=wanted.props,
-        flags=tuple(sorted(wanted.flags)),
+        flags=tuple(sorted(wanted.flags | cloning.flags(wanted))),
         layer_data=tuple(
             wire.ResourceDefinitionLayer(type=layer, data=_data(layer, wanted)) for layer in wanted.layers
         ),
