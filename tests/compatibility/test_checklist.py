@@ -337,6 +337,22 @@ def test_a_connection_of_two_nodes_is_shown_even_without_properties(controller: 
     assert controller.request("GET", "/v1/node-connections").body == []
 
 
+def test_a_clone_may_be_larger_and_what_cannot_be_cloned_is_a_list_of_entries(controller: Controller) -> None:
+    body = {"resource_definition_name": "image", "volume_sizes": [4096, 8192], "partial": True}
+    assert controller.request("POST", f"{RG}/group/spawn", body).status == 201
+    started = controller.request("POST", f"{RD}/image/clone", {"name": "copy", "volume_sizes": [8192, 0]})
+    assert started.status == 201
+    assert (started.body["source_name"], started.body["clone_name"]) == ("image", "copy")
+    while (status := controller.request("GET", started.body["location"]).body) == {"status": "CLONING"}:
+        pass
+    assert status == {"status": "COMPLETE"}
+    volumes = controller.request("GET", f"{RD}/copy/volume-definitions").body
+    assert [volume["size_kib"] for volume in volumes] == [8192, 8192]
+    again = controller.request("POST", f"{RD}/image/clone", {"name": "copy"})
+    assert (again.status, again.codes) == (500, [501])
+    assert controller.request("POST", f"{RD}/none/clone", {"name": "copy2"}).codes == [301]
+
+
 # -- what this version does not have --------------------------------------------------------------------------
 
 

@@ -238,6 +238,22 @@ def test_a_snapshot_is_not_restored_into_what_exists(linstor: Linstor, web: str)
     assert code(linstor.snapshot_volume_definition_restore(web, "snap", web)) == 503
 
 
+def test_a_resource_is_cloned_and_its_source_deleted(linstor: Linstor, web: str) -> None:
+    started = linstor.resource_dfn_clone(web, "copy", use_zfs_clone=True, property_dict={"Aux/x": "1"})
+    assert (started.clone_name, started.source_name) == ("copy", web)
+    assert not any(message.is_error() for message in started.messages)
+    assert linstor.resource_dfn_clone_wait_complete(web, "copy", wait_interval=0.1, timeout=30)
+    fine(linstor.resource_dfn_delete(web))
+    (definition,) = linstor.resource_dfn_list_raise(True, filter_by_resource_definitions=["copy"]).resource_definitions
+    assert (definition.flags, definition.properties["Aux/x"]) == ([], "1")
+    assert {r.node_name for r in linstor.resource_list_raise().resources} == {"alpha", "bravo"}
+
+
+def test_asking_about_a_clone_that_is_not_there_raises(linstor: Linstor, web: str) -> None:
+    with pytest.raises(LinstorApiCallError, match="not found"):
+        linstor.resource_dfn_clone_status(web, "none")
+
+
 # -- the controller -------------------------------------------------------------------------------------------
 
 

@@ -39,8 +39,13 @@ def test_data_outlives_all_that_is_done_to_a_volume(cluster: Cluster, node: Node
     copy.write(2)
     assert volume.hash(SIZE) == changed, "a copy has nothing to do with what it was made from"
 
+    clone = volume.clone(to=f"clone-{pool}")
+    assert clone.hash(SIZE) == changed
+    assert [each.name for each in cluster.client.snapshots([volume.name])] == ["first"]
+
     volume.roll_back("first")
     assert volume.hash(SIZE) == first
+    assert clone.hash(SIZE) == changed
 
     volume.grow(GROWN)
     assert volume.usable(GROWN)
@@ -52,6 +57,7 @@ def test_data_outlives_all_that_is_done_to_a_volume(cluster: Cluster, node: Node
     assert volume.snapshot_flags("first") == {"SUCCESSFUL"}
 
     copy.delete()
+    clone.delete()
     volume.delete_snapshot("first")
     volume.delete()
     cluster.client.delete_storage_pool(node.name, pool)

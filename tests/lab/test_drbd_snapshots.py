@@ -175,6 +175,13 @@ def test_a_snapshot_and_its_copy_are_of_one_moment_on_both_nodes(written: Replic
         assert not _resynchronized(node, "copy"), "they are known to hold the same"
     assert copy.newest(one) == written.newest(one, "third")
     copy.delete()
+    clone = Replicated(written.cluster, "clone")
+    clone.client.clone_resource_definition(written.name, "clone")
+    clone.synchronized()
+    assert clone.client.clone_status(written.name, "clone") == "COMPLETE"
+    assert clone.hashes(one) == clone.hashes(two) == written.hashes(one)
+    assert not any(_resynchronized(node, "clone") for node in (one, two))
+    clone.delete()
 
 
 def _resynchronized(node: Node, name: str) -> list[str]:

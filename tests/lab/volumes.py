@@ -57,6 +57,12 @@ class Volume:
         self.client.restore_resource(self.name, snapshot, to)
         return copy
 
+    def clone(self, to: str) -> Volume:
+        """A new resource with the content that this one has."""
+        self.client.clone_resource_definition(self.name, to)
+        self.cluster.wait(f"{to} is complete", lambda: self.client.clone_status(self.name, to) == "COMPLETE")
+        return Volume(self.cluster, self.node, self.pool, to, tuple(self.layers))
+
     def roll_back(self, snapshot: str) -> None:
         self.client.rollback_snapshot(self.name, snapshot)
 

@@ -132,6 +132,7 @@ def test_a_locked_source_can_be_cloned_and_the_clone_is_not_locked(single):
         ({"resource_group": "none"}, Fail.NOT_FOUND_RSC_GRP, "none"),
         ({"volume_sizes": (512,)}, Fail.INVLD_VLM_SIZE, "cannot have 512 KiB"),
         ({"volume_sizes": (1024, 1024, 1024)}, Fail.INVLD_VLM_SIZES, "has 2 volumes"),
+        ({"volume_sizes": (-1,)}, Fail.INVLD_VLM_SIZE, "-1"),
         ({"layer_list": ("luks", "storage")}, Fail.INVLD_LAYER_STACK, "the snapshot's is"),
         ({"volume_passphrases": ("secret",)}, Fail.INVLD_REQUEST, "keys of its source"),
         ({"override_props": {"No/Such": "1"}}, Fail.INVLD_PROP, "No/Such"),

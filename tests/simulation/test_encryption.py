@@ -7,7 +7,16 @@ import pytest
 
 from orlop.codes import Fail
 from orlop.controller import wire
-from orlop.controller.usecases import definitions, encryption, resources, restoring, rolling_back, snapshots, spawning
+from orlop.controller.usecases import (
+    cloning,
+    definitions,
+    encryption,
+    resources,
+    restoring,
+    rolling_back,
+    snapshots,
+    spawning,
+)
 from orlop.drivers import KEY_STORE, LAYER, STORAGE, Drivers
 from orlop.errors import OrlopError, Refused
 from orlop.model import KIB, MIB, Presence
@@ -122,6 +131,17 @@ def test_no_encrypted_volume_without_a_master_passphrase():
         Vault.spawn(cluster)
     assert refused.value.code == Fail.NOT_FOUND_CRYPT_KEY
     assert cluster.core.picture.definition("web") is None
+
+
+def test_a_clone_opens_with_the_keys_of_its_source_and_outlives_it(vault):
+    vault.spawn()
+    vault.write(DATA)
+    cloning.start(vault.core, "web", wire.ResourceDefinitionClone(name="copy"))
+    vault.settle()
+    assert not definitions.delete(vault.core, "web").failed
+    reboot(vault)
+    assert vault.read("copy") == [DATA, DATA]
+    assert all(DATA not in vault.backing(n, v).blocks.values() for n, v in vault.replicas("copy"))
 
 
 def test_a_controller_is_locked_after_its_start_and_what_is_open_stays_open(vault):

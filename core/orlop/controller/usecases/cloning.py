@@ -201,7 +201,8 @@ def _volumes(core: Core, source: ResourceDefinition, sizes: tuple[int, ...]) -> 
             correction="Give at most one size per volume, in the order of their numbers.",
             code=Fail.INVLD_VLM_SIZES,
         )
-    wanted = [names.size(size * KIB) for size in sizes] + [v.size for v in volumes[len(sizes) :]]
+    asked = [*sizes, *([0] * (len(volumes) - len(sizes)))]
+    wanted = [names.size(size * KIB) if size else volume.size for size, volume in zip(asked, volumes, strict=True)]
     for volume, size in zip(volumes, wanted, strict=True):
         if size < volume.size:
             raise Refused(

@@ -91,7 +91,7 @@ class ResourceDefinitionSyncStatus(Body, frozen=True, kw_only=True):
 
 
 class ResourceDefinitionClone(PropertiesModify, frozen=True, kw_only=True):
-    """`volume_sizes` in KiB, in the order of the volume numbers; those left out are as large as the source."""
+    """`volume_sizes` in KiB, in the order of the volume numbers; 0, and what is left out, is the size of the source."""
 
     name: str | None = None
     external_name: str | None = None
