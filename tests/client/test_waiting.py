@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from waitress.server import create_server
 
 from orlop.client import ApiError, Client, ConnectionBroken, Unreachable, Wait, wait_from
 from orlop.codes import Fail
@@ -18,6 +17,7 @@ from orlop.errors import Refused
 from orlop.model import Presence
 from tests.api.cluster import Cluster
 from tests.api.test_views import deployed, seen
+from tests.serving import Serving
 
 
 class Controller:
@@ -28,21 +28,14 @@ class Controller:
         deployed(self.cluster, "web", "alpha", "bravo")
         seen(self.cluster, "web", "bravo", presence=Presence.ABSENT)
         application = create_application(self.cluster.core, ErrorReports(reports, self.cluster.clock), threads=threads)
-        self._server = create_server(application, host="127.0.0.1", port=0, threads=threads)
-        self.address = f"http://127.0.0.1:{self._server.effective_port}"
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
+        self._serving = Serving(application, threads)
+        self.address = f"http://127.0.0.1:{self._serving.port}"
 
     def kill(self) -> None:
         """As when its machine goes away: nobody is told anything any more."""
-        if self._thread.is_alive():
-            self._server.trigger.pull_trigger(self._close_sockets)
-            self._thread.join()
-            self.cluster.disconnect("bravo")  # what still waits sees that nobody listens
-            self._server.task_dispatcher.shutdown()
-
-    def _close_sockets(self) -> None:
-        self._server.asyncore.close_all(self._server._map, ignore_all=True)
+        self._serving.close()
+        self.cluster.disconnect("bravo")  # what still waits sees that nobody listens
+        self._serving.end_requests()
 
     def finish(self) -> None:
         """The second copy is there."""

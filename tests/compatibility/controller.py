@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from waitress.server import create_server
-
 from orlop.controller.api import create_application
 from orlop.controller.error_reports import ErrorReports
 from orlop.errors import TransportError
 from orlop.model import Node
 from orlop.testing.cluster import POOL, SimulatedChannel, SimulatedCluster
 from orlop.transport.messages import Fence
+from tests.serving import Serving
 
 NODES = ("alpha", "bravo", "charlie")
 BETWEEN_REQUESTS = 3.0  # simulated seconds; nothing moves while nobody asks
@@ -60,10 +59,8 @@ class Controller:
         self.reports = ErrorReports(reports, self.cluster.clock, node="controller")
         self._application = create_application(self.cluster.core, self.reports, threads=16)
         self._lock = threading.Lock()
-        self._server = create_server(self._serve, host="127.0.0.1", port=0, threads=16)
-        self.port = int(self._server.effective_port)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
+        self._serving = Serving(self._serve, threads=16)
+        self.port = self._serving.port
 
     def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         with self._lock:
@@ -131,13 +128,8 @@ class Controller:
             assert self.request("POST", f"/v1/resource-groups/{group}/spawn", spawn).status == 201
 
     def close(self) -> None:
-        self._server.task_dispatcher.shutdown()
-        self._server.trigger.pull_trigger(self._close_sockets)
-        self._thread.join()
-
-    def _close_sockets(self) -> None:
-        """In the thread of the server, which ends when it has no socket left."""
-        self._server.asyncore.close_all(self._server._map, ignore_all=True)
+        self._serving.end_requests()
+        self._serving.close()
 
 
 def _answer(status: int, content: bytes, headers: Any) -> Answer:
