@@ -130,6 +130,41 @@ def test_one_of_three_stays_while_another_one_is_dead(cluster, healing, source):
     assert not on(cluster, source)
 
 
+def test_one_of_three_that_is_in_use_stays_and_its_job_says_where(cluster, healing, source):
+    (spare,) = [n for n in cluster.nodes if not on(cluster, n)]
+    create(cluster, spare)
+    cluster.nodes[source].host.disk.use(device(cluster), "mount")
+    cluster.settle()
+    evacuate(cluster, source)
+    run(cluster, healing, 120, never_fewer(cluster, 3))
+    (job,) = jobs(cluster)
+    assert job.state == "waiting"
+    assert f"resource 'web' is in use on {source}." in job.problem
+    cluster.nodes[source].host.disk.release(device(cluster))
+    run(cluster, healing, 120, never_fewer(cluster))
+    assert not on(cluster, source)
+
+
+def test_no_replica_is_made_while_none_is_known_to_be_good(cluster, healing, source):
+    (other,) = [n for n in with_disks(cluster) if n != source]
+    before = with_disks(cluster)
+    for node in before:
+        cluster.nodes[node].power_loss()
+    cluster.run(30)
+    evacuate(cluster, source)
+    run(cluster, healing, 120)
+    (job,) = jobs(cluster)
+    assert job.state == "waiting"
+    assert "not known to be up to date on" in job.problem
+    assert with_disks(cluster) == before
+    for node in before:
+        cluster.nodes[node].start()
+    run(cluster, healing, 300)
+    assert not on(cluster, source)
+    assert other in whole(cluster)
+    assert len(whole(cluster)) == 2
+
+
 def test_a_tiebreaker_is_replaced(cluster, healing):
     (tiebreaker,) = with_state(cluster, "Diskless")
     evacuate(cluster, tiebreaker)
