@@ -165,6 +165,31 @@ def test_no_replica_is_made_while_none_is_known_to_be_good(cluster, healing, sou
     assert len(whole(cluster)) == 2
 
 
+def test_a_new_replica_that_has_to_meet_the_others_first_is_waited_for():
+    """While another one is dead, it gets its disk only after it has met those that are there."""
+    cluster = started(*"abcde")
+    with cluster.core.change() as draft:
+        group = draft.group("DfltRscGrp")
+        draft.put(replace(group, select_filter=replace(group.select_filter, place_count=3)))
+    spawn(cluster, count=3)
+    source, dead, _ = with_disks(cluster)
+    cluster.nodes[dead].power_loss()
+    cluster.run(30)
+    evacuate(cluster, source)
+    (job,) = jobs(cluster)
+    made = replicas(cluster)[job.arguments["target"]]
+    assert (job.state, "DISK_ADD_REQUESTED" in made.flags) == ("filling", True)
+    healing = Healing(cluster.core)
+    run(cluster, healing, 60, never_fewer(cluster))
+    assert made.node in good(cluster)
+    assert states(cluster) == ["filling"]
+    cluster.nodes[dead].start()
+    run(cluster, healing, 240, never_fewer(cluster))
+    assert states(cluster) == ["done"]
+    assert not on(cluster, source)
+    assert len(whole(cluster)) == 3
+
+
 def test_a_tiebreaker_is_replaced(cluster, healing):
     (tiebreaker,) = with_state(cluster, "Diskless")
     evacuate(cluster, tiebreaker)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from orlop.controller import migrating
-from orlop.controller.diskless import diskful, is_diskless
+from orlop.controller.diskless import JOINING, diskful, is_diskless
 from orlop.controller.growing import Reports
 from orlop.controller.picture import with_resource
 from orlop.controller.replicas import SKIP_DISK
@@ -128,7 +128,7 @@ def advanced(definition: ResourceDefinition, reports: Reports) -> ResourceDefini
 
 def _filling(definition: ResourceDefinition, operation: Operation, reports: Reports) -> ResourceDefinition:
     target = named(definition, operation.arguments.get("made"))
-    if target is None or target.deleting or is_diskless(target):
+    if target is None or target.deleting or (is_diskless(target) and JOINING not in target.flags):
         where = operation.arguments.get("target")
         return changed(definition, _failed(operation, f"the new replica on {where} was taken away"))
     source = named(definition, operation.arguments.get("leaving"))
