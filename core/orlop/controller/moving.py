@@ -89,6 +89,12 @@ def is_busy(definition: ResourceDefinition) -> bool:
     return any(o.kind not in KINDS and o.state not in ENDED for o in definition.operations)
 
 
+def filling(made: Resource, uuid: str, created: int) -> Operation:
+    """A row for a replica that only comes, and was made at once."""
+    arguments = {"source": None, "target": made.node, "pool": made.volumes[0].pool, "made": made.uuid}
+    return Operation(uuid=uuid, kind=REPLACE, state=FILLING, created=created, arguments=arguments)
+
+
 def begun(definition: ResourceDefinition, operation: Operation) -> ResourceDefinition:
     """With another operation: what has ended makes room for it, moves that have not ended stay."""
     return replace(definition, operations=(*of(definition), operation))

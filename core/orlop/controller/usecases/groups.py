@@ -11,7 +11,7 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import choosing, filters, lookup, spawning
+from orlop.controller.usecases import adjusting, choosing, filters, lookup
 from orlop.controller.usecases.property_changes import changed, checked
 from orlop.controller.wait import presets
 from orlop.errors import Refused
@@ -67,7 +67,7 @@ def modify(core: Core, name: str, body: wire.ResourceGroupModify) -> Answers:
         presets.refuse_unsatisfiable(core.drivers, after, group)
         draft.put(after)
     if body.select_filter and body.select_filter.place_count is not UNSET and _used(core, group.name):
-        answers.extend(spawning.adjust(core, group.name, wire.ResourceGroupAdjust()))
+        answers.extend(adjusting.adjust(core, group.name, wire.ResourceGroupAdjust()))
     return answers
 
 
