@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from msgspec.structs import replace
 
 from orlop.codes import Fail
 from tests.api.cluster import Cluster
@@ -83,6 +84,69 @@ def test_a_wrong_filter_is_refused(api: FlaskClient, given: dict[str, Any], expe
     assert answer.status_code == 500
     assert code(entries(answer)[0]) == expected
     assert select_filter(api) == before
+
+
+RESOURCE, SNAPSHOT = "Orlop/WaitFor/Resource", "Orlop/WaitFor/Snapshot"
+
+
+def modified(api: FlaskClient, policies: dict[str, str], rule: dict[str, Any]) -> Any:
+    return api.put(GROUP, json={"override_props": policies, "select_filter": rule})
+
+
+@pytest.mark.parametrize(
+    ("policies", "rule", "refused"),
+    [
+        ({RESOURCE: "count=2"}, {}, None),
+        ({RESOURCE: "count=3"}, {}, Fail.INVLD_PROP),
+        ({SNAPSHOT: "count=3"}, {}, Fail.INVLD_PROP),
+        ({RESOURCE: "count=3"}, {"place_count": 3}, None),
+        ({RESOURCE: "count=3"}, {"place_count": 1}, Fail.INVLD_PLACE_COUNT),
+        ({RESOURCE: "count=3"}, {"place_count": 0}, None),  # nobody says how many
+        ({RESOURCE: "count=3"}, {"additional_place_count": 1}, None),  # one more each time
+        ({RESOURCE: "count=2"}, {"place_count": 1}, Fail.INVLD_PLACE_COUNT),
+        ({RESOURCE: "redundancy=2"}, {}, Fail.INVLD_PROP),  # of a stack that replicates nothing
+        ({RESOURCE: "redundancy=2"}, {"layer_stack": []}, None),
+    ],
+)
+def test_a_policy_that_the_place_count_can_never_satisfy_is_refused(
+    api: FlaskClient, policies: dict[str, str], rule: dict[str, Any], refused: Fail | None
+) -> None:
+    answer = modified(api, policies, rule)
+    assert (answer.status_code == 200) is (refused is None)
+    if refused:
+        assert code(entries(answer)[0]) == refused
+        assert api.get(GROUP).get_json().get("props", {}) == {}
+        assert select_filter(api)["place_count"] == 2
+
+
+def test_a_place_count_that_can_never_satisfy_the_policy_is_refused(api: FlaskClient) -> None:
+    assert modified(api, {RESOURCE: "count=3"}, {"place_count": 3}).status_code == 200
+    (entry,) = entries(modified(api, {}, {"place_count": 2}))
+    assert entry["message"] == (
+        "The wait policy 'count=3' can never be satisfied by what resource group 'fast' asks for."
+    )
+    assert entry["cause"] == "count=3: 3 copies with a disk are asked for, and there are only 2."
+    assert entry["details"] == f"The place count of the group is 2; the policy is its property '{RESOURCE}'."
+    assert code(entry) == Fail.INVLD_PLACE_COUNT
+    assert select_filter(api)["place_count"] == 3
+    assert modified(api, {RESOURCE: "count=2"}, {"place_count": 2}).status_code == 200
+
+
+def test_what_has_been_so_for_long_keeps_nobody_from_other_changes(api: FlaskClient, cluster: Cluster) -> None:
+    """The policy may be older than the rule, or its plugin another one than it was."""
+    with cluster.core.change() as draft:
+        group = draft.group("fast")
+        assert group is not None
+        draft.put(replace(group, props={RESOURCE: "count=3"}))
+    assert modified(api, {"Aux/a": "1"}, {"place_count": 2}).status_code == 200
+    assert modified(api, {SNAPSHOT: "count=3"}, {}).status_code == 500
+
+
+def test_a_group_is_not_made_with_such_a_policy(api: FlaskClient) -> None:
+    body = {"name": "few", "props": {RESOURCE: "count=3"}, "select_filter": {"place_count": 2}}
+    assert code(entries(api.post("/v1/resource-groups", json=body))[0]) == Fail.INVLD_PROP
+    assert api.get("/v1/resource-groups/few").status_code == 404
+    assert api.post("/v1/resource-groups", json={**body, "select_filter": {}}).status_code == 201
 
 
 def test_a_group_exists_once(api: FlaskClient) -> None:

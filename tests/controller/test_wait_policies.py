@@ -2,7 +2,7 @@
 
 import pytest
 
-from orlop.controller.wait import hopeless, judge, parse
+from orlop.controller.wait import beyond, hopeless, judge, parse
 from orlop.controller.wait.expressions import check
 from orlop.drivers import WAIT_FOR, Drivers
 from orlop.errors import Refused, UnknownDriver
@@ -158,6 +158,69 @@ def test_what_can_never_be_satisfied_says_so(text, volumes, why):
 def test_unrelated_copies_are_no_redundancy(text, never):
     found = judge(DRIVERS, parse(text), [awaited("cc", replicated=False)]).never
     assert ("replicates nothing" in found) is never
+
+
+BEYOND = [
+    # expression, place count, whether copies are replicated, why they can never satisfy it
+    ("count=2", 2, YES, ""),
+    ("count=3", 2, YES, "count=3: 3 copies with a disk are asked for, and there are only 2"),
+    ("redundancy=2", 1, YES, "and there is only 1"),
+    ("count=1 or count=3", 2, YES, ""),
+    ("count=1 and count=3", 2, YES, "count=3: "),
+    ("count=3 or redundancy=4", 2, YES, "only 2; redundancy=4: "),
+    ("all and ratio=1 and quorum", 1, YES, ""),
+    ("redundancy=2", 2, NO, "replicates nothing"),
+    ("quorum", 2, NO, "replicates nothing"),
+    ("quorum", 1, NO, ""),
+    ("count=3 or near", 2, YES, ""),  # where copies are is not known before there are any
+    ("near", 2, YES, ""),
+    ("count=3 and near", 2, YES, "count=3: "),
+    ("votes", 2, YES, ""),
+    ("named", 2, YES, ""),
+    ("named and count=3", 2, YES, "count=3: "),
+]
+
+
+class Near:
+    """A copy in the north is needed."""
+
+    api_version = API_VERSION
+
+    @classmethod
+    def check(cls, argument):
+        pass
+
+    @classmethod
+    def judge(cls, argument, awaited):
+        north = any(copy.props.get("Aux/site") == "north" for copy in awaited.copies)
+        return Verdict(satisfied=north, never="" if north else "there is none in the north")
+
+
+class Votes(Near):
+    """Three votes, whoever has them."""
+
+    @classmethod
+    def judge(cls, argument, awaited):
+        few = len(awaited.copies) + len(awaited.voters) < 3
+        return Verdict(satisfied=not few, never="there are fewer than three" if few else "")
+
+
+class Named(Near):
+    """Looks at what nodes have only when there are some."""
+
+    @classmethod
+    def judge(cls, argument, awaited):
+        return Verdict(satisfied={copy.props["Aux/site"] for copy in awaited.copies} == {"north"})
+
+
+PLUGINS = Drivers({WAIT_FOR: {**DRIVERS.all(WAIT_FOR), "near": Near, "votes": Votes, "named": Named}})
+
+
+@pytest.mark.parametrize(("text", "count", "replicated", "why"), BEYOND)
+def test_what_so_many_copies_can_never_satisfy(text, count, replicated, why):
+    never = beyond(PLUGINS, parse(text), count, replicated)
+    assert why in never
+    assert bool(never) == bool(why)
 
 
 MISSING = [

@@ -130,6 +130,66 @@ def test_one_of_three_stays_while_another_one_is_dead(cluster, healing, source):
     assert not on(cluster, source)
 
 
+def test_one_of_three_that_is_in_use_stays_and_its_job_says_where(cluster, healing, source):
+    (spare,) = [n for n in cluster.nodes if not on(cluster, n)]
+    create(cluster, spare)
+    cluster.nodes[source].host.disk.use(device(cluster), "mount")
+    cluster.settle()
+    evacuate(cluster, source)
+    run(cluster, healing, 120, never_fewer(cluster, 3))
+    (job,) = jobs(cluster)
+    assert job.state == "waiting"
+    assert f"resource 'web' is in use on {source}." in job.problem
+    cluster.nodes[source].host.disk.release(device(cluster))
+    run(cluster, healing, 120, never_fewer(cluster))
+    assert not on(cluster, source)
+
+
+def test_no_replica_is_made_while_none_is_known_to_be_good(cluster, healing, source):
+    (other,) = [n for n in with_disks(cluster) if n != source]
+    before = with_disks(cluster)
+    for node in before:
+        cluster.nodes[node].power_loss()
+    cluster.run(30)
+    evacuate(cluster, source)
+    run(cluster, healing, 120)
+    (job,) = jobs(cluster)
+    assert job.state == "waiting"
+    assert "not known to be up to date on" in job.problem
+    assert with_disks(cluster) == before
+    for node in before:
+        cluster.nodes[node].start()
+    run(cluster, healing, 300)
+    assert not on(cluster, source)
+    assert other in whole(cluster)
+    assert len(whole(cluster)) == 2
+
+
+def test_a_new_replica_that_has_to_meet_the_others_first_is_waited_for():
+    """While another one is dead, it gets its disk only after it has met those that are there."""
+    cluster = started(*"abcde")
+    with cluster.core.change() as draft:
+        group = draft.group("DfltRscGrp")
+        draft.put(replace(group, select_filter=replace(group.select_filter, place_count=3)))
+    spawn(cluster, count=3)
+    source, dead, _ = with_disks(cluster)
+    cluster.nodes[dead].power_loss()
+    cluster.run(30)
+    evacuate(cluster, source)
+    (job,) = jobs(cluster)
+    made = replicas(cluster)[job.arguments["target"]]
+    assert (job.state, "DISK_ADD_REQUESTED" in made.flags) == ("filling", True)
+    healing = Healing(cluster.core)
+    run(cluster, healing, 60, never_fewer(cluster))
+    assert made.node in good(cluster)
+    assert states(cluster) == ["filling"]
+    cluster.nodes[dead].start()
+    run(cluster, healing, 240, never_fewer(cluster))
+    assert states(cluster) == ["done"]
+    assert not on(cluster, source)
+    assert len(whole(cluster)) == 3
+
+
 def test_a_tiebreaker_is_replaced(cluster, healing):
     (tiebreaker,) = with_state(cluster, "Diskless")
     evacuate(cluster, tiebreaker)

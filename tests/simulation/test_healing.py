@@ -5,6 +5,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from orlop.controller import balancing, wire
+from orlop.controller.moving import REDUCE, Move
 from orlop.controller.patience import REST
 from orlop.controller.picture import with_resource
 from orlop.controller.placement import MAINTENANCE
@@ -12,7 +13,7 @@ from orlop.controller.usecases import evacuation, groups, healing, maintenance, 
 from orlop.controller.usecases.auto_evict import AFTER, ALLOWED, MOST_AWAY
 from orlop.controller.usecases.healing import Healing
 from tests.simulation.moving_replicas import good, jobs, run, states, whole, with_disks
-from tests.simulation.test_drbd9_controller import create, device, replicas, spawn, started, with_state
+from tests.simulation.test_drbd9_controller import create, device, disks, kernel, replicas, spawn, started, with_state
 
 FIVE = ("alpha", "bravo", "charlie", "delta", "echo")
 
@@ -183,6 +184,17 @@ def test_what_was_before_this_process_does_not_count(cluster, auto):
     assert evicted(cluster) == [gone]
 
 
+def test_nobody_is_evicted_in_the_first_minutes_of_a_controller(cluster, auto):
+    """However short the time is that a node may be away: it may be the controller that has just come."""
+    props(cluster, **{AFTER: "2"})
+    gone = with_state(cluster, "UpToDate")[0]
+    away(cluster, gone)
+    run(cluster, auto, REST - 60)
+    assert evicted(cluster) == []
+    run(cluster, auto, 120)
+    assert evicted(cluster) == [gone]
+
+
 # -- as many as the group asks for ------------------------------------------------------------------------------------
 
 
@@ -262,6 +274,17 @@ def test_none_goes(cluster, auto, why):
     assert healing.balance_plan(cluster.core).moves == ()
     run(cluster, auto, REST + 1300)
     assert with_disks(cluster) == before
+
+
+def test_one_that_was_too_many_stays_when_it_is_wanted_meanwhile(cluster, auto):
+    third = next(n for n in cluster.nodes if n not in replicas(cluster))
+    create(cluster, third)
+    moves.enqueue(cluster.core, [Move("web", REDUCE, third)])
+    place_count(cluster, 3)
+    run(cluster, auto, 120)
+    assert states(cluster) == ["done"]
+    assert third in whole(cluster)
+    assert len(whole(cluster)) == 3
 
 
 def test_what_balancing_would_do_is_shown_and_done_on_demand(cluster, auto):
@@ -350,6 +373,27 @@ def test_a_move_is_cancelled(cluster, auto):
     run(cluster, auto, 60)
     assert len(whole(cluster)) == 2
     assert jobs(cluster)[0].problem == "it was cancelled"
+
+
+def test_a_cancelled_move_leaves_a_new_replica_that_is_in_use(cluster, auto):
+    place_count(cluster, 3)
+    healing.balance(cluster.core)
+    (job,) = jobs(cluster)
+    made = job.arguments["target"]
+    for _ in range(100):
+        cluster.step(cluster.clock.now + 10)
+        if any(d.disk == "Inconsistent" for d in kernel(cluster, made).devices.values()):
+            break
+    host = cluster.nodes[made].host
+    host.drbd.drbdadm(host.disk, ("pause-sync", "web"))
+    host.disk.use(device(cluster), "mount")
+    cluster.settle()
+    assert disks(cluster)[made] == "Inconsistent"
+    said = moves.cancel(cluster.core, "web", job.uuid)
+    assert said == f"its new replica on {made} stays: it is in use"
+    host.drbd.drbdadm(host.disk, ("resume-sync", "web"))
+    run(cluster, auto, 60)
+    assert made in whole(cluster)
 
 
 def test_a_cancelled_move_leaves_a_good_copy_while_another_one_is_dead(cluster, auto):

@@ -9,6 +9,7 @@ from orlop.codes import Fail, Subject
 from orlop.controller import volume_keys, wire
 from orlop.controller.answers import Answers
 from orlop.controller.usecases import (
+    adjusting,
     availability,
     definitions,
     encryption,
@@ -430,7 +431,7 @@ def test_automatic_placement_makes_one_target(cluster):
 
 def test_adjusting_a_group_of_two_copies_makes_no_second_target(shared):
     assert shared.core.picture.group("DfltRscGrp").select_filter.place_count == 2
-    succeeded(spawning.adjust(shared.core, None, wire.ResourceGroupAdjust()))
+    succeeded(adjusting.adjust(shared.core, None, wire.ResourceGroupAdjust()))
     assert {r.node for r in shared.core.picture.definition("web").resources} == {"alpha", "bravo"}
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from orlop.controller import wire
 from orlop.controller.usecases import jobs as all_jobs
-from orlop.controller.usecases import maintenance, nodes, rebalance
+from orlop.controller.usecases import maintenance, moves, nodes, rebalance
 from orlop.controller.usecases.healing import Healing
 from orlop.errors import Refused
 from tests.simulation.moving_replicas import good, jobs, run, states, whole, with_disks
@@ -106,6 +106,23 @@ def test_a_new_node_that_dies_in_the_middle_costs_nothing(cluster, healing):
     run(cluster, healing, 300, never_fewer(cluster))
     assert rebalance.under_way(cluster.core) == 0
     assert all(len(whole(cluster, name)) == 2 for name in NAMES)
+
+
+def test_nothing_begins_to_move_while_one_copy_is_behind(cluster, healing):
+    """One good copy would be enough to fill another from; nobody needs the move so much."""
+    found = rebalance.plan(cluster.core, threshold=0.1)
+    one = found.moves[0].definition
+    (other,) = [n for n in with_disks(cluster, one) if n != found.moves[0].source]
+    cluster.nodes[other].power_loss()
+    cluster.run(30)
+    moves.enqueue(cluster.core, found.moves[:1])
+    run(cluster, healing, 120)
+    (job,) = jobs(cluster, one)
+    assert job.state == "waiting"
+    assert f"not known to be up to date on {other}." in job.problem
+    cluster.nodes[other].start()
+    run(cluster, healing, 300)
+    assert states(cluster, one) == ["done"]
 
 
 def test_what_is_in_use_does_not_move(cluster):

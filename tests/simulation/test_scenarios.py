@@ -9,6 +9,7 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.reported import Status
 from orlop.controller.usecases import (
+    adjusting,
     availability,
     definitions,
     evacuation,
@@ -92,7 +93,7 @@ def test_a_wrong_filter_is_refused_wherever_it_is_given(cluster, spawn, rule, co
     for act in (
         lambda: resources.autoplace(cluster.core, "web", wire.AutoPlaceRequest(select_filter=body)),
         lambda: spawning.spawn(cluster.core, "DfltRscGrp", spawned),
-        lambda: spawning.adjust(cluster.core, "DfltRscGrp", wire.ResourceGroupAdjust(select_filter=body)),
+        lambda: adjusting.adjust(cluster.core, "DfltRscGrp", wire.ResourceGroupAdjust(select_filter=body)),
         lambda: groups.create(cluster.core, wire.ResourceGroup(name="words", select_filter=body)),
     ):
         with pytest.raises(Refused) as refused:
@@ -106,7 +107,7 @@ def test_no_replica_is_removed_for_a_smaller_count(cluster, spawn):
     fewer = wire.AutoPlaceRequest(select_filter=wire.AutoSelectFilter(place_count=1))
     answers = resources.autoplace(cluster.core, "web", fewer)
     assert [e.code for e in answers] == [Warn.RSC_ALREADY_DEPLOYED]
-    spawning.adjust(cluster.core, "DfltRscGrp", wire.ResourceGroupAdjust(select_filter=fewer.select_filter))
+    adjusting.adjust(cluster.core, "DfltRscGrp", wire.ResourceGroupAdjust(select_filter=fewer.select_filter))
     assert all(files(cluster, node) == ["web_00000"] for node in cluster.nodes)
 
 

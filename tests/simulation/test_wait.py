@@ -1,6 +1,7 @@
 """Waiting on simulated nodes: away, failing, out of step; and a controller that starts anew meanwhile."""
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from orlop.controller import wire
@@ -185,9 +186,11 @@ def test_a_snapshot_is_waited_for(cluster):
 # -- requests of a group with a policy ----------------------------------------------------------------------------
 
 
-def preset(cluster, **values):
+def preset(cluster, place_count=UNSET, **values):
     props = {presets.PREFIX + name: value for name, value in values.items()}
-    groups.modify(cluster.core, "DfltRscGrp", wire.ResourceGroupModify(override_props=props))
+    rule = wire.AutoSelectFilterModify(place_count=place_count)
+    body = wire.ResourceGroupModify(override_props=props, select_filter=rule)
+    assert not groups.modify(cluster.core, "DfltRscGrp", body).failed
 
 
 def spawned(cluster, count, nodes=()):
@@ -197,7 +200,7 @@ def spawned(cluster, count, nodes=()):
 
 
 def test_a_spawn_waits_until_its_group_says_that_it_is_done(cluster):
-    preset(cluster, Resource="redundancy=3")
+    preset(cluster, 3, Resource="redundancy=3")
     answers, _ = spawned(cluster, 3)
     assert "'redundancy=3' (resource group 'DfltRscGrp') is satisfied: redundancy=3: 3 of 3" in words(answers)
     assert look(cluster, "redundancy=3").satisfied
@@ -221,7 +224,7 @@ def test_where_no_hope_is_left_nobody_waits_for_the_timeout(cluster):
 
 
 def test_a_policy_that_can_never_be_satisfied_is_no_reason_to_wait(cluster):
-    preset(cluster, Resource="redundancy=4")
+    preset(cluster, 4, Resource="redundancy=4")
     answers, seconds = spawned(cluster, 2)
     assert not answers.failed
     assert "cannot be satisfied and was not waited for" in words(answers)
@@ -256,8 +259,8 @@ def test_the_timeout_of_the_group_counts(cluster):
 
 
 def test_a_resize_and_a_snapshot_wait_as_their_group_says(cluster):
+    preset(cluster, 3, Size="all", Snapshot="count=3")
     spawn(cluster)
-    preset(cluster, Size="all", Snapshot="count=3")
     assert "'all' (resource group 'DfltRscGrp') is satisfied" in words(resize(cluster, 2048))
     answers = snapshots.create(cluster.core, "web", wire.Snapshot(name="daily"))
     assert "'count=3' (resource group 'DfltRscGrp') cannot be satisfied" in words(answers)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from orlop.controller import migrating
-from orlop.controller.diskless import diskful, is_diskless
+from orlop.controller.diskless import JOINING, diskful, is_diskless
 from orlop.controller.growing import Reports
 from orlop.controller.picture import with_resource
 from orlop.controller.replicas import SKIP_DISK
@@ -89,6 +89,12 @@ def is_busy(definition: ResourceDefinition) -> bool:
     return any(o.kind not in KINDS and o.state not in ENDED for o in definition.operations)
 
 
+def filling(made: Resource, uuid: str, created: int) -> Operation:
+    """A row for a replica that only comes, and was made at once."""
+    arguments = {"source": None, "target": made.node, "pool": made.volumes[0].pool, "made": made.uuid}
+    return Operation(uuid=uuid, kind=REPLACE, state=FILLING, created=created, arguments=arguments)
+
+
 def begun(definition: ResourceDefinition, operation: Operation) -> ResourceDefinition:
     """With another operation: what has ended makes room for it."""
     return replace(definition, operations=(*(o for o in definition.operations if o.state not in ENDED), operation))
@@ -128,7 +134,7 @@ def advanced(definition: ResourceDefinition, reports: Reports) -> ResourceDefini
 
 def _filling(definition: ResourceDefinition, operation: Operation, reports: Reports) -> ResourceDefinition:
     target = named(definition, operation.arguments.get("made"))
-    if target is None or target.deleting or is_diskless(target):
+    if target is None or target.deleting or (is_diskless(target) and JOINING not in target.flags):
         where = operation.arguments.get("target")
         return changed(definition, _failed(operation, f"the new replica on {where} was taken away"))
     source = named(definition, operation.arguments.get("leaving"))

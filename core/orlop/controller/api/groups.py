@@ -8,7 +8,7 @@ from orlop.controller.answers import Answers
 from orlop.controller.api.requests import Call
 from orlop.controller.api.routes import PAGED, Routes
 from orlop.controller.api.views import groups as view
-from orlop.controller.usecases import free_space, groups, lookup, spawning
+from orlop.controller.usecases import adjusting, free_space, groups, lookup, spawning
 
 route = Routes("resource groups", Subject.RSC_GRP)
 LIST = "/v1/resource-groups"
@@ -81,12 +81,12 @@ def spawn(call: Call, resource_group: str) -> Answers:
 
 @route("POST", f"{ONE}/adjust", body=wire.ResourceGroupAdjust)
 def adjust(call: Call, resource_group: str) -> Answers:
-    return spawning.adjust(call.core, resource_group, call.body)
+    return adjusting.adjust(call.core, resource_group, call.body)
 
 
 @route("POST", f"{LIST}/adjustall", body=wire.ResourceGroupAdjust)
 def adjust_all(call: Call) -> Answers:
-    return spawning.adjust(call.core, None, call.body)
+    return adjusting.adjust(call.core, None, call.body)
 
 
 @route("GET", f"{ONE}/query-max-volume-size", answer=wire.MaxVolumeSizes)

@@ -11,8 +11,9 @@ from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.properties import Kind
-from orlop.controller.usecases import choosing, filters, lookup, spawning
+from orlop.controller.usecases import adjusting, choosing, filters, lookup
 from orlop.controller.usecases.property_changes import changed, checked
+from orlop.controller.wait import presets
 from orlop.errors import Refused
 from orlop.model import ResourceGroup, VolumeGroup, key, names
 
@@ -33,6 +34,7 @@ def create(core: Core, body: wire.ResourceGroup) -> Answers:
         select_filter=rule,
         peer_slots=_peer_slots(body.peer_slots),
     )
+    presets.refuse_unsatisfiable(core.drivers, group)
     with core.change() as draft:
         if draft.group(name):
             raise Refused(
@@ -62,9 +64,10 @@ def modify(core: Core, name: str, body: wire.ResourceGroupModify) -> Answers:
             peer_slots=group.peer_slots if body.peer_slots is None else _peer_slots(body.peer_slots),
         )
         choosing.refuse_unknown_policy(core.drivers, after.select_filter)
+        presets.refuse_unsatisfiable(core.drivers, after, group)
         draft.put(after)
     if body.select_filter and body.select_filter.place_count is not UNSET and _used(core, group.name):
-        answers.extend(spawning.adjust(core, group.name, wire.ResourceGroupAdjust()))
+        answers.extend(adjusting.adjust(core, group.name, wire.ResourceGroupAdjust()))
     return answers
 
 

@@ -134,10 +134,10 @@ def _began(core: Core, name: str, operation: Operation, filling: int) -> bool:
     return state == FILLING
 
 
-def concurrent(core: Core, operation: Operation) -> int:
+def concurrent(core: Core, operation: Operation | None = None) -> int:
     """How many replicas may be filled at the same time, this one included."""
     said = core.picture.controller.props.get(CONCURRENT, "")
-    asked = operation.arguments.get("concurrent")
+    asked = operation.arguments.get("concurrent") if operation else None
     return max(1, int(asked) if asked else int(said) if said.isdecimal() else USUAL)
 
 

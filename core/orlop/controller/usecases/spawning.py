@@ -1,4 +1,4 @@
-"""Automatic placement: autoplace, spawn from a resource group, adjust, and how much space there is."""
+"""Automatic placement: of what is missing of a definition, and of new ones from a resource group."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from orlop import codes
 from orlop.codes import Fail, Info, Subject, Warn
-from orlop.controller import drbd_versions, nvme, replication, stacks, voting, wire
+from orlop.controller import drbd_versions, moving, nvme, replication, stacks, voting, wire
 from orlop.controller.answers import Answers
 from orlop.controller.core import Core
 from orlop.controller.diskless import CLIENT, JOINING, is_diskless
@@ -30,7 +30,7 @@ from orlop.controller.usecases import (
     votes,
 )
 from orlop.controller.usecases.property_changes import checked
-from orlop.errors import OrlopError, Refused
+from orlop.errors import Refused
 from orlop.model import (
     Node,
     Resource,
@@ -78,9 +78,12 @@ def size_of(core: Core, definition: ResourceDefinition, granularity: int) -> int
 
 
 def autoplace(
-    core: Core, answers: Answers, name: str, asked: SelectFilter
+    core: Core, answers: Answers, name: str, asked: SelectFilter, counted: bool = False
 ) -> tuple[ResourceDefinition, list[Resource]]:
-    """Place what is missing of a definition and commit it; the entries about it go into `answers`."""
+    """Place what is missing of a definition and commit it; the entries about it go into `answers`.
+
+    `counted`: the new replicas are filled from others, and count among those that are at the same time.
+    """
     for _ in range(TRIES):
         picture = core.picture
         definition = lookup.definition(picture, name)
@@ -102,6 +105,8 @@ def autoplace(
             deployed, made = _deploy(core, draft, current, chosen, rule)
             if deployed is None:
                 continue
+            if counted:
+                deployed = _noted(core, deployed, made)
             draft.put(deployed)
         if not made:
             answers.warning(
@@ -216,6 +221,15 @@ def _deploy(
         if error.code == Fail.NOT_ENOUGH_FREE_SPACE:
             return None, []
         raise
+
+
+def _noted(core: Core, definition: ResourceDefinition, made: list[Resource]) -> ResourceDefinition:
+    """With a row for each replica that is being filled."""
+    for resource in made:
+        if not is_diskless(resource):
+            row = moving.filling(resource, core.new_uuid(), core.clock.milliseconds())
+            definition = moving.begun(definition, row)
+    return definition
 
 
 def placed(core: Core, draft: Draft, definition: ResourceDefinition, node: Node, pool: StoragePool) -> Resource:
@@ -347,30 +361,3 @@ def spawned(
         passphrase = passphrases[index] if index < len(passphrases) else ""
         definition = definitions.with_volume(core, picture, definition, body, passphrase)
     return definition
-
-
-def adjust(core: Core, group_name: str | None, request: wire.ResourceGroupAdjust) -> Answers:
-    """Place what is missing for every definition of a group (None: of all groups). Never removes anything."""
-    answers = Answers(codes.MODIFY, Subject.RSC_GRP, RscGrp=group_name or "")
-    picture = core.picture
-    if group_name is not None:
-        lookup.group(picture, group_name)
-    asked = filters.asked(request.select_filter)
-    placed: list[tuple[ResourceDefinition, list[Resource]]] = []
-    for definition in sorted(picture.definitions.values(), key=lambda d: key(d.name)):
-        group = lookup.group(picture, definition.group)
-        rule = filters.merged(asked, group.select_filter)
-        wanted_here = group_name is None or key(definition.group) == key(group_name)
-        if not wanted_here or definition.deleting or wanted_count(rule, definition) <= 0:
-            continue
-        if nvme.target(definition) is not None:  # whatever the group says: a second one would be an unrelated copy
-            continue
-        try:
-            placed.append(autoplace(core, answers, definition.name, asked))
-        except OrlopError as error:
-            answers.refused(error)
-    for definition, made in placed:
-        all_or_nothing.deployed(core, answers, definition, made)
-    if not len(answers):
-        answers.success("Every resource definition has what its resource group asks for.")
-    return answers

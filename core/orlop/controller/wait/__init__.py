@@ -2,7 +2,7 @@
 
 from orlop.controller.wait.expressions import AllOf, AnyOf, Expression, Policy, check, parse
 from orlop.controller.wait.known import of_resource, of_size, of_snapshot
-from orlop.controller.wait.outcome import Condition, Missing, Outcome, hopeless, judge
+from orlop.controller.wait.outcome import Condition, Missing, Outcome, beyond, hopeless, judge
 
 __all__ = [
     "AllOf",
@@ -12,6 +12,7 @@ __all__ = [
     "Missing",
     "Outcome",
     "Policy",
+    "beyond",
     "check",
     "hopeless",
     "judge",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -12,6 +12,8 @@ from orlop.drivers import WAIT_FOR, Drivers
 from orlop.errors import OrlopError, Refused
 from orlop.model.cluster import Value
 from orlop.plugin import Awaited, Copy, Verdict
+
+MOST = 1000  # copies that can be asked for
 
 
 class Missing(Value, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ def judge(drivers: Drivers, expression: Expression, awaited: Sequence[Awaited]) 
         satisfied=satisfied,
         conditions=tuple(conditions.values()),
         missing=() if satisfied else _missing(conditions, awaited),
-        never="" if satisfied else _never(expression, conditions),
+        never="" if satisfied else _never(expression, {policy: c.never for policy, c in conditions.items()}),
     )
 
 
@@ -69,6 +71,30 @@ def hopeless(drivers: Drivers, expression: Expression, awaited: Sequence[Awaited
         for volume in awaited
     ]
     return not judge(drivers, expression, hoped).satisfied
+
+
+def beyond(drivers: Drivers, expression: Expression, copies: int, replicated: bool) -> str:
+    """Why so many planned copies can never satisfy it, whichever they are, a clause; empty where they might.
+
+    Counts only what more copies, or copies of the same data, would change: a policy may look at more than numbers, at
+    sites for example, and of that nothing is known before there are copies.
+    """
+    few, many = _imagined(copies, replicated), _imagined(MOST, True)
+    return _never(expression, {policy: _beyond(drivers, policy, few, many) for policy in policies(expression)})
+
+
+def _imagined(copies: int, replicated: bool) -> Awaited:
+    """Voters are never what is missing: they come by themselves."""
+    blank = tuple(Copy(node=f"node {number}") for number in range(MOST))
+    return Awaited(volume=0, copies=blank[:copies], voters=blank, replicated=replicated)
+
+
+def _beyond(drivers: Drivers, policy: Policy, few: Awaited, many: Awaited) -> str:
+    try:
+        never = _verdict(drivers, policy, few).never
+        return "" if never and _verdict(drivers, policy, many).never else never
+    except OrlopError:  # it needs to know more of the copies
+        return ""
 
 
 def _hoped(copy: Copy) -> Copy:
@@ -109,11 +135,11 @@ def _satisfied(expression: Expression, conditions: dict[Policy, Condition]) -> b
     return all(parts) if isinstance(expression, AllOf) else any(parts)
 
 
-def _never(expression: Expression, conditions: dict[Policy, Condition]) -> str:
+def _never(expression: Expression, never: Mapping[Policy, str]) -> str:
     if isinstance(expression, Policy):
-        why = conditions[expression].never
+        why = never[expression]
         return f"{expression}: {why}" if why else ""
-    reasons = [_never(part, conditions) for part in expression.parts]
+    reasons = [_never(part, never) for part in expression.parts]
     if isinstance(expression, AllOf):
         return next(filter(None, reasons), "")
     return "; ".join(reasons) if all(reasons) else ""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from orlop.codes import Fail
 from orlop.controller.picture import Picture
 from orlop.controller.properties import Kind, Source, effective
+from orlop.controller.replication import LAYER
 from orlop.controller.wait.expressions import FORM, check, parse
+from orlop.controller.wait.outcome import beyond
 from orlop.drivers import Drivers
-from orlop.errors import BadProperty, OrlopError
-from orlop.model import ResourceDefinition
+from orlop.errors import BadProperty, OrlopError, Refused
+from orlop.model import ResourceDefinition, ResourceGroup
 from orlop.model.cluster import Value
 
 PREFIX = "Orlop/WaitFor/"
@@ -59,3 +62,35 @@ def check_values(drivers: Drivers, props: Mapping[str, str], changed: Iterable[s
                 details=f"It has to be {FORM}.",
                 correction=error.correction,
             ) from error
+
+
+def refuse_unsatisfiable(drivers: Drivers, group: ResourceGroup, before: ResourceGroup | None = None) -> None:
+    """Raises `Refused` for a policy of a group that as many copies as the group asks for can never satisfy.
+
+    `before`: the group as it was; what does not change is not judged. A group that asks for no number, or for some
+    more each time, has no limit.
+    """
+    rule = group.select_filter
+    if not rule.place_count or rule.additional_place_count is not None:
+        return
+    resized = before is not None and _extent(before) != _extent(group)
+    for name in (RESOURCE, SIZE, SNAPSHOT):
+        text = group.props.get(name)
+        if text is None or not (resized or before is None or before.props.get(name) != text):
+            continue
+        why = beyond(drivers, parse(text), rule.place_count, not rule.layers or LAYER in rule.layers)
+        if why:
+            raise Refused(
+                f"The wait policy '{text}' can never be satisfied by what resource group '{group.name}' asks for.",
+                cause=f"{why}.",
+                details=f"The place count of the group is {rule.place_count}; the policy is its property '{name}'.",
+                correction="Ask for less, or for more copies, or change both with the same request. A resource "
+                "definition that is to have more copies than its group asks for can have a policy of its own.",
+                code=Fail.INVLD_PLACE_COUNT if resized else Fail.INVLD_PROP,
+            )
+
+
+def _extent(group: ResourceGroup) -> tuple[object, ...]:
+    """What says how many copies there will be, and of what."""
+    rule = group.select_filter
+    return rule.place_count, rule.additional_place_count, rule.layers
