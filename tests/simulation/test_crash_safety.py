@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from orlop.controller import wire
-from orlop.controller.usecases import definitions, resources, restoring, rolling_back, snapshots, spawning
+from orlop.controller.cloning import CLONE
+from orlop.controller.usecases import cloning, definitions, resources, restoring, rolling_back, snapshots, spawning
 from orlop.errors import OrlopError
 from orlop.model import KIB, Presence, key
 from orlop.testing.cluster import SimulatedCluster
@@ -119,6 +120,9 @@ class Cluster(RuleBasedStateMachine):
     @rule(name=NAMES, snapshot=SNAPSHOTS)
     def take_snapshot(self, name, snapshot):
         self.ask(snapshots.create, name, wire.Snapshot(name=snapshot))
+        self.learn_snapshots(name)
+
+    def learn_snapshots(self, name):
         found = self.cluster.core.picture.definition(name)
         for taken in found.snapshots if found else ():
             for part in taken.nodes:
@@ -138,6 +142,24 @@ class Cluster(RuleBasedStateMachine):
             self.ask(definitions.create, wire.ResourceDefinitionCreate(resource_definition=definition))
             self.ask(restoring.restore_volume_definitions, name, snapshot, body)
         self.ask(restoring.restore_resource, name, snapshot, body)
+
+    @rule(name=NAMES, into=NAMES)
+    def clone(self, name, into):
+        self.learn()
+        picture = self.cluster.core.picture
+        source, known = picture.definition(name), picture.definition(into)
+        held = {(r.node, v.number): self.content[v.uuid] for r in source.resources for v in r.volumes} if source else {}
+        self.ask(cloning.start, name, wire.ResourceDefinitionClone(name=into))
+        self.learn_snapshots(name)
+        made = self.cluster.core.picture.definition(into)
+        if made is not None and (known is None or known.uuid != made.uuid):
+            for resource in made.resources:
+                for volume in resource.volumes:
+                    self.content.setdefault(volume.uuid, set(held.get((resource.node, volume.number), {bytes(BLOCK)})))
+
+    @rule()
+    def go_on_with_clones(self):
+        self.ask(cloning.look)
 
     @rule(name=NAMES, snapshot=SNAPSHOTS)
     def roll_back(self, name, snapshot):
@@ -328,7 +350,10 @@ class Cluster(RuleBasedStateMachine):
         self.cluster.heal()
         self.cluster.store.crash_at(-1, False)
         self.cluster.start_controller()
-        self.cluster.run(200.0)  # the new controller greets everybody, so nothing rests from an earlier failure
+        for _ in range(2):  # the new controller greets everybody, so nothing rests from an earlier failure
+            self.cluster.run(200.0)
+            cloning.look(self.cluster.core)
+        self.cluster.run(50.0)
         self.learn()
         assert not self.cluster.core.suspended, self.cluster.core.suspended
         for definition in self.cluster.core.picture.definitions.values():
@@ -340,6 +365,7 @@ class Cluster(RuleBasedStateMachine):
         assert not self.rolling(definition), definition.operations
         for snapshot in definition.snapshots:
             assert "DELETE" not in snapshot.flags, f"{snapshot.name} was never deleted"
+            assert CLONE not in snapshot.props, f"{snapshot.name} was left by a clone"
             assert not any("DELETE" in part.flags for part in snapshot.nodes)
         for resource in definition.resources:
             assert not resource.deleting, f"{definition.name} on {resource.node} was never deleted"
