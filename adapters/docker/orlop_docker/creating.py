@@ -77,7 +77,9 @@ class Creating:
 
     def _new(self, name: str, options: VolumeOptions, present: ResourceDefinition | None) -> None:
         group = self._client.resource_group(options.group or placing.DEFAULT_GROUP)
-        layers = placing.stack(options, group, self._client.nodes())
+        nodes = self._client.nodes()
+        placing.require_known(options, nodes)
+        layers = placing.stack(options, group, nodes)
         select = placing.select(options, group, layers)
         resource = names.resource_name(name)
         if present is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from orlop.client import SelectFilter
 from orlop.client.values import Node, ResourceGroup
 from orlop.errors import Refused
+from orlop.model import key
 from orlop_docker.options import DEFAULT_REPLICAS, VolumeOptions
 
 DRBD, LUKS, STORAGE = "DRBD", "LUKS", "STORAGE"
@@ -20,6 +21,17 @@ def stack(options: VolumeOptions, group: ResourceGroup, nodes: Iterable[Node]) -
     if options.encrypted and LUKS not in layers:
         layers = (*layers[:-1], LUKS, layers[-1])
     return layers
+
+
+def require_known(options: VolumeOptions, nodes: Iterable[Node]) -> None:
+    """Raises `Refused` for nodes that there are not."""
+    known = {key(node.name): node.name for node in nodes}
+    unknown = [name for name in options.nodes if key(name) not in known]
+    if unknown:
+        raise Refused(
+            f"there is no node {' and no node '.join(unknown)}",
+            correction=f"There are {', '.join(sorted(known.values())) or 'none'}.",
+        )
 
 
 def select(options: VolumeOptions, group: ResourceGroup, layers: tuple[str, ...]) -> SelectFilter:
