@@ -2,7 +2,7 @@
 
 import configparser
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -31,12 +31,14 @@ class Configuration(Value, frozen=True, kw_only=True):
     token_file: str | None = None
     defaults: Mapping[str, str] = {}
 
-    def with_changes(self, node: str | None, controllers: str | None) -> "Configuration":
-        """What the command line says counts more than the file."""
+    def with_changes(self, node: str | None, controllers: str | None, more: Iterable[str]) -> "Configuration":
+        """What the command line says counts more than the file; `more` are defaults, name=value."""
+        given = dict(each.partition("=")[::2] for each in more)
         return replace(
             self,
             node=names.node(node) if node else self.node,
             controllers=tuple(addresses([controllers])) if controllers else self.controllers,
+            defaults=_defaults({**self.defaults, **options.read(given)}),
         )
 
     def client(self) -> Client:

@@ -45,6 +45,13 @@ LOOK_EVERY = 5.0  # seconds between looks at mounted volumes, which may have gro
 @click.option("--driver", default="orlop", show_default=True, help="The driver's name, for --listen.")
 @click.option("--node", help="This machine's name in the cluster. [default: from the file, else the host's name]")
 @click.option("--controllers", help="Where the controllers are, parted by commas; instead of those of the file.")
+@click.option(
+    "--default",
+    "defaults",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="An option of volumes that do not say otherwise; beside those of the file. Can be repeated.",
+)
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="What goes to stderr.")
 @click.version_option(orlop.__version__, prog_name="orlop-docker", message="%(prog)s %(version)s")
 def cli(
@@ -57,6 +64,7 @@ def cli(
     driver: str,
     node: str | None,
     controllers: str | None,
+    defaults: tuple[str, ...],
     log_level: str,
 ) -> None:
     """The Docker volume plugin of Orlop: gives the containers of this machine volumes of the cluster.
@@ -74,7 +82,7 @@ def cli(
     from orlop_docker import configuration
     from orlop_docker.running import Running
 
-    settings = configuration.load(config).with_changes(node, controllers)
+    settings = configuration.load(config).with_changes(node, controllers, defaults)
     running = Running(settings)
     if listen:
         if not (tls_cert and tls_key and tls_ca):
