@@ -48,7 +48,7 @@ test-docker: $(READY_DEV)
 
 docker-plugin: $(READY_DEV)
 	@.venv/bin/python -m tests.docker.requirements
-	PYTHONPATH=. .venv/bin/python adapters/docker/managed/build.py dist/docker-plugin
+	PYTHONPATH=. .venv/bin/python packaging/docker/managed_plugin.py dist/docker-plugin
 	@echo 'docker plugin create orlop/orlop dist/docker-plugin && docker plugin enable orlop/orlop'
 
 lab: $(READY_DEV)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.lab import debian  # how trees of Debian are made is known there
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[2]
 PACKAGES = ("python3-minimal", "python3", "mount", "e2fsprogs", "xfsprogs", "ca-certificates")
 LIBRARY = "usr/lib/python3/dist-packages"
 ROOT = "/var/lib/orlop/docker"  # where the plugin mounts
