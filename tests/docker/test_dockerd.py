@@ -220,6 +220,25 @@ def test_the_engine_is_restarted_with_a_running_container(alpha: Engine, crash: 
     alpha.docker("volume", "rm", "lsvol")
 
 
+def test_a_container_outlives_its_engine(alpha: Engine, tmp_path: Path) -> None:
+    """With live-restore: the new engine unmounts with the id that the old one mounted with."""
+    alpha.stop()
+    alpha.start("--live-restore")
+    create(alpha, "lsvol", "hosts=alpha")
+    background(alpha, "lsvol", "user")
+    alpha.kill()
+    alpha.start("--live-restore")
+    alpha.docker("exec", "user", "/bin/sh", "-c", "echo alive > /data/x")
+    alpha.docker("cp", "user:/data/x", str(tmp_path / "x"))
+    assert (tmp_path / "x").read_text() == "alive\n"
+    assert alpha.docker("exec", "user", "/bin/cat", "/data/x") == "alive"
+    alpha.docker("rm", "--force", "user")
+    assert alpha.run("lsvol", "cat /data/x") == "alive"
+    alpha.docker("volume", "rm", "lsvol")
+    alpha.stop()
+    alpha.start()
+
+
 def test_a_volume_of_a_killed_engine_whose_container_is_removed(alpha: Engine) -> None:
     create(alpha, "lsvol", "hosts=alpha")
     background(alpha, "lsvol", "user")

@@ -395,6 +395,45 @@ def test_a_controller_that_is_away_is_told(docker: Docker, plugin: Plugin, engin
     assert not mounted(plugin)
 
 
+def test_the_wait_policy_says_when_a_volume_is_done(docker: Docker, engine: Engine) -> None:
+    assert engine.call("Create", Name="v2", Opts={"wait": "redundancy=2"}).error == ""
+    assert set(engine.call("Get", Name="v2").body["Volume"]["Status"]["Replicas"].values()) == {"UpToDate"}
+    assert engine.call("Create", Name="v3", Opts={"wait": '{"redundancy": "2", "timeout": "90"}'}).error == ""
+    assert "redundancy=3" in engine.call("Create", Name="v4", Opts={"wait": "redundancy=3"}).error
+
+
+def test_a_resource_group_says_what_is_not_said(docker: Docker, engine: Engine) -> None:
+    body = {"name": "three", "select_filter": {"place_count": 3, "layer_stack": ["DRBD", "STORAGE"]}}
+    assert docker.controller.request("POST", "/v1/resource-groups", body).status == 201
+    assert engine.call("Create", Name="v2", Opts={"resource-group": "three"}).error == ""
+    assert engine.call("Create", Name="v3", Opts={"resource-group": "three", "replicas": "1"}).error == ""
+    assert "four" in engine.call("Create", Name="v4", Opts={"resource-group": "four"}).error
+    copies = {v: len(engine.call("Get", Name=v).body["Volume"]["Status"]["Replicas"]) for v in ("v2", "v3")}
+    assert copies == {"v2": 3, "v3": 1}
+
+
+def test_layers_and_encryption(docker: Docker, engine: Engine) -> None:
+    passphrase = {"new_passphrase": "correct horse battery staple"}
+    assert docker.controller.request("POST", "/v1/encryption/passphrase", passphrase).status == 201
+    assert engine.call("Create", Name="v2", Opts={"layers": "storage", "nodes": "alpha"}).error == ""
+    assert engine.call("Create", Name="v3", Opts={"encrypt": "yes", "layers": "storage"}).error == ""
+    assert "do not replicate" in engine.call("Create", Name="v4", Opts={"layers": "storage", "replicas": "2"}).error
+    definitions = docker.controller.everything().definitions
+    assert definitions["v2"].layers == ("STORAGE",)
+    assert definitions["v3"].layers == ("LUKS", "STORAGE")
+
+
+def test_the_plugins_own_defaults(docker: Docker) -> None:
+    engine = docker.plugin("alpha", defaults={"size": "64M", "mountopts": "noatime", "replicas": "1"}).engine()
+    assert engine.call("Create", Name="v1", Opts={}).error == ""
+    assert engine.call("Create", Name="v2", Opts={"size": "32M"}).error == ""
+    sizes = [engine.call("Get", Name=name).body["Volume"]["Status"]["Size"] for name in ("v1", "v2")]
+    assert sizes == ["64 MiB", "32 MiB"]
+    other = docker.plugin("bravo")
+    other.engine().call("Mount", Name="v1", ID=ID)
+    assert next(argv for argv in other.machine.ran if argv[0] == "mount")[3:5] == ("-o", "noatime")
+
+
 # -- copies -----------------------------------------------------------------------------------------------------
 
 

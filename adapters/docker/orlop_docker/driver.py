@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,19 +41,23 @@ class Driver:
         self._mounting, self._references = mounting, references
         self._node, self._defaults = node, defaults
         self._background = background or Background()
-        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._own = ""
+        self._locks: dict[str, threading.Lock] = {}
         self._sizes: dict[str, int] = {}
 
     def activated(self, driver: str) -> None:
         """An engine has started, or has found this driver."""
         self._references.restarted(driver)
 
+    def _lock(self, resource: str) -> threading.Lock:
+        return self._locks.setdefault(resource, threading.Lock())
+
     # -- volumes ------------------------------------------------------------------------------------------------
 
     def create(self, name: str, asked: Mapping[str, str]) -> None:
         wanted = options.volume_options(asked, self._defaults)
         names.resource_name(name)
-        self._background.do(name, lambda: self._creating.create(name, wanted))
+        self._background.do(name, volume.written(wanted), lambda: self._creating.create(name, wanted))
 
     def get(self, name: str) -> dict[str, Any]:
         found = self._catalog.volume(name)
@@ -80,7 +83,7 @@ class Driver:
     def remove(self, name: str) -> None:
         """The engine has no container with it any more, so that what is mounted here is a left-over."""
         resource = names.resource_name(name)
-        with self._locks[resource]:
+        with self._lock(resource):
             found = self._catalog.any(name)
             if found is None:
                 return
@@ -93,7 +96,7 @@ class Driver:
 
     def mount(self, driver: str, name: str, mount: str) -> str:
         resource = names.resource_name(name)
-        with self._locks[resource]:
+        with self._lock(resource):
             if self._mounting.mounted(resource) is None:
                 self._attach(self._catalog.volume(name))
             self._references.mounted(resource, f"{driver}/{mount}")
@@ -102,7 +105,7 @@ class Driver:
 
     def unmount(self, driver: str, name: str, mount: str) -> None:
         resource = names.resource_name(name)
-        with self._locks[resource]:
+        with self._lock(resource):
             if self._references.unmounted(resource, f"{driver}/{mount}"):
                 self._mounting.unmount(resource)
                 self._references.forget(resource)
@@ -141,6 +144,10 @@ class Driver:
 
     def _own_name(self) -> str:
         """As the cluster spells it: nodes may be known by their short names."""
+        self._own = self._own or self._looked_up()
+        return self._own
+
+    def _looked_up(self) -> str:
         known = {key(node.name): node.name for node in self._client.nodes()}
         for name in (self._node, self._node.split(".")[0]):
             if key(name) in known:
@@ -161,7 +168,7 @@ class Driver:
             log.warning("mounted volumes cannot be looked at: %s", error)
             return
         for resource in grown:
-            with self._locks[resource]:
+            with self._lock(resource):
                 self._grow(resource)
 
     def _grow(self, resource: str) -> None:

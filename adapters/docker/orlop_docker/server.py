@@ -55,6 +55,7 @@ class Listener:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        os.environ.pop("LISTEN_PID", None)  # cheroot would take descriptor 3 for its socket, whatever that is
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, args=(ready,), name="listener", daemon=True)
         self._thread.start()

@@ -17,20 +17,21 @@ class Unfinished(OrlopError):
 
 
 class Background:
-    """One piece of work for each name at a time; who asks again meanwhile gets the outcome of the same."""
+    """Who asks for the same while it is worked on gets the outcome of that work."""
 
     def __init__(self, patience: float = ANSWERED) -> None:
         self._patience = patience
-        self._running: dict[str, Future[None]] = {}
+        self._running: dict[tuple[str, str], Future[None]] = {}
         self._lock = threading.Lock()
 
-    def do(self, name: str, work: Callable[[], None]) -> None:
-        """Raises what the work raised, or `Unfinished`."""
+    def do(self, name: str, wanted: str, work: Callable[[], None]) -> None:
+        """`wanted` tells requests with one name apart. Raises what the work raised, or `Unfinished`."""
+        same = (name, wanted)
         with self._lock:
-            future = self._running.get(name)
+            future = self._running.get(same)
             if future is None:
-                future = self._running[name] = Future()
-                threading.Thread(target=self._run, args=(name, future, work), name=f"make {name}", daemon=True).start()
+                future = self._running[same] = Future()
+                threading.Thread(target=self._run, args=(same, future, work), name=f"make {name}", daemon=True).start()
         try:
             future.result(self._patience)
         except NotYet:
@@ -39,16 +40,16 @@ class Background:
                 correction="Repeat the command to wait for it.",
             ) from None
 
-    def _run(self, name: str, future: Future[None], work: Callable[[], None]) -> None:
+    def _run(self, same: tuple[str, str], future: Future[None], work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as error:  # noqa: BLE001 - whoever waits raises it
-            self._forget(name)
+            self._forget(same)
             future.set_exception(error)
         else:
-            self._forget(name)
+            self._forget(same)
             future.set_result(None)
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, same: tuple[str, str]) -> None:
         with self._lock:
-            self._running.pop(name, None)
+            self._running.pop(same, None)
