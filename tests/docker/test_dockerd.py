@@ -133,9 +133,12 @@ def test_a_container_makes_its_volume_itself(alpha: Engine) -> None:
     assert volumes(alpha) == ["made"]
 
 
-def test_the_old_name_of_the_driver(alpha: Engine) -> None:
+def test_the_old_name_of_the_driver(alpha: Engine, bravo: Engine) -> None:
     assert alpha.docker("volume", "create", "-d", "linstor", "--opt", "fs=xfs", "--opt", "size=200", "old") == "old"
     assert alpha.run("old", "echo foo > /data/test.txt", "--volume-driver", "linstor") == ""
+    assert inspect(alpha, "old")["Driver"] == "linstor"
+    assert inspect(bravo, "old")["Driver"] == "linstor"
+    assert volumes(bravo) == []
     alpha.docker("volume", "rm", "old")
 
 

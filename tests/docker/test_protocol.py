@@ -197,6 +197,21 @@ def test_an_engine_that_finds_another_name_of_the_driver_does_not_disturb_the_fi
     assert mounted(plugin)
 
 
+def test_a_volume_belongs_to_the_name_of_the_driver_it_was_made_under(docker: Docker) -> None:
+    """An engine that found it under both names would show either."""
+    plugin = docker.plugin("alpha", names=("orlop", "linstor"))
+    orlop, linstor = plugin.engine("orlop"), plugin.engine("linstor")
+    assert linstor.call("Create", Name="v1", Opts={"replicas": "1"}).error == ""
+    assert [each["Name"] for each in linstor.call("List").body["Volumes"]] == ["v1"]
+    assert orlop.call("List").body["Volumes"] == []
+    assert orlop.call("Get", Name="v1").error == orlop.call("Mount", Name="v1", ID=ID).error == "there is no volume v1"
+    assert "exists under the driver linstor" in orlop.call("Create", Name="v1", Opts={}).error
+    assert orlop.call("Create", Name="v2", Opts={"from": "v1"}).error == ""
+    assert orlop.call("Remove", Name="v1").error == ""
+    assert linstor.call("Get", Name="v1").error == ""
+    assert [each["Name"] for each in orlop.call("List").body["Volumes"]] == ["v2"]
+
+
 def test_a_plugin_that_was_restarted_knows_who_needs_what(docker: Docker, plugin: Plugin, engine: Engine) -> None:
     """No handshake follows the restart of a plugin."""
     engine.call("Mount", Name="v1", ID=ID)
@@ -307,7 +322,8 @@ def test_without_replication_there_is_one_copy_and_more_are_refused(alone: Docke
 
 def test_a_machine_that_is_no_node_says_so(docker: Docker, plugin: Plugin) -> None:
     plugin.machine.name = "zulu.example"
-    stranger = docker.plugin("alpha", names=("stranger",)).engine("stranger")
+    plugin.stop()
+    stranger = docker.plugin("alpha").engine()
     error = stranger.call("Mount", Name="v1", ID=ID).error
     assert "no node of the cluster under the name zulu.example" in error
     assert "alpha, bravo, charlie" in error
@@ -315,7 +331,8 @@ def test_a_machine_that_is_no_node_says_so(docker: Docker, plugin: Plugin) -> No
 
 def test_a_node_may_be_known_by_its_short_name(docker: Docker, plugin: Plugin) -> None:
     plugin.machine.name = "ALPHA.example.org"
-    assert docker.plugin("alpha", names=("other",)).engine("other").call("Mount", Name="v1", ID=ID).error == ""
+    plugin.stop()
+    assert docker.plugin("alpha").engine().call("Mount", Name="v1", ID=ID).error == ""
 
 
 def test_a_resource_that_is_no_volume_of_docker_is_neither_shown_nor_taken(docker: Docker, engine: Engine) -> None:

@@ -20,10 +20,10 @@ class Catalog:
         found = self._client.resource_definitions(names=[names.resource_name(name)], with_volumes=True)
         return found[0] if found else None
 
-    def volume(self, name: str) -> DockerVolume:
-        """A complete volume; raises `NotFound`."""
+    def volume(self, name: str, driver: str | None = None) -> DockerVolume:
+        """A complete volume, of this driver or of any; raises `NotFound`."""
         found = self.any(name)
-        if found is None or not found.complete:
+        if found is None or not found.complete or driver not in (None, found.driver):
             raise NotFound(f"there is no volume {name}")
         return found
 
@@ -33,10 +33,10 @@ class Catalog:
         found = volume.named(definition) if definition else None
         return found if found and found.name == name else None
 
-    def all(self) -> list[DockerVolume]:
+    def all(self, driver: str) -> list[DockerVolume]:
         definitions = self._client.resource_definitions(props=[volume.NAME], with_volumes=True)
         found = (self._readable(definition) for definition in definitions)
-        return [each for each in found if each is not None and each.complete]
+        return [each for each in found if each is not None and each.complete and each.driver == driver]
 
     @staticmethod
     def _readable(definition: ResourceDefinition) -> DockerVolume | None:

@@ -13,7 +13,7 @@ from orlop.errors import OrlopError, Refused
 from orlop_docker import names, placing, volume
 from orlop_docker.catalog import Catalog
 from orlop_docker.options import VolumeOptions
-from orlop_docker.volume import CREATED, NAME, OPTIONS, DockerVolume
+from orlop_docker.volume import CREATED, NAME, DockerVolume
 
 DEPLOYED = "count=1"  # without another policy: one node has it
 PATIENCE = 900.0  # seconds for copies to be made before an attempt is given up; the next one goes on
@@ -35,14 +35,14 @@ class Creating:
     def __init__(self, client: Client, catalog: Catalog, pause: Callable[[float], None] = time.sleep) -> None:
         self._client, self._catalog, self._pause = client, catalog, pause
 
-    def create(self, name: str, options: VolumeOptions) -> None:
+    def create(self, name: str, driver: str, options: VolumeOptions) -> None:
         present = self._catalog.definition(name)
-        if present is None or not self._is_complete(name, present, options):
-            self._make(name, options, present)
+        if present is None or not self._is_complete(name, driver, present, options):
+            self._make(name, driver, options, present)
             self._wait(names.resource_name(name), options)
-            self._mark(name, options)
+            self._mark(name, driver, options)
 
-    def _is_complete(self, name: str, present: ResourceDefinition, options: VolumeOptions) -> bool:
+    def _is_complete(self, name: str, driver: str, present: ResourceDefinition, options: VolumeOptions) -> bool:
         if "DELETE" in present.flags:
             raise Refused(f"{name} is being removed", correction="Try again when it is gone.")
         found = volume.named(present)
@@ -53,16 +53,16 @@ class Creating:
                 f"there is a resource {present.name} already, which is no volume of Docker",
                 correction="Choose another name for the volume.",
             )
-        _refuse_other(found, options)
+        _refuse_other(found, driver, options)
         return found.complete
 
-    def _make(self, name: str, options: VolumeOptions, present: ResourceDefinition | None) -> None:
+    def _make(self, name: str, driver: str, options: VolumeOptions, present: ResourceDefinition | None) -> None:
         if options.source is None:
-            self._new(name, options, present)
+            self._new(name, driver, options, present)
         elif options.snapshot is None:
             self._clone(name, self._source(options), options, present)
         else:
-            self._restore(name, self._source(options), options)
+            self._restore(name, driver, self._source(options), options)
 
     def _source(self, options: VolumeOptions) -> DockerVolume:
         source = self._catalog.volume(str(options.source))
@@ -75,7 +75,7 @@ class Creating:
 
     # -- a new one ----------------------------------------------------------------------------------------------
 
-    def _new(self, name: str, options: VolumeOptions, present: ResourceDefinition | None) -> None:
+    def _new(self, name: str, driver: str, options: VolumeOptions, present: ResourceDefinition | None) -> None:
         group = self._client.resource_group(options.group or placing.DEFAULT_GROUP)
         nodes = self._client.nodes()
         placing.require_known(options, nodes)
@@ -86,11 +86,11 @@ class Creating:
             return
         try:
             self._client.spawn(
-                group.name, resource, [options.kib], select=select, props=volume.properties(name, options)
+                group.name, resource, [options.kib], select=select, props=volume.properties(name, driver, options)
             )
         except ApiError as error:
             if error.has(Fail.EXISTS_RSC_DFN):
-                self._met_another(name, options)
+                self._met_another(name, driver, options)
             elif not self._recovers(name):
                 self._take_back(name)
                 raise
@@ -111,12 +111,12 @@ class Creating:
         if found is not None and not found.complete:
             self._catalog.remove(found)
 
-    def _met_another(self, name: str, options: VolumeOptions) -> None:
+    def _met_another(self, name: str, driver: str, options: VolumeOptions) -> None:
         """Somebody else was faster: it may be the same request, to another node or repeated."""
         present = self._catalog.definition(name)
         if present is None:
             raise Failed(f"{name} was removed while it was made", correction="Try again.")
-        self._is_complete(name, present, options)
+        self._is_complete(name, driver, present, options)
 
     # -- copies -------------------------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class Creating:
             self._client.delete_resource_definition(resource)
             raise Failed(f"{source.name} could not be cloned", correction="'orlop job list' on a node has the reason.")
 
-    def _restore(self, name: str, source: DockerVolume, options: VolumeOptions) -> None:
+    def _restore(self, name: str, driver: str, source: DockerVolume, options: VolumeOptions) -> None:
         """Each step may have been done before."""
         client, resource, snapshot = self._client, names.resource_name(name), str(options.snapshot)
         known = self._catalog.snapshots(source)
@@ -148,7 +148,7 @@ class Creating:
             )
         origin = client.resource_definition(source.resource)
         kept = {key: origin.props[key] for key in (volume.TYPE, volume.MKFS) if key in origin.props}
-        props = {NAME: name, OPTIONS: volume.written(options)} | kept
+        props = volume.marks(name, driver, options) | kept
         try:
             self._fill(resource, origin, snapshot, props, options)
         except ApiError:
@@ -183,9 +183,9 @@ class Creating:
                 correction="The work goes on. Repeat the command to wait again.",
             )
 
-    def _mark(self, name: str, options: VolumeOptions) -> None:
+    def _mark(self, name: str, driver: str, options: VolumeOptions) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        override = {NAME: name, OPTIONS: volume.written(options), CREATED: now}
+        override = volume.marks(name, driver, options) | {CREATED: now}
         self._client.modify_resource_definition(names.resource_name(name), Changes(override=override))
 
 
@@ -197,8 +197,13 @@ def _unless(code: Fail, act: Callable[[], object]) -> None:
             raise
 
 
-def _refuse_other(found: DockerVolume, options: VolumeOptions) -> None:
+def _refuse_other(found: DockerVolume, driver: str, options: VolumeOptions) -> None:
     """Defaults may have changed since, and differ between nodes; what was asked for has to be there."""
+    if found.driver != driver:
+        raise Refused(
+            f"the volume {found.name} exists under the driver {found.driver}",
+            correction=f"Use it as a volume of {found.driver}, or choose another name.",
+        )
     has = found.options.settings
     differing = [f"{key}={value}" for key, value in options.given.items() if has.get(key, value) != value]
     if differing:

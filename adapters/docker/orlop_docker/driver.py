@@ -25,7 +25,7 @@ PAUSE = 0.3
 
 
 class Driver:
-    """One for all sockets; `driver` is the name under which the engine asks."""
+    """One for all sockets; `driver` is the name under which an engine asks, and sees what was made under it."""
 
     def __init__(
         self,
@@ -54,21 +54,22 @@ class Driver:
 
     # -- volumes ------------------------------------------------------------------------------------------------
 
-    def create(self, name: str, asked: Mapping[str, str]) -> None:
+    def create(self, driver: str, name: str, asked: Mapping[str, str]) -> None:
         wanted = options.volume_options(asked, self._defaults)
         names.resource_name(name)
-        self._background.do(name, volume.written(wanted), lambda: self._creating.create(name, wanted))
+        same = f"{driver} {volume.written(wanted)}"
+        self._background.do(name, same, lambda: self._creating.create(name, driver, wanted))
 
-    def get(self, name: str) -> dict[str, Any]:
-        found = self._catalog.volume(name)
+    def get(self, driver: str, name: str) -> dict[str, Any]:
+        found = self._catalog.volume(name, driver)
         status = volume.status(found, self._catalog.replicas(found), self._catalog.snapshots(found))
         return {**self._shown(found, self.path(name)), "Status": status}
 
-    def volumes(self) -> list[dict[str, Any]]:
+    def volumes(self, driver: str) -> list[dict[str, Any]]:
         mounted = self._mounting.table()
         return [
             self._shown(each, self._mounting.data(each.resource) if each.resource in mounted else "")
-            for each in sorted(self._catalog.all(), key=lambda each: each.name)
+            for each in sorted(self._catalog.all(driver), key=lambda each: each.name)
         ]
 
     @staticmethod
@@ -80,12 +81,12 @@ class Driver:
         resource = names.resource_name(name)
         return self._mounting.data(resource) if self._mounting.mounted(resource) else ""
 
-    def remove(self, name: str) -> None:
+    def remove(self, driver: str, name: str) -> None:
         """The engine has no container with it any more, so that what is mounted here is a left-over."""
         resource = names.resource_name(name)
         with self._lock(resource):
             found = self._catalog.any(name)
-            if found is None:
+            if found is None or found.driver != driver:
                 return
             self._mounting.unmount(resource)
             self._references.forget(resource)
@@ -98,7 +99,7 @@ class Driver:
         resource = names.resource_name(name)
         with self._lock(resource):
             if self._mounting.mounted(resource) is None:
-                self._attach(self._catalog.volume(name))
+                self._attach(self._catalog.volume(name, driver))
             self._references.mounted(resource, f"{driver}/{mount}")
             self._grow(resource)
             return self._mounting.data(resource)

@@ -35,13 +35,13 @@ class Application:
         self._driver, self._name = driver, name
         self._verbs: dict[str, Callable[[Asked], dict[str, Any]]] = {
             "/VolumeDriver.Capabilities": lambda asked: {"Capabilities": {"Scope": "global"}},
-            "/VolumeDriver.List": lambda asked: {"Volumes": driver.volumes()},
+            "/VolumeDriver.List": lambda asked: {"Volumes": driver.volumes(name)},
             "/VolumeDriver.Create": self._create,
             "/VolumeDriver.Remove": self._remove,
             "/VolumeDriver.Mount": self._mount,
             "/VolumeDriver.Unmount": self._unmount,
             "/VolumeDriver.Path": lambda asked: {"Mountpoint": driver.path(_named(asked))},
-            "/VolumeDriver.Get": lambda asked: {"Volume": driver.get(_named(asked))},
+            "/VolumeDriver.Get": lambda asked: {"Volume": driver.get(name, _named(asked))},
         }
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
@@ -72,11 +72,11 @@ class Application:
         return "200 OK", {**answer, "Err": ""}
 
     def _create(self, asked: Asked) -> dict[str, Any]:
-        self._driver.create(_named(asked), asked.opts or {})
+        self._driver.create(self._name, _named(asked), asked.opts or {})
         return {}
 
     def _remove(self, asked: Asked) -> dict[str, Any]:
-        self._driver.remove(_named(asked))
+        self._driver.remove(self._name, _named(asked))
         return {}
 
     def _mount(self, asked: Asked) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from orlop_docker import names, options
 from orlop_docker.options import VolumeOptions
 
 NAME = "Aux/Docker/Name"
+DRIVER = "Aux/Docker/Driver"  # under whose name engines know it; two names for one volume confuse them
 OPTIONS = "Aux/Docker/Options"
 CREATED = "Aux/Docker/CreatedAt"  # there once the volume is complete
 TYPE, MKFS = "FileSystem/Type", "FileSystem/MkfsParams"
@@ -24,6 +25,7 @@ class DockerVolume(Value, frozen=True, kw_only=True):
 
     name: str
     resource: str
+    driver: str = "orlop"
     created: str = ""
     size: int = 0  # KiB
     file_system: str = ""
@@ -43,6 +45,7 @@ def named(definition: ResourceDefinition) -> DockerVolume | None:
     return DockerVolume(
         name=name,
         resource=definition.name,
+        driver=definition.props.get(DRIVER) or "orlop",
         created=definition.props.get(CREATED, ""),
         size=volumes[0].size_kib if volumes else 0,
         file_system=definition.props.get(TYPE, ""),
@@ -55,9 +58,14 @@ def recorded(definition: ResourceDefinition) -> dict[str, str]:
     return msgspec.json.decode(definition.props.get(OPTIONS) or "{}", type=dict[str, str])
 
 
-def properties(volume: str, settings: VolumeOptions) -> dict[str, str]:
+def marks(volume: str, driver: str, settings: VolumeOptions) -> dict[str, str]:
+    """Properties by which a definition is that of a volume."""
+    return {NAME: volume, DRIVER: driver, OPTIONS: written(settings)}
+
+
+def properties(volume: str, driver: str, settings: VolumeOptions) -> dict[str, str]:
     """Of the definition of a new volume."""
-    wanted = {NAME: volume, OPTIONS: written(settings), TYPE: settings.file_system}
+    wanted = marks(volume, driver, settings) | {TYPE: settings.file_system}
     return wanted | ({MKFS: settings.mkfs_options} if settings.mkfs_options else {})
 
 
