@@ -114,6 +114,7 @@ def test_long_names_names_with_capitals_and_dots_are_volumes_of_their_own(engine
 
 def test_bad_options_change_nothing(docker: Docker, engine: Engine) -> None:
     before = docker.controller.everything().definitions
+    assert "there is no node nowhere" in engine.call("Create", Name="v2", Opts={"nodes": "nowhere,alpha"}).error
     for opts in ({"size": "x"}, {"fs": "ntfs"}, {"fsopts": "/dev/sda"}, {"nodes": "nowhere"}, {"replicas": "9"}):
         assert engine.call("Create", Name="v2", Opts=opts).error != ""
         assert docker.controller.everything().definitions == before
@@ -246,10 +247,21 @@ def test_notes_of_before_a_reboot_do_not_count(docker: Docker, plugin: Plugin, e
     plugin.stop()
     (plugin.folder / "mounts.json").write_text(notes)
     plugin = docker.plugin("alpha")
-    engine = plugin.engine()
+    engine = plugin.connect()
     engine.call("Mount", Name="v1", ID=OTHER)
     engine.call("Unmount", Name="v1", ID=OTHER)
     assert not mounted(plugin)
+
+
+def test_a_lost_container_of_a_killed_engine_does_not_keep_the_volume_from_other_nodes(
+    docker: Docker, plugin: Plugin, engine: Engine
+) -> None:
+    engine.call("Mount", Name="v1", ID=ID)
+    again = plugin.engine()
+    again.call("Mount", Name="v1", ID=OTHER)
+    again.call("Unmount", Name="v1", ID=OTHER)
+    assert not mounted(plugin)
+    assert docker.plugin("bravo").engine().call("Mount", Name="v1", ID=ID).error == ""
 
 
 def test_unmounting_what_is_not_mounted_is_no_error(engine: Engine) -> None:
@@ -464,6 +476,15 @@ def test_a_clone_is_a_volume_of_its_own(engine: Engine) -> None:
     assert engine.call("Remove", Name="v1").error == ""
     assert engine.call("Mount", Name="v2", ID=ID).error == ""
     assert [each["Name"] for each in engine.call("List").body["Volumes"]] == ["v2"]
+
+
+def test_a_clone_made_with_other_tools_is_no_volume(docker: Docker, engine: Engine) -> None:
+    """It has all properties of its source."""
+    made = docker.controller.request("POST", "/v1/resource-definitions/v1/clone", {"name": "copy"})
+    assert made.status in (200, 201)
+    docker.controller.pass_time(60)
+    assert [each["Name"] for each in engine.call("List").body["Volumes"]] == ["v1"]
+    assert engine.call("Get", Name="copy").error == "there is no volume copy"
 
 
 def test_a_clone_may_be_larger_but_not_smaller(engine: Engine) -> None:

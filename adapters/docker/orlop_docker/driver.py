@@ -123,7 +123,11 @@ class Driver:
             raise NodeError(
                 f"{found.name} has no device on {node} yet", correction="'orlop volume list' says what is missing."
             )
-        self._mounting.mount(found.resource, device, found.file_system or "ext4", found.options)
+        try:
+            self._mounting.mount(found.resource, device, found.file_system or "ext4", found.options)
+        except NodeError:
+            self._require_unused(found, "mounted", anywhere=False)  # somebody was faster: that is the reason, then
+            raise
 
     def _require_unused(self, found: DockerVolume, what: str, anywhere: bool) -> None:
         """Raises `InUse` unless use ends in a moment; it is reported a little later than it ends."""
