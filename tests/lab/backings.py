@@ -68,8 +68,8 @@ def remove(node: Node, backing: Backing) -> None:
     wiped(node)
 
 
-def wiped(node: Node) -> str:
-    """Path of the node's first disk, as if it was new."""
-    path = node.disks[0].path
+def wiped(node: Node, number: int = 0) -> str:
+    """Path of one of the node's disks, as if it was new."""
+    path = node.disks[number].path
     node.shell(f"{SETTLE}; wipefs --all --force {path} >/dev/null; blkdiscard --force {path}; {SETTLE}")
     return path

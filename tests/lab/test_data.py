@@ -41,7 +41,7 @@ def test_data_outlives_all_that_is_done_to_a_volume(cluster: Cluster, node: Node
 
     clone = volume.clone(to=f"clone-{pool}")
     assert clone.hash(SIZE) == changed
-    assert [each.name for each in cluster.client.snapshots([volume.name])] == ["first"]
+    cluster.wait("its snapshot is gone", lambda: [s.name for s in cluster.client.snapshots([volume.name])] == ["first"])
 
     volume.roll_back("first")
     assert volume.hash(SIZE) == first

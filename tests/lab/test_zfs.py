@@ -10,7 +10,7 @@ import pytest
 
 from orlop.client import ApiError
 from orlop.codes import Fail
-from tests.lab.backings import BACKINGS, Backing, make, remove
+from tests.lab.backings import BACKINGS, Backing, make, remove, wiped
 from tests.lab.cluster import Cluster
 from tests.lab.faults import FlakyDisk, fill_zpool
 from tests.lab.node import Node
@@ -219,5 +219,6 @@ def test_a_suspended_pool_does_not_stop_the_satellite(cluster: Cluster, node: No
 
 
 def test_zpools_are_made_of_disks_and_taken_apart(node: Node) -> None:
-    done = json.loads(node.python(PROGRAM, *(disk.path for disk in node.disks)))
+    disks = [wiped(node, number) for number in range(len(node.disks))]
+    done = json.loads(node.python(PROGRAM, *disks))
     assert done[0] == "zpool destroy made"
