@@ -31,12 +31,16 @@ class Plugin:
         names: tuple[str, ...] = ("orlop",),
         defaults: Mapping[str, str] | None = None,
         patience: float = 50.0,
+        mounted: float = 50.0,
     ) -> None:
+        """`patience` and `mounted`: seconds in which a volume is to be made, and mounted."""
         self.machine, self.folder = machine, folder
         self.mounting = Mounting(machine, str(folder))
         references = References(folder / "mounts.json", self.mounting.table())
         self.client = Client([f"http://127.0.0.1:{controller.port}"], timeout=60)
-        self.driver = Driver(self.client, self.mounting, references, machine.name, defaults or {}, Background(patience))
+        self.driver = Driver(
+            self.client, self.mounting, references, machine.name, defaults or {}, Background(patience), mounted
+        )
         self._listeners = [
             Listener(Application(self.driver, name), server.unix_socket(self.socket(name))) for name in names
         ]

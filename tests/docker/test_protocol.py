@@ -264,6 +264,19 @@ def test_a_lost_container_of_a_killed_engine_does_not_keep_the_volume_from_other
     assert docker.plugin("bravo").engine().call("Mount", Name="v1", ID=ID).error == ""
 
 
+def test_a_mount_that_nobody_waits_for_any_more_is_taken_back(docker: Docker, plugin: Plugin) -> None:
+    plugin.stop()
+    slow = docker.plugin("alpha", mounted=0.0)
+    assert "nobody waited any more" in slow.engine().call("Mount", Name="v1", ID=ID).error
+    assert not mounted(slow)
+    slow.stop()
+    plugin = docker.plugin("alpha")
+    engine = plugin.engine()
+    engine.call("Mount", Name="v1", ID=ID)
+    engine.call("Unmount", Name="v1", ID=ID)
+    assert not mounted(plugin)
+
+
 def test_unmounting_what_is_not_mounted_is_no_error(engine: Engine) -> None:
     assert engine.call("Unmount", Name="v1", ID=ID).error == ""
     assert engine.call("Unmount", Name="v2", ID=ID).error == ""

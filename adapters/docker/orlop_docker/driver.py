@@ -20,6 +20,7 @@ from orlop_docker.unfinished import Background
 from orlop_docker.volume import DockerVolume
 
 log = logging.getLogger(__name__)
+MOUNTED = 110.0  # seconds; an engine that waited for 120 counts a mount as failed and never unmounts
 LET_GO = 10.0  # seconds until use that has just ended is reported to the controller
 PAUSE = 0.3
 
@@ -35,13 +36,14 @@ class Driver:
         node: str,
         defaults: Mapping[str, str],
         background: Background | None = None,
+        patience: float = MOUNTED,
     ) -> None:
         self._client, self._catalog = client, Catalog(client)
         self._creating = Creating(client, self._catalog)
         self._mounting, self._references = mounting, references
         self._node, self._defaults = node, defaults
         self._background = background or Background()
-        self._own = ""
+        self._own, self._patience = "", patience
         self._locks: dict[str, threading.Lock] = {}
         self._sizes: dict[str, int] = {}
 
@@ -96,13 +98,23 @@ class Driver:
     # -- mounts -------------------------------------------------------------------------------------------------
 
     def mount(self, driver: str, name: str, mount: str) -> str:
-        resource = names.resource_name(name)
+        resource, began = names.resource_name(name), time.monotonic()
         with self._lock(resource):
             if self._mounting.mounted(resource) is None:
                 self._attach(self._catalog.volume(name, driver))
+                self._require_in_time(name, began)
             self._references.mounted(resource, f"{driver}/{mount}")
             self._grow(resource)
             return self._mounting.data(resource)
+
+    def _require_in_time(self, name: str, began: float) -> None:
+        seconds = time.monotonic() - began
+        if seconds > self._patience:
+            self._mounting.unmount(names.resource_name(name))
+            raise NodeError(
+                f"{name} could be mounted only after {seconds:.0f} seconds, when nobody waited any more",
+                correction="Try again: it is available here now.",
+            )
 
     def unmount(self, driver: str, name: str, mount: str) -> None:
         resource = names.resource_name(name)
