@@ -587,6 +587,24 @@ def test_a_closed_thin_pool_is_told_and_opened_with_the_first_volume() -> None:
     assert desk.look().pool_warning("pool") == ""
 
 
+def test_a_thin_pool_that_is_shut_only_for_a_moment_is_not_told() -> None:
+    """As LVM does it while the first volume is made in it."""
+    desk = Desk(LvmThin)
+    desk.up(NEW)
+    desk.node.power_loss()
+    look = desk.node.run
+
+    def run(argv: tuple[str, ...], **more: Any) -> str:
+        said = look(argv, **more)
+        if argv[:2] == ("lvm", "fullreport"):
+            look(("lvchange", "--activate", "y", "vg0/thin"))
+        return said
+
+    desk.node.run = run  # type: ignore[method-assign]
+    assert desk.look().pool_warning("pool") == ""
+    assert desk.look().capacity("pool").free > 0
+
+
 def test_a_logical_volume_that_is_no_thin_pool_is_not_taken_for_one() -> None:
     host = node()
     host.run(("lvcreate", "--extents", "1", "--name", "thick", "vg0"))

@@ -17,6 +17,8 @@ OLD_THIN = "StorDriver/ThinPool"
 DATA_FULL = 0.9
 METADATA_FULL = 0.8
 
+LOOKS = 3  # LVM shuts a thin pool for a moment while the first volume is made in it
+
 
 class Place(Value, frozen=True, kw_only=True):
     """A volume group, or a thin pool in one. With a `problem` nothing else counts."""
@@ -61,7 +63,10 @@ def places(probe: Probe, pools: tuple[WantedPool, ...], cluster: str, kind: str)
     try:
         config = settings(probe)
         named = [pool for pool in pools if _group_of(pool)]
-        groups, problems = look(probe, config, map(_group_of, named))
+        for _ in range(LOOKS):
+            groups, problems = look(probe, config, map(_group_of, named))
+            if not _is_shut(groups, named):
+                break
     except OrlopError as error:
         return {pool.name: Place(name=pool.props.get(PLACE, ""), problem=str(error)) for pool in pools}, ""
     living = frozenset((cluster, pool.uuid) for pool in pools)
@@ -74,6 +79,16 @@ def places(probe: Probe, pools: tuple[WantedPool, ...], cluster: str, kind: str)
             else _place(pool, groups, cluster, kind, living)
         )
     return found, config
+
+
+def _is_shut(groups: Groups, pools: Iterable[WantedPool]) -> bool:
+    """Whether the thin pool of one of them is not open."""
+    for pool in pools:
+        name, _, thin = pool.props.get(PLACE, "").partition("/")
+        seen = groups[name].volumes.get(thin) if thin and name in groups else None
+        if seen is not None and seen.is_thin_pool and seen.data is None:
+            return True
+    return False
 
 
 def _group_of(pool: WantedPool) -> str:
