@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,6 @@ pytestmark = [
 ]
 PROJECT = Path(__file__).parents[2]
 MANAGED = PROJECT / "dist" / "docker-plugin"
-PORT = 13381
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,12 @@ def used(engine: Engine, driver: str, name: str) -> None:
     found = json.loads(engine.docker("volume", "inspect", name))[0]
     assert (found["Scope"], found["Status"]["State"]) == ("global", "ok")
     engine.docker("volume", "rm", name)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def start(engine: Engine, name: str, *argv: str) -> processes.Program:
@@ -118,21 +124,21 @@ def test_a_spec_file_names_the_socket(engine: Engine, etc_docker: Path) -> None:
 
 def test_certificates_on_both_sides(engine: Engine, etc_docker: Path) -> None:
     """The shipped file again; who has no certificate gets nothing."""
-    authority = Authority(etc_docker)
+    port, authority = free_port(), Authority(etc_docker)
     for name in ("orlop-engine", "plugin"):
         authority.certify(name)
     shipped = json.loads((PROJECT / "packaging" / "docker" / "orlop.json").read_text())
-    shipped["Addr"], shipped["Name"] = f"https://127.0.0.1:{PORT}", "tls"
+    shipped["Addr"], shipped["Name"] = f"https://127.0.0.1:{port}", "tls"
     shipped["TLSConfig"] |= {
         name: str(etc_docker / Path(shipped["TLSConfig"][name]).name) for name in ("CAFile", "CertFile", "KeyFile")
     }
     (etc_docker / "tls.json").write_text(json.dumps(shipped))
     tls = ["--tls-cert", "plugin.pem", "--tls-key", "plugin.key", "--tls-ca", "orlop-ca.pem"]
     words = [str(etc_docker / word) if not word.startswith("-") else word for word in tls]
-    listen = ["--listen", f"127.0.0.1:{PORT}", "--driver", "tls"]
+    listen = ["--listen", f"127.0.0.1:{port}", "--driver", "tls"]
     running = start(engine, "tls", *program(engine), *listen, *words)
     try:
-        url = f"https://127.0.0.1:{PORT}/Plugin.Activate"
+        url = f"https://127.0.0.1:{port}/Plugin.Activate"
         curl = ["curl", "--silent", "--cacert", str(etc_docker / "orlop-ca.pem"), "--request", "POST", url]
         known = ["--cert", str(etc_docker / "orlop-engine.pem"), "--key", str(etc_docker / "orlop-engine.key")]
         engine.plugin.cluster.wait("the port", lambda: not subprocess.run([*curl, *known]).returncode)
