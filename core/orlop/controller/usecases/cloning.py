@@ -101,9 +101,7 @@ def go_on(core: Core, name: str, answers: Answers) -> None:
     """Fills a clone whose snapshot was taken, gives one up that cannot be made; raises why, once."""
     definition = core.picture.definition(name)
     operation = cloning.current(definition) if definition else None
-    if definition is None or operation is None:
-        return
-    if operation.state != TAKING:
+    if definition is None or operation is None or operation.state != TAKING:
         return
     source = core.picture.definition(operation.arguments["source"])
     known = source.snapshots if source else ()
