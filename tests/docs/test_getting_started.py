@@ -64,6 +64,6 @@ def test_snapshots(cluster: Cluster, tmp_path: Path) -> None:
     for line in lines("snapshots.md"):
         reader.follow(line)
     names = {definition["name"] for definition in cluster.get("/v1/resource-definitions")}
-    assert names == {"site", "site2"}
+    assert names == {"site", "site2", "site3"}
     for name in names:
         cluster.orlop(f"resource-definition delete {name}")

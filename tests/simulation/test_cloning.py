@@ -8,7 +8,7 @@ from orlop.codes import Fail, Subject
 from orlop.controller import wire
 from orlop.controller.answers import Answers
 from orlop.controller.api.views.definitions import definition as view
-from orlop.controller.usecases import cloning, definitions, snapshots
+from orlop.controller.usecases import cloning, definitions, restoring, snapshots
 from orlop.controller.usecases.healing import Healing
 from orlop.controller.usecases.spreading import AFTER_CLONE
 from orlop.errors import NotFound, Refused
@@ -16,7 +16,17 @@ from orlop.model import KIB, MIB
 from orlop.testing.cluster import POOL, SimulatedCluster
 from orlop.testing.commits import ControllerCrash
 from tests.simulation.moving_replicas import good, run
-from tests.simulation.test_replicated_restore import NEW, OLD, diskful, disks, raw, spawn, synchronized_fully, write
+from tests.simulation.test_replicated_restore import (
+    NEW,
+    OLD,
+    diskful,
+    disks,
+    raw,
+    spawn,
+    synchronized_fully,
+    take,
+    write,
+)
 
 LOOKS = 12  # of ten seconds
 
@@ -289,22 +299,52 @@ def test_a_clone_that_is_deleted_while_it_is_made_takes_its_snapshot_along(clust
     assert snapshots_of(cluster) == []
 
 
-def test_where_there_is_no_space_it_fails_and_what_was_made_of_it_goes(single):
+def test_a_snapshot_stays_while_it_is_restored(single):
+    (one,) = spawn(single, layers=("storage",), count=1)
+    put(single, one, OLD)
+    take(single)
+    body = wire.ResourceDefinition(name="copy", layer_data=(wire.ResourceDefinitionLayer(type="STORAGE"),))
+    definitions.create(single.core, wire.ResourceDefinitionCreate(resource_definition=body))
+    restore = wire.SnapshotRestore(to_resource="copy")
+    restoring.restore_volume_definitions(single.core, "web", "first", restore)
+    for nth in range(1, 100):
+        single.nodes[one].host.faults.fail(nth, "made to fail")
+    assert restoring.restore_resource(single.core, "web", "first", restore).failed
+    with pytest.raises(Refused, match="being restored into 'copy'"):
+        snapshots.delete(single.core, "web", "first")
+    single.heal()
+    single.settle(600)
+    assert raw(single, one, "copy") == OLD
+    assert not snapshots.delete(single.core, "web", "first").failed
+
+
+def test_where_there_is_no_space_it_says_so_and_what_is_ready_elsewhere_stays(single):
     one, two = spawn(single, layers=("storage",))
     fail_after_the_snapshot(single, two, "No space left on device")
     clone(single)
     single.settle(5)
     look(single)
     assert state(single) == "FAILED"
-    assert f"no space on {two}" in operation(single).problem
-    definition = single.core.picture.definition("copy")
-    assert view(definition, volumes=False).flags == ("FAILED",)
+    assert f"node {two}: no space left" in operation(single).problem
+    put(single, one, NEW, "copy")  # who got a node that is ready may have begun to use it
     single.heal()
-    look(single, 40)  # it was tried again and again, with more and more time between
-    assert not single.core.picture.definition("copy").resources
-    assert not any("copy" in name for name in single.nodes[one].host.disk.folders[POOL])
+    look(single, 60)  # it was tried again and again, with more and more time between
+    assert state(single) == "COMPLETE"
+    assert raw(single, one, "copy") == NEW
     assert snapshots_of(single) == []
+
+
+def test_one_without_space_can_be_deleted_and_made_again(single):
+    _, two = spawn(single, layers=("storage",))
+    fail_after_the_snapshot(single, two, "No space left on device")
+    clone(single)
+    single.settle(5)
+    assert state(single) == "FAILED"
+    single.heal()
     assert not definitions.delete(single.core, "copy").failed
+    look(single, 40)
+    assert single.core.picture.definition("copy") is None
+    assert snapshots_of(single) == []
     clone(single)
     single.settle()
     assert state(single) == "COMPLETE"
@@ -319,6 +359,8 @@ def test_it_moves_where_it_would_be_placed_if_that_is_asked_for(asked):
     nodes = spawn(cluster)
     write(cluster, nodes[0], OLD)
     clone(cluster)
+    kinds = [each.kind for each in cluster.core.picture.definition("copy").operations]
+    assert kinds == (["clone", "rebalance", "rebalance"] if asked == "true" else ["clone"])
     healing = Healing(cluster.core)
 
     def check():

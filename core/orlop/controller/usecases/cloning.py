@@ -21,14 +21,13 @@ from orlop.controller.properties import Kind, normalised
 from orlop.controller.replication import replicated
 from orlop.controller.snapshotting import OVER, SUCCESSFUL
 from orlop.controller.usecases import (
-    all_or_nothing,
     definitions,
-    guards,
     lookup,
     restoring,
     snapshot_replicas,
     snapshots,
     spreading,
+    waiting,
 )
 from orlop.controller.usecases.property_changes import changed
 from orlop.errors import OrlopError, Refused
@@ -40,8 +39,7 @@ COMPLETE, CLONING, FAILED = "COMPLETE", "CLONING", "FAILED"
 
 def start(core: Core, name: str, request: wire.ResourceDefinitionClone) -> wire.ResourceDefinitionCloneStarted:
     """Raises, and leaves nothing behind, where no snapshot can be taken or nothing can be filled from it."""
-    answers = Answers(codes.CREATE, Subject.RSC_DFN)
-    source, snapshot, target = _ordered(core, answers, name, request)
+    source, snapshot, target, answers = _ordered(core, name, request)
     outcome, problems = snapshots.awaited(core, source, snapshot)
     if outcome is not None and not _is_taken(outcome):
         _forget(core, target)
@@ -74,12 +72,17 @@ def start(core: Core, name: str, request: wire.ResourceDefinitionClone) -> wire.
 
 
 def status(core: Core, source: str, name: str) -> str:
-    """COMPLETE, CLONING or FAILED; COMPLETE also of one whose source was renamed or removed since."""
+    """COMPLETE, CLONING or FAILED; COMPLETE also of one whose source was removed since.
+
+    FAILED where a pool ran full, too. Nothing is removed then: it may be in use on a node that is ready, and goes on by
+    itself when there is room.
+    """
     definition = lookup.definition(core.picture, name)
     operation = cloning.of(definition, source)
     if operation is None or operation.state == moving.DONE:
         return COMPLETE
-    return FAILED if operation.state == moving.FAILED else CLONING
+    full = waiting.failure_code(operation.problem) is Fail.NOT_ENOUGH_FREE_SPACE
+    return FAILED if full or operation.state == moving.FAILED else CLONING
 
 
 def look(core: Core) -> None:
@@ -98,12 +101,9 @@ def go_on(core: Core, name: str, answers: Answers) -> None:
     """Fills a clone whose snapshot was taken, gives one up that cannot be made; raises why, once."""
     definition = core.picture.definition(name)
     operation = cloning.current(definition) if definition else None
-    if definition is None or operation is None:
+    if definition is None or operation is None or operation.state != TAKING:
         return
     source = core.picture.definition(operation.arguments["source"])
-    if operation.state == FILLING:
-        _give_up_full(core, definition, operation)
-        return
     known = source.snapshots if source else ()
     taken = next((s for s in known if s.uuid == operation.arguments["snapshot"]), None)
     if taken is not None and not taken.flags & OVER:
@@ -122,15 +122,16 @@ def _is_taken(snapshot: object) -> bool:
 
 
 def _ordered(
-    core: Core, answers: Answers, name: str, request: wire.ResourceDefinitionClone
-) -> tuple[ResourceDefinition, Snapshot, ResourceDefinition]:
+    core: Core, name: str, request: wire.ResourceDefinitionClone
+) -> tuple[ResourceDefinition, Snapshot, ResourceDefinition, Answers]:
     """Several clones of one image may be asked for at the same time; their snapshots are taken one after the other."""
     end = core.clock.monotonic() + WAIT
     while True:
         core.wait(lambda: not _is_busy(core, name) or None, WAIT)
         snapshot_replicas.look_again(core, name)
+        tried = Answers(codes.CREATE, Subject.RSC_DFN)
         try:
-            return _try(core, answers, name, request)
+            return *_try(core, tried, name, request), tried
         except Refused:
             if not _is_busy(core, name) or core.clock.monotonic() >= end:
                 raise
@@ -235,25 +236,11 @@ def _fill(
     spreading.explained(core, answers, definition.name, spreading.AFTER_CLONE)
 
 
-def _give_up_full(core: Core, definition: ResourceDefinition, operation: Operation) -> None:
-    """Where a pool ran full nothing more comes of it; what was made already is removed."""
-    problems = {
-        r.node: report.problem
-        for r in definition.resources
-        if (report := core.reported.current(r.node, definition.name)) is not None and report.problem
-    }
-    full = all_or_nothing.ran_full(problems)
-    if full and not guards.users(core, definition, definition.resources):
-        _fail(core, definition, operation, f"There was no space on {', '.join(full)}: {problems[full[0]]}")
-
-
 def _fail(core: Core, definition: ResourceDefinition, operation: Operation, problem: str) -> None:
     with core.change() as draft:
         current = draft.definition(definition.name)
         if current is None or not _is_under_way(current, operation):
             return
-        resources = tuple(replace(r, flags=r.flags | {"DELETE"}) for r in current.resources)
-        current = replace(current, resources=resources)
         draft.put(moving.changed(current, replace(operation, state=moving.FAILED, problem=problem)))
     core.settle([key(definition.name), key(operation.arguments["source"])])
 
