@@ -9,12 +9,14 @@ KEY := $(shell { cat pyproject.toml; pwd; } | sha256sum | cut -c1-16)
 READY := .venv/ready-$(KEY)
 READY_DEV := .venv/ready-dev-$(KEY)
 
-.PHONY: help demo demo-stop test lab lab-bench lab-shell lint format bench clean
+.PHONY: help demo demo-stop test test-docker docker-plugin lab lab-bench lab-shell lint format bench clean
 
 help:
 	@echo 'make demo        a cluster of three nodes on this machine does the main job (root); KEEP=1 leaves it running'
 	@echo 'make demo-stop   end the cluster that make demo KEEP=1 left, and remove all of it'
 	@echo 'make test        the tests; what needs root or a missing program is skipped and named'
+	@echo 'make test-docker tests with real Docker engines (root); installs docker.io'
+	@echo 'make docker-plugin   a managed plugin for Docker in dist/docker-plugin (root)'
 	@echo 'make lab         tests with real kernels in virtual nodes (root); LAB_ARGS= goes to pytest'
 	@echo 'make lab-bench   programs and time that each kind of pool takes in a virtual node (long); VOLUMES=50 KINDS="LVM ZFS"'
 	@echo 'make lab-shell   three virtual nodes with LVM, ZFS and file pools, and a prompt to play with them'
@@ -37,6 +39,17 @@ demo-stop: $(READY)
 
 test: $(READY_DEV)
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+test-docker: $(READY_DEV)
+	@.venv/bin/python -m tests.docker.requirements
+	@$(MAKE) --no-print-directory docker-plugin
+	.venv/bin/python -m pytest -m docker tests/docker $(DOCKER_ARGS)
+	@.venv/bin/python -m tests.docker.bench
+
+docker-plugin: $(READY_DEV)
+	@.venv/bin/python -m tests.docker.requirements
+	PYTHONPATH=. .venv/bin/python packaging/docker/managed_plugin.py dist/docker-plugin
+	@echo 'docker plugin create orlop/orlop dist/docker-plugin && docker plugin enable orlop/orlop'
 
 lab: $(READY_DEV)
 	@.venv/bin/python -m tests.lab.requirements

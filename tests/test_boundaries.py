@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "adapters/openstack": MODEL | {"orlop.client", "orlop.host", "orlop_openstack"},
     "adapters/proxmox": MODEL | {"orlop.client", "orlop.host", "orlop_proxmox"},
     "adapters/opennebula": MODEL | {"orlop.client", "orlop.host", "orlop_opennebula"},
-    "adapters/docker": MODEL | {"orlop.client", "orlop.host", "orlop_docker"},
+    "adapters/docker": MODEL | {"orlop.client", "orlop.host", "orlop.programs", "orlop_docker"},
     "adapters/kubernetes": MODEL | {"orlop.client", "orlop.host", "orlop_kubernetes"},
 }
 

@@ -58,7 +58,8 @@ def closure(name: str, extras: frozenset[str], found: set[tuple[str, frozenset[s
         ),
         ("controller", "from orlop.controller.program import cli; cli(['--help'])"),
         ("controller", "import orlop.controller.service"),
-        ("docker", "from orlop.client import Client; Client(['http://127.0.0.1:3370'])"),
+        ("docker", "from orlop_docker.program import cli; cli(['--help'])"),
+        ("docker", "from orlop_docker.running import Running"),
     ],
 )
 def test_an_extra_brings_what_its_program_needs(extras: str, program: str) -> None:

@@ -54,8 +54,8 @@ class Cluster(SimulatedCluster):
 class Controller:
     """The REST server over `cluster`. Requests are served one at a time, since the cluster is single-threaded."""
 
-    def __init__(self, reports: Path, nodes: Iterable[str] = NODES) -> None:
-        self.cluster = Cluster(nodes)
+    def __init__(self, reports: Path, nodes: Iterable[str] = NODES, drbd: bool | str = False) -> None:
+        self.cluster = Cluster(nodes, drbd=drbd)
         self.reports = ErrorReports(reports, self.cluster.clock, node="controller")
         self._application = create_application(self.cluster.core, self.reports, threads=16)
         self._lock = threading.Lock()

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 PROGRAMS = {
@@ -21,26 +22,25 @@ PROGRAMS = {
 FILES = {"/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring"}
 
 
-def missing() -> list[str]:
+def missing(programs: Mapping[str, str] = PROGRAMS, files: Mapping[str, str] = FILES) -> list[str]:
     """Packages to install, by name."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    programs = [package for program, package in PROGRAMS.items() if not shutil.which(program, path=path)]
-    return sorted({*programs, *(package for file, package in FILES.items() if not Path(file).exists())})
+    lacking = [package for program, package in programs.items() if not shutil.which(program, path=path)]
+    return sorted({*lacking, *(package for file, package in files.items() if not Path(file).exists())})
 
 
-def provide() -> None:
+def provide(packages: list[str], what: str = "lab") -> None:
     """Install what is missing; who may not is told what to install."""
-    packages = missing()
     if not packages:
         return
     install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        sys.exit(f"The lab needs {', '.join(packages)} here. On Debian and Ubuntu, as root:\n  {' '.join(install)}")
-    print(f"lab: installing {' '.join(packages)}", flush=True)
+        sys.exit(f"The {what} needs {', '.join(packages)} here. On Debian and Ubuntu, as root:\n  {' '.join(install)}")
+    print(f"{what}: installing {' '.join(packages)}", flush=True)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(["apt-get", "update", "-q"], env=quiet, stdout=subprocess.DEVNULL, check=True)
     subprocess.run(install, env=quiet, stdout=subprocess.DEVNULL, check=True)
 
 
 if __name__ == "__main__":
-    provide()
+    provide(missing())
