@@ -11,6 +11,7 @@ from orlop.client import Client
 from orlop_docker import server
 from orlop_docker.driver import Driver
 from orlop_docker.mounting import Mounting
+from orlop_docker.primaries import Primaries
 from orlop_docker.protocol import Application
 from orlop_docker.references import References
 from orlop_docker.server import Listener
@@ -38,8 +39,9 @@ class Plugin:
         self.mounting = Mounting(machine, str(folder))
         references = References(folder / "mounts.json", self.mounting.table())
         self.client = Client([f"http://127.0.0.1:{controller.port}"], timeout=60)
+        primaries, background = Primaries(self.client, folder / "primary.json"), Background(patience)
         self.driver = Driver(
-            self.client, self.mounting, references, machine.name, defaults or {}, Background(patience), mounted
+            self.client, self.mounting, references, primaries, machine.name, defaults or {}, background, mounted
         )
         self._listeners = [
             Listener(Application(self.driver, name), server.unix_socket(self.socket(name))) for name in names
@@ -106,6 +108,12 @@ def _docker(folder: Path, drbd: bool | str) -> Iterator[Docker]:
 def docker(tmp_path: Path) -> Iterator[Docker]:
     """Three nodes with DRBD 9."""
     yield from _docker(tmp_path, "9")
+
+
+@pytest.fixture
+def eight(tmp_path: Path) -> Iterator[Docker]:
+    """Three nodes with DRBD 8.4."""
+    yield from _docker(tmp_path, "8.4")
 
 
 @pytest.fixture

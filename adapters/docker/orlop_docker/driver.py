@@ -15,6 +15,7 @@ from orlop_docker import names, options, volume
 from orlop_docker.catalog import Catalog
 from orlop_docker.creating import Creating
 from orlop_docker.mounting import Mounting
+from orlop_docker.primaries import Primaries, is_told
 from orlop_docker.references import References
 from orlop_docker.unfinished import Background
 from orlop_docker.volume import DockerVolume
@@ -33,6 +34,7 @@ class Driver:
         client: Client,
         mounting: Mounting,
         references: References,
+        primaries: Primaries,
         node: str,
         defaults: Mapping[str, str],
         background: Background | None = None,
@@ -40,7 +42,7 @@ class Driver:
     ) -> None:
         self._client, self._catalog = client, Catalog(client)
         self._creating = Creating(client, self._catalog)
-        self._mounting, self._references = mounting, references
+        self._mounting, self._references, self._primaries = mounting, references, primaries
         self._node, self._defaults = node, defaults
         self._background = background or Background()
         self._own, self._patience = "", patience
@@ -90,7 +92,7 @@ class Driver:
             found = self._catalog.any(name)
             if found is None or found.driver != driver:
                 return
-            self._mounting.unmount(resource)
+            self._take_down(resource)
             self._references.forget(resource)
             self._require_unused(found, "removed", anywhere=True)
             self._catalog.remove(found)
@@ -110,7 +112,7 @@ class Driver:
     def _require_in_time(self, name: str, began: float) -> None:
         seconds = time.monotonic() - began
         if seconds > self._patience:
-            self._mounting.unmount(names.resource_name(name))
+            self._take_down(names.resource_name(name))
             raise NodeError(
                 f"{name} could be mounted only after {seconds:.0f} seconds, when nobody waited any more",
                 correction="Try again: it is available here now.",
@@ -120,9 +122,13 @@ class Driver:
         resource = names.resource_name(name)
         with self._lock(resource):
             if self._references.unmounted(resource, f"{driver}/{mount}"):
-                self._mounting.unmount(resource)
+                self._take_down(resource)
                 self._references.forget(resource)
                 self._sizes.pop(resource, None)
+
+    def _take_down(self, resource: str) -> None:
+        self._mounting.unmount(resource)
+        self._primaries.let_go(resource)
 
     def _attach(self, found: DockerVolume) -> None:
         """The cluster makes it available here, which it refuses where the data cannot be reached."""
@@ -131,13 +137,16 @@ class Driver:
         self._client.make_available(found.resource, node)
         here = next((each for each in self._catalog.replicas(found) if key(each.node_name) == key(node)), None)
         device = next((each.device_path for each in here.volumes), "") if here else ""
-        if not device:
+        if here is None or not device:
             raise NodeError(
                 f"{found.name} has no device on {node} yet", correction="'orlop volume list' says what is missing."
             )
         try:
+            if is_told(here):
+                self._primaries.take(found.resource, node)
             self._mounting.mount(found.resource, device, found.file_system or "ext4", found.options)
-        except NodeError:
+        except OrlopError:
+            self._primaries.let_go(found.resource)
             self._require_unused(found, "mounted", anywhere=False)  # somebody was faster: that is the reason, then
             raise
 
@@ -175,15 +184,22 @@ class Driver:
             f"There are {', '.join(sorted(known.values())) or 'none'}.",
         )
 
-    # -- growth -------------------------------------------------------------------------------------------------
+    # -- what is done from time to time -------------------------------------------------------------------------
 
     def look(self) -> None:
-        """File systems of volumes that have grown while they are mounted follow. Raises nothing."""
+        """File systems of volumes that have grown while they are mounted follow; volumes that could not be let go when
+        they were unmounted are let go. Raises nothing.
+        """
         try:
             grown = [name for name, size in self._mounting.sizes().items() if self._sizes.get(name) != size]
+            left = self._primaries.left(self._mounting.table())
         except OrlopError as error:
             log.warning("mounted volumes cannot be looked at: %s", error)
             return
+        for resource in left:
+            with self._lock(resource):
+                if self._mounting.mounted(resource) is None:
+                    self._primaries.let_go(resource)
         for resource in grown:
             with self._lock(resource):
                 self._grow(resource)

@@ -134,11 +134,13 @@ class DrbdConnection(Seen, frozen=True, kw_only=True):
 
 
 class DrbdLayer(Seen, frozen=True, kw_only=True):
+    """`may_promote`: None with DRBD 8.4, whose devices are made primary by order only."""
+
     tcp_ports: tuple[int, ...] = ()
     node_id: int | None = None
     connections: Mapping[str, DrbdConnection] = {}
     drbd_volumes: tuple[Mapping[str, Any], ...] = ()
-    may_promote: bool = False
+    may_promote: bool | None = None
 
 
 class LayerObject(Seen, frozen=True, kw_only=True):
