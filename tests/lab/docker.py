@@ -40,7 +40,7 @@ PLUGINS = 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'  # o
 @functools.cache
 def disk() -> Path:
     """File with the disk. What its programs need besides is in the image of every node."""
-    key = cache.digest(Path(__file__), Path(debian.__file__))
+    key = cache.digest(*PACKAGES, *PARTS, str(SPARE), Path(debian.__file__))
     return cache.artefact("docker", key, _build) / "docker.ext4"
 
 
