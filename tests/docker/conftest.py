@@ -111,7 +111,7 @@ def docker(tmp_path: Path) -> Iterator[Docker]:
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Iterator[Docker]:
+def eight(tmp_path: Path) -> Iterator[Docker]:
     """Three nodes with DRBD 8.4, which has to be told who uses a resource."""
     yield from _docker(tmp_path, "8.4")
 

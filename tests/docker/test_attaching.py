@@ -106,23 +106,3 @@ def test_a_container_is_stopped_while_no_controller_answers(docker: Docker) -> N
         assert plugin.machine.mounts == set()
         plugin.driver.look()
     assert settle(docker, plugin) is None
-
-
-# -- DRBD 8.4 ---------------------------------------------------------------------------------------------------
-
-
-def role(docker: Docker, node: str) -> str:
-    return docker.controller.cluster.nodes[node].host.drbd.resources["v1"].role
-
-
-def test_a_volume_is_primary_where_and_while_it_is_mounted(old: Docker) -> None:
-    alpha, bravo = (old.plugin(node) for node in ("alpha", "bravo"))
-    assert alpha.engine().call("Create", Name="v1", Opts={"nodes": "alpha,bravo"}).error == ""
-    alpha.connect().call("Mount", Name="v1", ID=ID)
-    assert (role(old, "alpha"), role(old, "bravo")) == ("Primary", "Secondary")
-    assert "alpha has it mounted or open" in bravo.engine().call("Mount", Name="v1", ID=OTHER).error
-    alpha.connect().call("Unmount", Name="v1", ID=ID)
-    assert bravo.connect().call("Mount", Name="v1", ID=OTHER).error == ""
-    assert (role(old, "alpha"), role(old, "bravo")) == ("Secondary", "Primary")
-    bravo.connect().call("Unmount", Name="v1", ID=OTHER)
-    assert alpha.connect().call("Remove", Name="v1").error == ""

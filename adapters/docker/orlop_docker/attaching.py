@@ -12,12 +12,14 @@ from orlop.errors import InUse, NodeError, OrlopError, Refused
 from orlop.model import key
 from orlop_docker import volume
 from orlop_docker.catalog import Catalog
+from orlop_docker.unfinished import Background
 from orlop_docker.volume import DockerVolume
 
 log = logging.getLogger(__name__)
 MARK = "Aux/Docker/Attached"  # of a resource: what was done for a container is undone, never what somebody else did
 LET_GO = 10.0  # seconds until use that has just ended is reported to the controller
 PAUSE = 0.3
+PATIENCE = 20.0  # seconds for what follows an unmount: an engine waits 60 for the whole
 IDLE = 60.0  # seconds a resource without a disk outlasts its last use: containers are restarted
 
 
@@ -30,6 +32,7 @@ class Attaching:
         self._own = ""
         self._due: dict[str, float] = {}  # resource -> when it is to be given back
         self._recalled = False
+        self._background = Background(PATIENCE)
 
     def attach(self, found: DockerVolume) -> str:
         """Path of its device here, which can be opened. Raises what the cluster says where its data is out of reach."""
@@ -51,19 +54,21 @@ class Attaching:
         return device
 
     def detached(self, resource: str) -> None:
-        """It is not mounted here any more. Raises nothing: what fails is done by `look`."""
+        """It is not mounted here any more. Raises nothing: what fails or takes too long is done by `look`."""
         self._due[resource] = time.monotonic()
         try:
-            here = self._marked(resource)
-            if here is not None:
-                self._demote(here)
+            self._background.do(resource, "detached", lambda: self._released(resource))
         except OrlopError as error:
             log.warning("%s is not released yet: %s", resource, error)
-            return
+
+    def _released(self, resource: str) -> None:
+        here = self._marked(resource)
+        if here is not None:
+            self._demote(here)
         if here is None or not _lent(here):
-            del self._due[resource]
+            self._due.pop(resource, None)
         else:
-            self._due[resource] += self._idle
+            self._due[resource] = time.monotonic() + self._idle
 
     def forget(self, resource: str) -> None:
         self._due.pop(resource, None)
@@ -78,7 +83,7 @@ class Attaching:
             self._due |= {each.name: 0.0 for each in left if each.name not in self._due}
             self._recalled = True
         now = time.monotonic()
-        return [resource for resource, when in self._due.items() if when <= now]
+        return [resource for resource, when in list(self._due.items()) if when <= now]
 
     def give_back(self, resource: str) -> None:
         """Raises what keeps the cluster from it; it remains due then."""

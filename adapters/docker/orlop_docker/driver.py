@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orlop.client import Client
-from orlop.errors import NodeError, OrlopError
+from orlop.errors import InUse, NodeError, OrlopError
 from orlop_docker import names, options, volume
 from orlop_docker.attaching import IDLE, Attaching
 from orlop_docker.catalog import Catalog
@@ -126,10 +126,12 @@ class Driver:
                 self._sizes.pop(resource, None)
 
     def _mount(self, found: DockerVolume) -> None:
-        device = self._attaching.attach(found)
         try:
+            device = self._attaching.attach(found)
             self._mounting.mount(found.resource, device, found.file_system or "ext4", found.options)
-        except NodeError:
+        except InUse:
+            raise
+        except OrlopError:
             self._attaching.detached(found.resource)
             self._attaching.require_unused(found, "mounted", anywhere=False)  # somebody was faster: that is why
             raise
