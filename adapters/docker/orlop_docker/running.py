@@ -12,7 +12,6 @@ from orlop_docker import server
 from orlop_docker.configuration import Configuration
 from orlop_docker.driver import Driver
 from orlop_docker.mounting import Mounting
-from orlop_docker.primaries import Primaries
 from orlop_docker.protocol import Application
 from orlop_docker.references import References
 from orlop_docker.server import Listener
@@ -29,9 +28,7 @@ class Running:
         mounting = Mounting(host, settings.root)
         references = References(Path(settings.root) / "mounts.json", mounting.table())
         self._client = settings.client()
-        primaries = Primaries(self._client, Path(settings.root) / "primary.json")
-        node = settings.node or host.name()
-        self._driver = Driver(self._client, mounting, references, primaries, node, settings.defaults)
+        self._driver = Driver(self._client, mounting, references, settings.node or host.name(), settings.defaults)
         self._listeners: list[Listener] = []
         self._own: list[Path] = []
 

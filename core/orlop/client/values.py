@@ -43,6 +43,11 @@ class Node(Seen, frozen=True, kw_only=True):
     eviction_timestamp: int | None = None
     os_variant: str = ""
 
+    @property
+    def promotes_by_itself(self) -> bool:
+        """Whether opening a replicated device makes it primary: DRBD does so since version 9."""
+        return not self.props.get("Satellite/Drbd/Version", "9").startswith("8.")
+
 
 class NodeConnection(Seen, frozen=True, kw_only=True):
     node_a: str
@@ -134,13 +139,11 @@ class DrbdConnection(Seen, frozen=True, kw_only=True):
 
 
 class DrbdLayer(Seen, frozen=True, kw_only=True):
-    """`may_promote`: None with DRBD 8.4, whose devices are made primary by order only."""
-
     tcp_ports: tuple[int, ...] = ()
     node_id: int | None = None
     connections: Mapping[str, DrbdConnection] = {}
     drbd_volumes: tuple[Mapping[str, Any], ...] = ()
-    may_promote: bool | None = None
+    may_promote: bool = False
 
 
 class LayerObject(Seen, frozen=True, kw_only=True):

@@ -39,8 +39,8 @@ def make_available(core: Core, name: str, node: str, request: wire.ResourceMakeA
         raise Refused(
             f"The data of '{found.name}' is on {' and '.join(others)} and cannot be reached from '{target.name}'.",
             cause="DRBD 8.4 knows two replicas, and none without a disk.",
-            correction=f"Use it on {' or '.join(others)}, or delete one of these replicas first. With DRBD 9 on all nodes it "
-            "is reached from everywhere.",
+            correction=f"Use it on {' or '.join(others)}. For one here: delete one of these first. With DRBD 9 on all "
+            "nodes it is reached from everywhere.",
             code=Fail.STLT_DOES_NOT_SUPPORT_LAYER,
         )
     return _with_disk(core, found, target, request)
