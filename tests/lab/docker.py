@@ -58,6 +58,8 @@ def _build(new: Path) -> None:
 class Engine(Commands):
     """An engine with its plugin. Both come again when the node does; containers that ran in it are dead then."""
 
+    at = "/data:nocopy"  # to copy an image's content, engines mount once more, which takes its time under emulation
+
     def __init__(self, cluster: Cluster, node: Node) -> None:
         super().__init__(node.name)
         self.on = node
