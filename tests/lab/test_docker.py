@@ -13,8 +13,6 @@ from tests.lab.replicated import FAST
 
 NODES, DISKS = 2, (2 * GIB,)
 THIN = next(backing for backing in BACKINGS if backing.name == "lvm-thin")
-# One line after the other, each on the disks before the next one.
-WRITER = "n=0; while true; do n=$((n+1)); echo $n >> /data/lines; sync /data/lines; sleep 0.5; done"
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +44,35 @@ def two(engines: tuple[Engine, Engine]) -> Engine:
     return engines[1]
 
 
-def lines(engine: Engine, volume: str = "data") -> int:
-    """How many there are on the volume that is mounted here; none is missing."""
-    return counted(engine.on.shell(f"cat {engine.place(volume)}/lines"))
+class Writer:
+    """A container that writes numbers into a file, each on the disks before the next one, and what came of it."""
+
+    def __init__(self, engine: Engine, file: str) -> None:
+        self.engine, self.file = engine, file
+        line = f"n=$((n+1)); echo $n >> /data/{file}; sync /data/{file}"
+        engine.background("data", "writer", script=f"n=0; while true; do {line}; sleep 0.5; done")
+        engine.on.wait_for("the container writes", lambda: self.written() > 0)
+
+    def written(self, engine: Engine | None = None) -> int:
+        """How many there are on the volume, that has to be mounted there; none is missing."""
+        at = engine or self.engine
+        return counted(at.on.shell(f"cat {at.place('data')}/{self.file}"))
+
+    def goes_on(self) -> None:
+        before = self.written()
+        self.engine.on.wait_for("the container writes", lambda: self.written() > before + 1)
+
+    def ended(self) -> int:
+        """How many there were just before."""
+        before = self.written()
+        self.engine.docker("rm", "--force", "writer")
+        return before
 
 
 def counted(text: str) -> int:
     found = [int(line) for line in text.split()]
     assert found == list(range(1, len(found) + 1))
     return len(found)
-
-
-def go_on(engine: Engine) -> None:
-    """The writer does."""
-    before = lines(engine)
-    engine.on.wait_for("the container writes", lambda: lines(engine) > before + 1)
 
 
 def grows(cluster: Cluster, engine: Engine, volume: str, container: str, size: str) -> None:
@@ -78,19 +90,17 @@ def test_one_node_uses_a_volume_at_a_time_and_the_other_reads_what_it_wrote(
     found = two.inspect("data")
     assert (found["Scope"], found["Status"]["FileSystem"]) == ("global", "ext4")
     assert sorted(found["Status"]["Replicas"]) == ["node1", "node2"]
-    one.background("data", "writer", script=WRITER)
-    go_on(one)
+    writer = Writer(one, "first")
     mount = ("--network", "none", "--volume", "data:/data", "--volume-driver", "orlop")
     assert "node1 has it mounted or open" in two.refused("run", "--rm", *mount, IMAGE, "/bin/true")
     grows(cluster, one, "data", "writer", "40M")
-    go_on(one)
-    before = lines(one)
-    one.docker("rm", "--force", "writer")
-    assert counted(two.run("data", "cat /data/lines; true > /data/lines; echo monday > /data/day")) >= before
+    writer.goes_on()
+    assert writer.ended() <= counted(two.run("data", "cat /data/first"))
 
 
 def test_copies_have_the_data(cluster: Cluster, one: Engine) -> None:
     """Of a replicated volume that nobody uses, and of one on LVM-thin alone, with xfs, while a container has it."""
+    one.run("data", "echo monday > /data/day")
     cluster.orlop("snapshot create data s1")
     one.create("monday", "snapshot=data/s1")
     assert one.run("monday", "cat /data/day") == "monday"
@@ -105,16 +115,13 @@ def test_copies_have_the_data(cluster: Cluster, one: Engine) -> None:
 
 
 def test_the_engine_and_the_plugin_are_killed_while_a_container_writes(one: Engine, two: Engine) -> None:
-    one.background("data", "writer", script=WRITER)
+    writer = Writer(one, "second")
     for name in ("plugin", "engine"):
-        go_on(one)
         one.kill(name)
-        go_on(one)
+        writer.goes_on()
         one.start(name)
-    go_on(one)
-    before = lines(one)
-    one.docker("rm", "--force", "writer")
-    assert counted(two.run("data", "cat /data/lines; true > /data/lines")) >= before
+        writer.goes_on()
+    assert writer.ended() <= counted(two.run("data", "cat /data/second"))
 
 
 def test_a_node_loses_power_under_a_container_and_the_other_takes_over(
@@ -122,12 +129,11 @@ def test_a_node_loses_power_under_a_container_and_the_other_takes_over(
 ) -> None:
     replicas = {"node1": "UpToDate", "node2": "UpToDate"}
     cluster.wait("both have everything", lambda: two.inspect("data")["Status"]["Replicas"] == replicas)
-    one.background("data", "writer", script=WRITER)
-    go_on(one)
-    before = lines(one)
+    writer = Writer(one, "third")
+    before = writer.written()
     one.on.kill()
     two.background("data", "heir")
-    assert lines(two) >= before
+    assert before <= writer.written(two)
     two.docker("exec", "heir", "/bin/sh", "-c", "echo wednesday > /data/day; sync /data/day")
     cluster.start_node(one.on)
     one.docker("rm", "writer")
