@@ -22,7 +22,9 @@ class DockerError(Exception):
 
 
 class Commands(ABC):
-    """`node` is the one that the engine is on."""
+    """`node` is the one that the engine is on; `at` is where containers have their volume."""
+
+    at = "/data"
 
     def __init__(self, node: str) -> None:
         self.node = node
@@ -60,12 +62,12 @@ class Commands(ABC):
 
     def run(self, volume: str, script: str, *options: str) -> str:
         """Output of a shell script in a container that has the volume at /data."""
-        mount = ("--volume", f"{volume}:/data", "--volume-driver", "orlop")
+        mount = ("--volume", f"{volume}:{self.at}", "--volume-driver", "orlop")
         return self.docker("run", "--rm", "--network", "none", *mount, *options, IMAGE, "/bin/sh", "-c", script)
 
     def background(self, volume: str, name: str, *options: str, script: str = "exec sleep 3600") -> str:
         """The id of a container that goes on with a shell script, and has the volume at /data."""
         return self.docker(
-            *("run", "--detach", "--name", name, "--network", "none", "--volume", f"{volume}:/data", *options),
+            *("run", "--detach", "--name", name, "--network", "none", "--volume", f"{volume}:{self.at}", *options),
             *(IMAGE, "/bin/sh", "-c", script),
         )

@@ -7,11 +7,12 @@ import random
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from tests.lab import cache, image, machine
-from tests.lab.agent import Agent
+from tests.lab.agent import Agent, AgentError
 from tests.lab.keeper import Keeper
 from tests.lab.machine import AGENT_PORT, SATELLITE_PORT, Machine, Place, State
 from tests.lab.node import GIB, Node
@@ -65,6 +66,9 @@ class Lab:
             found[f"{node.name}: executed steps"] = steps
             found[f"{node.name}: satellite"] = node.satellite_log()
             found[f"{node.name}: console"] = node.console()
+            for path in node.logs:
+                with suppress(OSError, AgentError):
+                    found[f"{node.name}: {path}"] = node.get(path).decode(errors="replace")
         return found
 
 

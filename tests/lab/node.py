@@ -58,6 +58,7 @@ class Node:
         self.machine = machine
         self.agent = Agent(machine.place.address)
         self.disks: list[Disk] = []
+        self.logs: list[str] = []  # files in it that are worth reading when a test failed
         self._nodes = nodes
         self._state = state
         self._own_disk = machine.place.folder / "own.raw"

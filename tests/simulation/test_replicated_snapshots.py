@@ -1,6 +1,7 @@
 """Snapshots of replicated resources: of one moment on all nodes and volumes, and nothing stays suspended."""
 
 import pytest
+from msgspec.structs import replace
 
 from orlop.codes import Fail
 from orlop.controller import wire
@@ -8,6 +9,7 @@ from orlop.controller.usecases import definitions, resources, snapshots, spawnin
 from orlop.errors import Refused
 from orlop.host.commands import FIRST_LINE
 from orlop.satellite import holding
+from orlop.satellite.report import with_use
 from orlop.testing.cluster import POOL, STATE, SimulatedCluster
 from orlop.testing.disk import BLOCK
 
@@ -164,6 +166,20 @@ def test_what_is_used_with_drbd_84_is_refused_by_controller_and_node_alike(clust
         take(cluster)
     assert refusal.value.code is Fail.IN_USE
     nothing_is_held(cluster)
+
+
+def test_what_was_used_with_drbd_84_is_not_any_more_when_use_was_told_to_have_ended(cluster, nodes):
+    """The role is what it was when everything was told last."""
+    drbd = cluster.nodes[nodes[0]].host.drbd
+    drbd.resources["web"].role = "Primary"
+    cluster.settle(15)
+    reported = cluster.core.reported.node(nodes[0]).resources
+    unused = tuple(replace(volume, in_use=False) for volume in reported["web"].volumes)
+    drbd.resources["web"].role = "Secondary"
+    reported["web"] = with_use(reported["web"], replace(reported["web"], volumes=unused))
+    assert not take(cluster).failed
+    cluster.settle()
+    assert whole_or_nothing(cluster, nodes)
 
 
 def test_what_was_suspended_by_an_administrator_is_not_resumed(cluster, nodes):

@@ -85,13 +85,14 @@ def operation(
 
 
 def _refuse_in_use(core: Core, picture: Picture, definition: ResourceDefinition) -> None:
-    """DRBD 8.4 never answers what was under way when it was suspended."""
-    for resource in definition.resources:
-        report = core.reported.resource(resource.node, definition.name)
-        primary = any(facts(report, volume).get("role") == "Primary" for volume in resource.volumes)
-        if primary and not drbd_versions.all_at_least(picture, [resource.node]):
+    """DRBD 8.4 never answers what was under way when it was suspended.
+
+    What is primary counts as in use; use is told by every look, the role only while no work is left.
+    """
+    for node in guards.users(core, definition, definition.resources):
+        if not drbd_versions.all_at_least(picture, [node]):
             raise Refused(
-                f"No snapshot of '{definition.name}' can be taken while it is used on node '{resource.node}'.",
+                f"No snapshot of '{definition.name}' can be taken while it is used on node '{node}'.",
                 cause="DRBD 8.4 cannot hold the I/O of a resource back that is primary.",
                 correction=f"Close it there, 'drbdadm secondary {definition.name}', and try again; or use DRBD 9.",
                 code=Fail.IN_USE,
