@@ -113,7 +113,8 @@ def replicated(pools: Cluster, name: str, pool: str) -> Iterator[Replicated]:
     volume.delete()
     for node in pools.nodes:
         pools.wait("nothing is left", lambda node=node: name not in node.run("drbdsetup", "events2", "--now"))
-        assert name not in node.shell("lvs --noheadings -o lv_name; ls /var/lib/orlop/drbd 2>/dev/null || true")
+        left = node.shell("lvs --noheadings -o lv_name; ls /var/lib/orlop/drbd 2>/dev/null || true").split()
+        assert not [each for each in left if each.startswith((f"{name}_", f"{name}."))]
 
 
 @pytest.fixture

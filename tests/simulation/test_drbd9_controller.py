@@ -126,6 +126,18 @@ def test_a_third_replica_takes_the_place_of_the_tiebreaker(cluster):
     assert replicas(cluster)[tiebreaker].flags == frozenset()
 
 
+def test_a_disk_that_drbd_is_just_attaching_is_not_taken_for_one_that_cannot_be_read(cluster):
+    """Neither is the request told as failed, nor is the disk left out from then on."""
+    spawn(cluster)
+    write(cluster, with_state(cluster, "UpToDate")[0])
+    (tiebreaker,) = with_state(cluster, "Diskless")
+    cluster.nodes[tiebreaker].host.drbd.negotiates = 8
+    create(cluster, tiebreaker)
+    cluster.run(60)
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+    assert not any("DrbdOptions/SkipDisk" in r.props for r in replicas(cluster).values())
+
+
 def test_one_of_three_that_goes_stays_as_tiebreaker_and_then_leaves(cluster):
     spawn(cluster, count=3)
     third = list(replicas(cluster))[2]
@@ -526,6 +538,24 @@ def test_a_later_replica_on_a_pool_that_reads_as_zeros_gets_what_was_written(clu
     found = a_later_replica(cluster)
     assert found[0] == TOKEN
     assert 8 * BLOCK not in found
+
+
+def test_it_gets_no_more_from_one_that_was_equal_itself(cluster):
+    spawn(cluster)
+    first, equal = sorted(with_state(cluster, "UpToDate"), key=lambda node: not is_first(cluster, node))
+    write(cluster, first)
+    below(cluster, equal)[8 * BLOCK] = MARK
+    later = next(node for node in NODES if node not in replicas(cluster))
+    cluster.network.cut.add(frozenset((first, later)))
+    create(cluster, later)
+    assert disks(cluster)[later] == "UpToDate"
+    assert below(cluster, later)[0] == TOKEN
+    assert 8 * BLOCK not in below(cluster, later)
+
+
+def is_first(cluster, node):
+    (of,) = cluster.core.picture.definition("web").volume_definitions
+    return any(volume.uuid == of.first for volume in replicas(cluster)[node].volumes)
 
 
 @pytest.mark.parametrize("why", ["a pool that promises nothing", "it is to be copied"])
