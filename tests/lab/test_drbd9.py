@@ -210,3 +210,24 @@ def test_what_was_never_written_is_not_copied(thin: Replicated) -> None:
     thin.wait_synchronized(one, two, three)
     assert 2 << 10 <= thin.received(three) < 4 << 10
     assert thin.backing_hash(one) == thin.backing_hash(two) == thin.backing_hash(three)
+
+
+def test_one_that_was_never_written_itself_gives_what_it_got_and_no_more(thin: Replicated) -> None:
+    """The new replica does not reach the first one, so what the other one has noted has to be everything."""
+    one, two, three, _ = thin.cluster.nodes
+    thin.deploy(one)
+    thin.wait_synchronized(one)
+    thin.write(one, 2)
+    thin.deploy(two)
+    thin.wait_synchronized(one, two)
+    thin.write(one, 1, seek=8)
+    one.cut(three)
+    try:
+        thin.deploy(three)
+        thin.cluster.wait("it has got its data", lambda: " disk:UpToDate " in thin.told(three))
+        assert thin.backing_hash(two) == thin.backing_hash(three)
+    finally:
+        one.mend(three)
+    thin.wait_synchronized(one, two, three)
+    assert 3 << 10 <= thin.received(three) < 5 << 10
+    assert thin.backing_hash(one) == thin.backing_hash(two) == thin.backing_hash(three)

@@ -65,12 +65,12 @@ class Generations:
         """What the target of a synchronization has when it is over: what its source knows of generations. Of the bases
         of its bitmaps only those towards nodes that are `known` to it change: they have a place in its metadata.
         """
-        before, others = self.current, {own_id, source_id}
+        before, both = self.current, {own_id, source_id}
         self.current = source.current
         self.history = list(source.history)
-        spare = {node_id: base for node_id, base in self.bitmap.items() if node_id not in {*known, *others}}
-        theirs = {node_id: base for node_id, base in source.bitmap.items() if node_id in known and node_id not in others}
-        self.bitmap = spare | theirs
+        kept = {node_id: base for node_id, base in self.bitmap.items() if node_id not in {*known, *both}}
+        taken = {node_id: base for node_id, base in source.bitmap.items() if node_id in {*known} - both}
+        self.bitmap = kept | taken
         for base in source.bitmap.values():
             self.remember(base)
         if before != self.current:

@@ -41,8 +41,9 @@ def events(resource: Resource, statistics: bool = True) -> Iterator[str]:
 def _device(name: str, device: Device, statistics: bool) -> str:
     quorum = _yes_or_no(device.quorum)
     client = _yes_or_no(device.disk == "Diskless" and device.intended_diskless)
+    backing = device.backing if device.has_data else "none"
     line = (
-        f"device {name} volume:{device.number} minor:{device.minor} backing_dev:{device.backing if device.has_data else 'none'} "
+        f"device {name} volume:{device.number} minor:{device.minor} backing_dev:{backing} "
         f"disk:{device.disk} client:{client} quorum:{quorum}"
     )
     if not statistics:
