@@ -9,10 +9,10 @@ from waitress.server import create_server
 
 
 class Serving:
-    """Serves an application on a free port of loopback until it is closed."""
+    """Serves an application on a port of loopback, a free one unless it is named, until it is closed."""
 
-    def __init__(self, application: Any, threads: int) -> None:
-        self._server = create_server(application, host="127.0.0.1", port=0, threads=threads)
+    def __init__(self, application: Any, threads: int, port: int = 0) -> None:
+        self._server = create_server(application, host="127.0.0.1", port=port, threads=threads)
         self.port = int(self._server.effective_port)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

@@ -5,11 +5,12 @@ Requests are real HTTP, answered by the real application, controller and satelli
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,6 +127,15 @@ class Controller:
                 "select_filter": {"node_name_list": ["alpha", "bravo"]},
             }
             assert self.request("POST", f"/v1/resource-groups/{group}/spawn", spawn).status == 201
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody answers meanwhile."""
+        self._serving.close()
+        try:
+            yield
+        finally:
+            self._serving = Serving(self._serve, threads=16, port=self.port)
 
     def close(self) -> None:
         self._serving.end_requests()

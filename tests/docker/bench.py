@@ -15,7 +15,8 @@ from pathlib import Path
 from benchmarks.table import HEADER, Figure, p99, timing
 from demo.temporary import temporary_cluster
 from tests.docker import real_engine
-from tests.docker.real_engine import IMAGE, Engine
+from tests.docker.commands import IMAGE
+from tests.docker.real_engine import Engine
 
 CLIENTS = 8
 CREATED = 50

@@ -32,14 +32,16 @@ class Plugin:
         defaults: Mapping[str, str] | None = None,
         patience: float = 50.0,
         mounted: float = 50.0,
+        idle: float = 60.0,
     ) -> None:
-        """`patience` and `mounted`: seconds in which a volume is to be made, and mounted."""
+        """Seconds in which a volume is to be made and mounted, and which it is kept without being needed."""
         self.machine, self.folder = machine, folder
         self.mounting = Mounting(machine, str(folder))
         references = References(folder / "mounts.json", self.mounting.table())
         self.client = Client([f"http://127.0.0.1:{controller.port}"], timeout=60)
         self.driver = Driver(
-            self.client, self.mounting, references, machine.name, defaults or {}, Background(patience), mounted
+            *(self.client, self.mounting, references, machine.name, defaults or {}),
+            *(Background(patience), mounted, idle),
         )
         self._listeners = [
             Listener(Application(self.driver, name), server.unix_socket(self.socket(name))) for name in names
@@ -106,6 +108,12 @@ def _docker(folder: Path, drbd: bool | str) -> Iterator[Docker]:
 def docker(tmp_path: Path) -> Iterator[Docker]:
     """Three nodes with DRBD 9."""
     yield from _docker(tmp_path, "9")
+
+
+@pytest.fixture
+def eight(tmp_path: Path) -> Iterator[Docker]:
+    """Three nodes with DRBD 8.4, which has to be told who uses a resource."""
+    yield from _docker(tmp_path, "8.4")
 
 
 @pytest.fixture

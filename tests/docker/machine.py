@@ -18,7 +18,9 @@ class Machine:
         self.name = name
         self.ran: list[tuple[str, ...]] = []
         self.busy: set[str] = set()  # mount points with an open file
-        self._used = cluster.nodes[name].host.disk.used
+        self.broken = False  # no file system can be mounted
+        self._disk = cluster.nodes[name].host.disk
+        self._used = self._disk.used
         self._contents = folder
         self._mounted: dict[str, tuple[str, str]] = {}  # mount point -> device, kind
         self._sectors: dict[str, int] = {}
@@ -37,6 +39,10 @@ class Machine:
         return ""
 
     def _mount(self, argv: tuple[str, ...], kind: str, device: str, at: str) -> None:
+        if not self._disk.is_block_device(device):  # a secondary of DRBD 8.4, for one, cannot be opened
+            raise CommandFailed(argv, 32, f"mount: {at}: cannot mount {device} read-only.")
+        if self.broken:
+            raise CommandFailed(argv, 32, f"mount: {at}: the file system on {device} is damaged")
         if any(device == used for used, _ in self._mounted.values()):
             raise CommandFailed(argv, 32, f"{device} is mounted already")
         content = self._content(device)

@@ -17,11 +17,11 @@ from pathlib import Path
 from demo import processes
 from demo.cluster import Cluster, ClusterError
 from demo.processes import Program
+from tests.docker.commands import APPLETS, IMAGE, Commands, Ended
 from tests.docker.node import PluginProgram
 
 DOCKER, DOCKERD = "/usr/bin/docker", "/usr/sbin/dockerd"  # not what else may come first in PATH
 PLUGINS = Path("/run/docker/plugins")
-IMAGE = "bb:1"
 PATIENCE = 60.0  # seconds
 ENTER = 'mount --bind "$1" /run/docker/plugins && exec sleep infinity'
 
@@ -67,11 +67,11 @@ class NodePlugin(PluginProgram):
         return self._namespace.inside(*argv, "--socket", str(PLUGINS / "linstor.sock"))
 
 
-class Engine:
+class Engine(Commands):
     """`docker` runs a command of it; `start`, `stop` and `kill` are those of the daemon."""
 
     def __init__(self, cluster: Cluster, node: str) -> None:
-        self.node = node
+        super().__init__(node)
         self.folder = cluster.directory / node / "engine"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.namespace = Namespace(self.folder)
@@ -96,32 +96,15 @@ class Engine:
         record, log = self.folder / "process.json", self.folder / "log"
         self._program = processes.start(self.namespace.inside(*argv), record, log)
         until = time.monotonic() + PATIENCE
-        while self.command("version").returncode:
+        while self.command("version").code:
             if time.monotonic() > until or not self._program.alive:
                 raise ClusterError(f"the engine on {self.node} does not start:\n{log.read_text()[-3000:]}")
             time.sleep(0.1)
 
-    def command(self, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run([DOCKER, "--host", self._address, *words], input=stdin, capture_output=True, timeout=180)
-
-    def docker(self, *words: str, stdin: bytes = b"") -> str:
-        """What it prints; raises `ClusterError` when it fails."""
-        done = self.command(*words, stdin=stdin)
-        if done.returncode:
-            raise ClusterError(f"docker {' '.join(words)} on {self.node}: {done.stderr.decode()}")
-        return done.stdout.decode().strip()
-
-    def refused(self, *words: str) -> str:
-        """What it says when it fails, as it has to."""
-        done = self.command(*words)
-        if not done.returncode:
-            raise ClusterError(f"docker {' '.join(words)} on {self.node} did not fail: {done.stdout.decode()}")
-        return done.stderr.decode()
-
-    def run(self, volume: str, script: str, *options: str) -> str:
-        """Output of a shell script in a container that has the volume at /data."""
-        mount = ("--volume", f"{volume}:/data", "--volume-driver", "orlop")
-        return self.docker("run", "--rm", "--network", "none", *mount, *options, IMAGE, "/bin/sh", "-c", script)
+    def command(self, *words: str, stdin: bytes = b"") -> Ended:
+        argv = [DOCKER, "--host", self._address, *words]
+        done = subprocess.run(argv, input=stdin, capture_output=True, timeout=180)
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def load_image(self, folder: Path) -> None:
         archive = subprocess.run(["tar", "-C", str(folder), "-c", "."], capture_output=True, check=True).stdout
@@ -161,6 +144,6 @@ def image(folder: Path) -> Path:
     programs = folder / "bin"
     programs.mkdir(parents=True)
     shutil.copy("/bin/busybox", programs / "busybox")
-    for name in ("sh", "ls", "cat", "echo", "sleep", "df", "dd", "sync", "test", "stat", "touch", "mkdir", "true"):
+    for name in APPLETS:
         (programs / name).symlink_to("busybox")
     return folder

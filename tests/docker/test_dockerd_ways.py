@@ -23,7 +23,8 @@ from demo.cluster import PROGRAMS
 from demo.file_systems import CAP_SYS_RESOURCE
 from demo.temporary import temporary_cluster
 from tests.docker import real_engine
-from tests.docker.real_engine import DOCKERD, IMAGE, Engine
+from tests.docker.commands import IMAGE
+from tests.docker.real_engine import DOCKERD, Engine
 
 pytestmark = [
     pytest.mark.root,

@@ -23,6 +23,7 @@ NODE_DISK = 2 << 30  # bytes, sparse
 SPARE = 64 << 20  # bytes the root file system has beyond its content
 CLONE = Path(__file__).parents[2]
 GUEST = Path(__file__).parent / "guest"
+PROGRAMS = ("orlop-satellite", "orlop-docker")  # of the project, in nodes
 SOURCE = Path(__file__)
 
 
@@ -52,8 +53,8 @@ def root() -> Path:
 
 
 def libraries() -> Path:
-    """Folder with what the satellite imports, for the nodes' Python."""
-    wanted = requirements("satellite", "plugins")
+    """Folder with what the project's programs in nodes import, for the nodes' Python."""
+    wanted = requirements("satellite", "plugins", "docker")
     return cache.artefact("libraries", cache.digest(*wanted, *PLATFORMS), lambda new: _fetch(new, wanted))
 
 
@@ -104,8 +105,9 @@ def _add_guest(tree: Path) -> None:
         shutil.copy(path, copy)
         copy.chmod(0o755)
     (tree / LIBRARIES / "orlop.pth").write_text("/opt/orlop\n/lab/plugin\n")
-    shutil.copy(GUEST / "orlop-satellite", tree / "usr/local/bin/orlop-satellite")
-    (tree / "usr/local/bin/orlop-satellite").chmod(0o755)
+    for program in PROGRAMS:
+        shutil.copy(GUEST / program, tree / "usr/local/bin" / program)
+        (tree / "usr/local/bin" / program).chmod(0o755)
     (tree / "etc/mtab").unlink(missing_ok=True)
     (tree / "etc/mtab").symlink_to("/proc/self/mounts")
     shutil.copy(GUEST / "lvmlocal.conf", tree / "etc/lvm/lvmlocal.conf")

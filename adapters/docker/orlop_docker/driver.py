@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from orlop.client import Client
-from orlop.errors import InUse, NodeError, OrlopError, Refused
-from orlop.model import key
+from orlop.errors import InUse, NodeError, OrlopError
 from orlop_docker import names, options, volume
+from orlop_docker.attaching import IDLE, Attaching
 from orlop_docker.catalog import Catalog
 from orlop_docker.creating import Creating
 from orlop_docker.mounting import Mounting
@@ -21,8 +21,6 @@ from orlop_docker.volume import DockerVolume
 
 log = logging.getLogger(__name__)
 MOUNTED = 110.0  # seconds; an engine that waited for 120 counts a mount as failed and never unmounts
-LET_GO = 10.0  # seconds until use that has just ended is reported to the controller
-PAUSE = 0.3
 
 
 class Driver:
@@ -37,13 +35,15 @@ class Driver:
         defaults: Mapping[str, str],
         background: Background | None = None,
         patience: float = MOUNTED,
+        idle: float = IDLE,
     ) -> None:
         self._client, self._catalog = client, Catalog(client)
         self._creating = Creating(client, self._catalog)
         self._mounting, self._references = mounting, references
-        self._node, self._defaults = node, defaults
+        self._attaching = Attaching(client, self._catalog, node, idle)
+        self._defaults = defaults
         self._background = background or Background()
-        self._own, self._patience = "", patience
+        self._patience = patience
         self._locks: dict[str, threading.Lock] = {}
         self._sizes: dict[str, int] = {}
 
@@ -90,10 +90,11 @@ class Driver:
             found = self._catalog.any(name)
             if found is None or found.driver != driver:
                 return
-            self._mounting.unmount(resource)
+            self._unmount(resource)
             self._references.forget(resource)
-            self._require_unused(found, "removed", anywhere=True)
+            self._attaching.require_unused(found, "removed", anywhere=True)
             self._catalog.remove(found)
+            self._attaching.forget(resource)
 
     # -- mounts -------------------------------------------------------------------------------------------------
 
@@ -101,7 +102,7 @@ class Driver:
         resource, began = names.resource_name(name), time.monotonic()
         with self._lock(resource):
             if self._mounting.mounted(resource) is None:
-                self._attach(self._catalog.volume(name, driver))
+                self._mount(self._catalog.volume(name, driver))
                 self._require_in_time(name, began)
             self._references.mounted(resource, f"{driver}/{mount}")
             self._grow(resource)
@@ -110,7 +111,7 @@ class Driver:
     def _require_in_time(self, name: str, began: float) -> None:
         seconds = time.monotonic() - began
         if seconds > self._patience:
-            self._mounting.unmount(names.resource_name(name))
+            self._unmount(names.resource_name(name))
             raise NodeError(
                 f"{name} could be mounted only after {seconds:.0f} seconds, when nobody waited any more",
                 correction="Try again: it is available here now.",
@@ -120,73 +121,50 @@ class Driver:
         resource = names.resource_name(name)
         with self._lock(resource):
             if self._references.unmounted(resource, f"{driver}/{mount}"):
-                self._mounting.unmount(resource)
+                self._unmount(resource)
                 self._references.forget(resource)
                 self._sizes.pop(resource, None)
 
-    def _attach(self, found: DockerVolume) -> None:
-        """The cluster makes it available here, which it refuses where the data cannot be reached."""
-        node = self._own_name()
-        self._require_unused(found, "mounted", anywhere=False)
-        self._client.make_available(found.resource, node)
-        here = next((each for each in self._catalog.replicas(found) if key(each.node_name) == key(node)), None)
-        device = next((each.device_path for each in here.volumes), "") if here else ""
-        if not device:
-            raise NodeError(
-                f"{found.name} has no device on {node} yet", correction="'orlop volume list' says what is missing."
-            )
+    def _mount(self, found: DockerVolume) -> None:
         try:
+            device = self._attaching.attach(found)
             self._mounting.mount(found.resource, device, found.file_system or "ext4", found.options)
-        except NodeError:
-            self._require_unused(found, "mounted", anywhere=False)  # somebody was faster: that is the reason, then
+        except InUse:
+            raise
+        except OrlopError:
+            self._attaching.detached(found.resource)
+            self._attaching.require_unused(found, "mounted", anywhere=False)  # somebody was faster: that is why
             raise
 
-    def _require_unused(self, found: DockerVolume, what: str, anywhere: bool) -> None:
-        """Raises `InUse` unless use ends in a moment; it is reported a little later than it ends."""
+    def _unmount(self, resource: str) -> None:
+        self._mounting.unmount(resource)
+        self._attaching.detached(resource)
 
-        def users() -> list[str]:
-            by = volume.users(self._catalog.replicas(found))
-            return [node for node in by if anywhere or key(node) != key(self._own_name())]
-
-        left = self._soon(users)
-        if left:
-            raise InUse(found.name, [f"it is not {what} while {', '.join(left)} has it mounted or open"])
-
-    @staticmethod
-    def _soon(users: Callable[[], list[str]]) -> list[str]:
-        until = time.monotonic() + LET_GO
-        while (left := users()) and time.monotonic() < until:
-            time.sleep(PAUSE)
-        return left
-
-    def _own_name(self) -> str:
-        """As the cluster spells it: nodes may be known by their short names."""
-        self._own = self._own or self._looked_up()
-        return self._own
-
-    def _looked_up(self) -> str:
-        known = {key(node.name): node.name for node in self._client.nodes()}
-        for name in (self._node, self._node.split(".")[0]):
-            if key(name) in known:
-                return known[key(name)]
-        raise Refused(
-            f"this machine is no node of the cluster under the name {self._node}",
-            correction="Say its name in the configuration of the plugin, 'node = NAME', or make it a node. "
-            f"There are {', '.join(sorted(known.values())) or 'none'}.",
-        )
-
-    # -- growth -------------------------------------------------------------------------------------------------
+    # -- looks --------------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """File systems of volumes that have grown while they are mounted follow. Raises nothing."""
+        """File systems of volumes that have grown while they are mounted follow; what nobody needs is given back.
+
+        Raises nothing.
+        """
         try:
-            grown = [name for name, size in self._mounting.sizes().items() if self._sizes.get(name) != size]
+            mounted = self._mounting.sizes()
         except OrlopError as error:
             log.warning("mounted volumes cannot be looked at: %s", error)
             return
-        for resource in grown:
+        for resource in [name for name, size in mounted.items() if self._sizes.get(name) != size]:
             with self._lock(resource):
                 self._grow(resource)
+        try:
+            for resource in self._attaching.due():
+                self._give_back(resource)
+        except OrlopError as error:
+            log.warning("what is not needed here any more is kept for now: %s", error)
+
+    def _give_back(self, resource: str) -> None:
+        with self._lock(resource):
+            if self._mounting.mounted(resource) is None:
+                self._attaching.give_back(resource)
 
     def _grow(self, resource: str) -> None:
         """A file system that cannot grow is as good as before."""

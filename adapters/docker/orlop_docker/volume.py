@@ -76,14 +76,14 @@ def written(settings: VolumeOptions) -> str:
 def status(volume: DockerVolume, replicas: Iterable[Resource], snapshots: Iterable[str]) -> Mapping[str, Any]:
     """What `docker volume inspect` shows."""
     here = sorted(replicas, key=lambda each: each.node_name)
-    copies = {each.node_name: _state(each) for each in here if not _diskless(each)}
+    copies = {each.node_name: _state(each) for each in here if not diskless(each)}
     bad = {node: state for node, state in copies.items() if state not in ("UpToDate", "Created")}
     return {
         "Resource": volume.resource,
         "Size": sizes.shown(volume.size),
         "FileSystem": volume.file_system,
         "Replicas": copies,
-        "Diskless": [each.node_name for each in here if _diskless(each)],
+        "Diskless": [each.node_name for each in here if diskless(each)],
         "InUse": users(here),
         "State": "degraded" if bad or not copies else "ok",
         "Snapshots": sorted(snapshots),
@@ -95,7 +95,7 @@ def users(replicas: Iterable[Resource]) -> list[str]:
     return [each.node_name for each in replicas if each.state.in_use]
 
 
-def _diskless(resource: Resource) -> bool:
+def diskless(resource: Resource) -> bool:
     return bool({"DISKLESS", "DRBD_DISKLESS", "NVME_INITIATOR", "TIE_BREAKER"} & set(resource.flags))
 
 

@@ -43,6 +43,11 @@ class Node(Seen, frozen=True, kw_only=True):
     eviction_timestamp: int | None = None
     os_variant: str = ""
 
+    @property
+    def promotes_by_itself(self) -> bool:
+        """Whether opening a replicated device makes it primary: DRBD does so since version 9."""
+        return not self.props.get("Satellite/Drbd/Version", "9").startswith("8.")
+
 
 class NodeConnection(Seen, frozen=True, kw_only=True):
     node_a: str

@@ -60,6 +60,12 @@ def refuse_impossible(picture: Picture, definition: ResourceDefinition) -> None:
     _refuse_of_8(picture, definition, replicas)
 
 
+def is_full_of_8(picture: Picture, nodes: Iterable[str], another: str) -> bool:
+    """Whether these nodes have all the replicas that the DRBD of all of them, and of another node, knows."""
+    nodes = list(nodes)
+    return len(nodes) >= MOST_OF_8 and all(() < version(picture, node) < (9,) for node in (*nodes, another))
+
+
 def _refuse_of_8(picture: Picture, definition: ResourceDefinition, replicas: list[Resource]) -> None:
     nodes = sorted(r.node for r in replicas)
     for resource in replicas:

@@ -35,6 +35,14 @@ def make_available(core: Core, name: str, node: str, request: wire.ResourceMakeA
     reachable = replication.replicated(found) and diskful(found) and drbd_versions.all_at_least(core.picture, nodes)
     if reachable and not request.diskful:
         return _created(core, found, target, "DRBD_DISKLESS")
+    if replication.replicated(found) and drbd_versions.is_full_of_8(core.picture, others, target.name):
+        raise Refused(
+            f"The data of '{found.name}' is on {' and '.join(others)} and cannot be reached from '{target.name}'.",
+            cause="DRBD 8.4 knows two replicas, and none without a disk.",
+            correction=f"Use it on {' or '.join(others)}. For one here: delete one of these first. With DRBD 9 on all "
+            "nodes it is reached from everywhere.",
+            code=Fail.STLT_DOES_NOT_SUPPORT_LAYER,
+        )
     return _with_disk(core, found, target, request)
 
 

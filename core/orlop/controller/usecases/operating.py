@@ -23,6 +23,7 @@ from orlop.errors import Refused, TransportError
 from orlop.model import ReplicaOrder, ReplicaVerb, Resource, ResourceConnection, ResourceDefinition, key
 
 ALGORITHM = "Net/verify-alg"
+ROLES = (ReplicaVerb.PRIMARY, ReplicaVerb.SECONDARY)
 SAID = {
     ReplicaVerb.VERIFY: "being compared with its peers",
     ReplicaVerb.INVALIDATE: "being replaced by that of a peer",
@@ -36,7 +37,8 @@ SAID = {
 def once(core: Core, name: str, node: str, verb: ReplicaVerb, request: wire.ReplicaOperation) -> Answers:
     """Everything but connecting and disconnecting."""
     definition, resource = _replica(core, name, node)
-    peers = _peers(definition, resource, request.peer)
+    alone = verb in ROLES and not request.peer  # a single replica has a role, too
+    peers = [] if alone else _peers(definition, resource, request.peer)
     if verb is ReplicaVerb.VERIFY:
         _require_algorithm(core, definition, resource, peers)
     if verb is ReplicaVerb.INVALIDATE:

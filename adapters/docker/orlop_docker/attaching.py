@@ -1,0 +1,152 @@
+"""Make a volume usable on this machine, and give back what was taken for that when nobody needs it any more."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from orlop.client import Changes, Client
+from orlop.client.values import Node, Resource
+from orlop.errors import InUse, NodeError, OrlopError, Refused
+from orlop.model import key
+from orlop_docker import volume
+from orlop_docker.catalog import Catalog
+from orlop_docker.unfinished import Background
+from orlop_docker.volume import DockerVolume
+
+log = logging.getLogger(__name__)
+MARK = "Aux/Docker/Attached"  # of a resource: what was done for a container is undone, never what somebody else did
+LET_GO = 10.0  # seconds until use that has just ended is reported to the controller
+PAUSE = 0.3
+PATIENCE = 20.0  # seconds for what follows an unmount: an engine waits 60 for the whole
+IDLE = 60.0  # seconds a resource without a disk outlasts its last use: containers are restarted
+
+
+class Attaching:
+    """`node` is this machine's name, maybe with a domain. Calls for one resource come one at a time."""
+
+    def __init__(self, client: Client, catalog: Catalog, node: str, idle: float = IDLE) -> None:
+        self._client, self._catalog = client, catalog
+        self._node, self._idle = node, idle
+        self._own = ""
+        self._due: dict[str, float] = {}  # resource -> when it is to be given back
+        self._recalled = False
+        self._background = Background(PATIENCE)
+
+    def attach(self, found: DockerVolume) -> str:
+        """Path of its device here, which can be opened. Raises what the cluster says where its data is out of reach."""
+        node = self._client.node(self._own_name())
+        self.require_unused(found, "mounted", anywhere=False)
+        before = self._here(found.resource)
+        self._client.make_available(found.resource, node.name)
+        here = self._here(found.resource)
+        device = next((each.device_path for each in here.volumes), "") if here else ""
+        if here is None or not device:
+            raise NodeError(
+                f"{found.name} has no device on {node.name} yet", correction="'orlop volume list' says what is missing."
+            )
+        promoting = _promoted(here, node)
+        if promoting or (_lent(here) and not _lent(before)):
+            self._client.modify_resource(found.resource, node.name, Changes(override={MARK: "yes"}))
+        if promoting:
+            self._client.make_primary(found.resource, node.name)
+        return device
+
+    def detached(self, resource: str) -> None:
+        """It is not mounted here any more. Raises nothing: what fails or takes too long is done by `look`."""
+        self._due[resource] = time.monotonic()
+        try:
+            self._background.do(resource, "detached", lambda: self._released(resource))
+        except OrlopError as error:
+            log.warning("%s is not released yet: %s", resource, error)
+
+    def _released(self, resource: str) -> None:
+        here = self._marked(resource)
+        if here is not None:
+            self._demote(here)
+        if here is None or not _lent(here):
+            self._due.pop(resource, None)
+        else:
+            self._due[resource] = time.monotonic() + self._idle
+
+    def forget(self, resource: str) -> None:
+        self._due.pop(resource, None)
+
+    def due(self) -> list[str]:
+        """Resources to `give_back` unless they are mounted, with those that an earlier run left or had mounted.
+
+        Raises what keeps them from being known.
+        """
+        if not self._recalled:
+            left = self._client.resources(nodes=[self._own_name()], props=[MARK])
+            self._due |= {each.name: 0.0 for each in left if each.name not in self._due}
+            self._recalled = True
+        now = time.monotonic()
+        return [resource for resource, when in list(self._due.items()) if when <= now]
+
+    def give_back(self, resource: str) -> None:
+        """Raises what keeps the cluster from it; it remains due then."""
+        here = self._marked(resource)
+        if here is not None:
+            self._demote(here)
+            if _lent(here):
+                # In this order: what an administrator puts here from now on is none of ours.
+                self._client.modify_resource(here.name, here.node_name, Changes(delete=(MARK,)))
+                self._client.unmake_available(here.name, here.node_name)
+        self._due.pop(resource, None)
+
+    def _demote(self, here: Resource) -> None:
+        if _promoted(here, self._client.node(here.node_name)):
+            self._client.make_secondary(here.name, here.node_name)
+
+    def _marked(self, resource: str) -> Resource | None:
+        here = self._here(resource)
+        return here if here is not None and MARK in here.props else None
+
+    def _here(self, resource: str) -> Resource | None:
+        return next(iter(self._client.resources(names=[resource], nodes=[self._own_name()])), None)
+
+    def require_unused(self, found: DockerVolume, what: str, anywhere: bool) -> None:
+        """Raises `InUse` unless use ends in a moment; it is reported a little later than it ends."""
+
+        def users() -> list[str]:
+            by = volume.users(self._catalog.replicas(found))
+            return [node for node in by if anywhere or key(node) != key(self._own_name())]
+
+        left = _soon(users)
+        if left:
+            raise InUse(found.name, [f"it is not {what} while {', '.join(left)} has it mounted or open"])
+
+    def _own_name(self) -> str:
+        """As the cluster spells it: nodes may be known by their short names."""
+        self._own = self._own or self._looked_up()
+        return self._own
+
+    def _looked_up(self) -> str:
+        known = {key(node.name): node.name for node in self._client.nodes()}
+        for name in (self._node, self._node.split(".")[0]):
+            if key(name) in known:
+                return known[key(name)]
+        raise Refused(
+            f"this machine is no node of the cluster under the name {self._node}",
+            correction="Say its name in the configuration of the plugin, 'node = NAME', or make it a node. "
+            f"There are {', '.join(sorted(known.values())) or 'none'}.",
+        )
+
+
+def _lent(resource: Resource | None) -> bool:
+    """Whether it has no disk of its own, and is there for more than its vote."""
+    return resource is not None and volume.diskless(resource) and "TIE_BREAKER" not in resource.flags
+
+
+def _promoted(resource: Resource, node: Node) -> bool:
+    """Whether its device can be opened only once somebody has made it primary."""
+    return "DRBD" in resource.layer_object.kinds() and not node.promotes_by_itself
+
+
+def _soon(users: Callable[[], list[str]]) -> list[str]:
+    until = time.monotonic() + LET_GO
+    while (left := users()) and time.monotonic() < until:
+        time.sleep(PAUSE)
+    return left
