@@ -127,7 +127,6 @@ def test_a_third_replica_takes_the_place_of_the_tiebreaker(cluster):
 
 
 def test_a_disk_that_drbd_is_just_attaching_is_not_taken_for_one_that_cannot_be_read(cluster):
-    """Neither is the request told as failed, nor is the disk left out from then on."""
     spawn(cluster)
     write(cluster, with_state(cluster, "UpToDate")[0])
     (tiebreaker,) = with_state(cluster, "Diskless")
@@ -135,7 +134,19 @@ def test_a_disk_that_drbd_is_just_attaching_is_not_taken_for_one_that_cannot_be_
     create(cluster, tiebreaker)
     cluster.run(60)
     assert list(disks(cluster).values()) == ["UpToDate"] * 3
-    assert not any("DrbdOptions/SkipDisk" in r.props for r in replicas(cluster).values())
+
+
+def test_nor_is_one_left_out_from_then_on_that_was_let_go_by_hand(cluster):
+    """It is attached again, beside connections, and DRBD has it for itself before it tells so."""
+    spawn(cluster, count=3)
+    node = list(replicas(cluster))[2]
+    host = cluster.nodes[node].host
+    host.drbd.negotiates = 8
+    host.run(("drbdsetup", "detach", device(cluster).removeprefix("/dev/drbd")))
+    cluster.settle()
+    cluster.run(60)
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+    assert not replicas(cluster)[node].props.get("DrbdOptions/SkipDisk")
 
 
 def test_one_of_three_that_goes_stays_as_tiebreaker_and_then_leaves(cluster):
