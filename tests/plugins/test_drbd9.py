@@ -33,6 +33,7 @@ from orlop_layers.drbd_version import Version
 RECORDED = Path(__file__).parent.parent / "recorded"
 BELOW = "/dev/vg0/web_00000"
 NINE = Version(kernel=(9, 3, 3), tools=(9, 22, 0))
+NINE_TWO = Version(kernel=(9, 2, 13), tools=(9, 22, 0))
 OLD_DATA, DAY0 = "1111111111111110", "1234567890ABCDE0"
 BRAVO = WantedPeer(node="bravo", node_id=1, address="10.0.0.2", port=7001)
 CHARLY = WantedPeer(node="charly", node_id=2, address="10.0.0.3", port=7002, diskless=True)
@@ -372,6 +373,22 @@ def test_a_disk_that_is_added_gets_metadata_and_is_attached_while_the_device_is_
     assert "create-md" in brought_up(wanted, generations={BELOW: None}, **up)[0]
     found = brought_up(wanted, generations={BELOW: drbd_metadata.JUST_CREATED}, **up)
     assert found == ["drbdadm -c /var/lib/orlop/drbd/web.draft sh-nop", "drbdadm adjust web"]
+
+
+def test_connections_that_nobody_may_miss_go_while_a_disk_is_attached() -> None:
+    """DRBD 9.2.13 waits for good now and then otherwise."""
+    wanted, made = volume(new=True, uuid="v-new"), {BELOW: drbd_metadata.JUST_CREATED}
+
+    def found(**seen: Any) -> list[str]:
+        return brought_up(wanted, generations=made, seen=kernel(disk="Diskless", **seen), version=NINE_TWO)[1:]
+
+    assert found() == ["drbdadm disconnect web", "drbdadm adjust web"]
+    assert found(role="Primary") == ["drbdadm adjust web"]
+    assert found(peer="Outdated") == ["drbdadm adjust web"]
+    away = kernel(disk="Diskless")
+    one, two = away["web"].connections
+    away["web"] = replace(away["web"], connections=(one, replace(two, state="Connecting")))
+    assert brought_up(wanted, generations=made, seen=away, version=NINE_TWO)[1:] == ["drbdadm adjust web"]
 
 
 def test_where_a_disk_is_attached_only_without_connections_they_go_for_a_moment() -> None:

@@ -131,8 +131,20 @@ def test_a_disk_that_drbd_is_just_attaching_is_not_taken_for_one_that_cannot_be_
     write(cluster, with_state(cluster, "UpToDate")[0])
     (tiebreaker,) = with_state(cluster, "Diskless")
     cluster.nodes[tiebreaker].host.drbd.negotiates = 8
+    cluster.nodes[tiebreaker].host.disk.use(device(cluster), "mount")  # so its connections stay
+    cluster.settle()
     create(cluster, tiebreaker)
     cluster.run(60)
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+
+
+def test_a_disk_that_is_added_does_not_wait_for_good_for_what_peers_say(cluster):
+    """DRBD does, now and then, if it is attached beside connections."""
+    spawn(cluster)
+    write(cluster, with_state(cluster, "UpToDate")[0])
+    (tiebreaker,) = with_state(cluster, "Diskless")
+    cluster.nodes[tiebreaker].host.drbd.negotiates = 1_000_000
+    create(cluster, tiebreaker)
     assert list(disks(cluster).values()) == ["UpToDate"] * 3
 
 
@@ -142,6 +154,8 @@ def test_nor_is_one_left_out_from_then_on_that_was_let_go_by_hand(cluster):
     node = list(replicas(cluster))[2]
     host = cluster.nodes[node].host
     host.drbd.negotiates = 8
+    host.disk.use(device(cluster), "mount")
+    cluster.settle()
     host.run(("drbdsetup", "detach", device(cluster).removeprefix("/dev/drbd")))
     cluster.settle()
     cluster.run(60)
