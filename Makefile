@@ -2,6 +2,8 @@
 # clone's path: another version or a moved clone sets up again.
 PYTHON ?= python3
 KEEP ?=
+# Processes that test at a time; each may start a database of its own.
+TEST_JOBS ?= 2
 # Labs at a time: each is busy with one to three processors and up to four nodes of 768 MiB.
 LAB_JOBS ?= 2
 VOLUMES ?= 200
@@ -38,7 +40,7 @@ demo-stop: $(READY)
 	@.venv/bin/python -m demo --stop
 
 test: $(READY_DEV)
-	.venv/bin/python -m pytest $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
 test-docker: $(READY_DEV)
 	@.venv/bin/python -m tests.docker.requirements

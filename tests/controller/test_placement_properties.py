@@ -56,6 +56,7 @@ rules = some.fixed_dictionaries(
         "replicas_on_different": some.lists(keys_or_pairs, max_size=2).map(tuple),
         "x_replicas_on_different": some.dictionaries(keys, some.integers(1, 2), max_size=2),
         "storage_pools": some.sampled_from([("p",), ("p", "q")]),
+        "preferred_nodes": some.lists(some.sampled_from(LETTERS), max_size=2, unique=True).map(tuple),
         "placement_policy": some.sampled_from(["balanced", "most-free-space", "pack", "round-robin"]),
     },
 )
@@ -119,15 +120,16 @@ def test_the_answer_keeps_all_rules_and_no_better_one_exists(
         return
     total = dict(zip([(c.node.name, c.pool.name) for c in tried.candidates], tried.scores.totals, strict=True))
     every = [(name, pool) for name, node in of.items() for pool in node.pools]
-    choices = [list(choice) for choice in combinations(every, wanted)]
-    sums = [sum(total[one] for one in choice) for choice in choices if allowed(of, choice, there, rule)]
-    best = max(sums, default=None)
+    choices = [list(choice) for choice in combinations(every, wanted) if allowed(of, list(choice), there, rule)]
+    best = max([sum(total[one] for one in choice) for choice in choices], default=None)
     assert tried.choice.complete
     if best is None:
         assert not tried.succeeded
         return
     chosen = [(c.node.name, c.pool.name) for c in tried.chosen]
     assert allowed(of, chosen, there, rule)
+    preferred = rule.get("preferred_nodes", ())
+    assert len({n for n, _ in chosen} & {*preferred}) == max(len({n for n, _ in c} & {*preferred}) for c in choices)
     assert sum(total[one] for one in chosen) == pytest.approx(best)
 
 

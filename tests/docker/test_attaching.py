@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from orlop.client import NewResource
+import pytest
+
+from orlop.client import NewResource, SelectFilter
 from orlop.client.values import Resource
 from tests.docker.conftest import Docker, Plugin
 
@@ -32,6 +34,35 @@ def settle(docker: Docker, plugin: Plugin) -> Resource | None:
         docker.controller.pass_time(30)
         plugin.driver.look()
     return here(plugin)
+
+
+@pytest.mark.parametrize("kind", ["docker", "eight", "alone"])
+def test_a_new_volume_has_a_copy_where_it_was_asked_for(request: pytest.FixtureRequest, kind: str) -> None:
+    plugin = request.getfixturevalue(kind).plugin("charlie")
+    assert plugin.engine().call("Create", Name="v1", Opts={}).error == ""
+    assert plugin.connect().call("Mount", Name="v1", ID=ID).error == ""
+    assert plugin.connect().call("Get", Name="v1").body["Volume"]["Status"]["Replicas"].keys() >= {"charlie"}
+
+
+def test_where_that_is_not_possible_it_is_made_elsewhere(alone: Docker) -> None:
+    plugin = alone.plugin("charlie")
+    plugin.client.delete_storage_pool("charlie", "pool1")
+    assert plugin.engine().call("Create", Name="v1", Opts={}).error == ""
+    assert "cannot be reached from 'charlie'" in plugin.connect().call("Mount", Name="v1", ID=ID).error
+
+
+def test_a_machine_that_is_no_node_makes_volumes_as_well(alone: Docker) -> None:
+    plugin = alone.plugin("charlie")
+    plugin.stop()
+    plugin.machine.name = "other"
+    assert alone.plugin("charlie").engine().call("Create", Name="v1", Opts={}).error == ""
+
+
+def test_the_group_says_which_node_is_preferred(alone: Docker) -> None:
+    plugin = alone.plugin("charlie")
+    plugin.client.create_resource_group("there", select=SelectFilter(place_count=1, preferred_node_list=["bravo"]))
+    assert plugin.engine().call("Create", Name="v1", Opts={"resource-group": "there"}).error == ""
+    assert plugin.connect().call("Get", Name="v1").body["Volume"]["Status"]["Replicas"].keys() == {"bravo"}
 
 
 def test_what_was_attached_for_a_container_is_given_back_after_a_while(docker: Docker) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from orlop.client import Changes, Client
 from orlop.client.values import Node, Resource
-from orlop.errors import InUse, NodeError, OrlopError, Refused
+from orlop.errors import InUse, NodeError, OrlopError
 from orlop.model import key
 from orlop_docker import volume
 from orlop_docker.catalog import Catalog
+from orlop_docker.here import Here
 from orlop_docker.unfinished import Background
 from orlop_docker.volume import DockerVolume
 
@@ -24,19 +25,18 @@ IDLE = 60.0  # seconds a resource without a disk outlasts its last use: containe
 
 
 class Attaching:
-    """`node` is this machine's name, maybe with a domain. Calls for one resource come one at a time."""
+    """Calls for one resource come one at a time."""
 
-    def __init__(self, client: Client, catalog: Catalog, node: str, idle: float = IDLE) -> None:
+    def __init__(self, client: Client, catalog: Catalog, at: Here, idle: float = IDLE) -> None:
         self._client, self._catalog = client, catalog
-        self._node, self._idle = node, idle
-        self._own = ""
+        self._at, self._idle = at, idle
         self._due: dict[str, float] = {}  # resource -> when it is to be given back
         self._recalled = False
         self._background = Background(PATIENCE)
 
     def attach(self, found: DockerVolume) -> str:
         """Path of its device here, which can be opened. Raises what the cluster says where its data is out of reach."""
-        node = self._client.node(self._own_name())
+        node = self._client.node(self._at.node())
         self.require_unused(found, "mounted", anywhere=False)
         before = self._here(found.resource)
         self._client.make_available(found.resource, node.name)
@@ -79,7 +79,7 @@ class Attaching:
         Raises what keeps them from being known.
         """
         if not self._recalled:
-            left = self._client.resources(nodes=[self._own_name()], props=[MARK])
+            left = self._client.resources(nodes=[self._at.node()], props=[MARK])
             self._due |= {each.name: 0.0 for each in left if each.name not in self._due}
             self._recalled = True
         now = time.monotonic()
@@ -105,34 +105,18 @@ class Attaching:
         return here if here is not None and MARK in here.props else None
 
     def _here(self, resource: str) -> Resource | None:
-        return next(iter(self._client.resources(names=[resource], nodes=[self._own_name()])), None)
+        return next(iter(self._client.resources(names=[resource], nodes=[self._at.node()])), None)
 
     def require_unused(self, found: DockerVolume, what: str, anywhere: bool) -> None:
         """Raises `InUse` unless use ends in a moment; it is reported a little later than it ends."""
 
         def users() -> list[str]:
             by = volume.users(self._catalog.replicas(found))
-            return [node for node in by if anywhere or key(node) != key(self._own_name())]
+            return [node for node in by if anywhere or key(node) != key(self._at.node())]
 
         left = _soon(users)
         if left:
             raise InUse(found.name, [f"it is not {what} while {', '.join(left)} has it mounted or open"])
-
-    def _own_name(self) -> str:
-        """As the cluster spells it: nodes may be known by their short names."""
-        self._own = self._own or self._looked_up()
-        return self._own
-
-    def _looked_up(self) -> str:
-        known = {key(node.name): node.name for node in self._client.nodes()}
-        for name in (self._node, self._node.split(".")[0]):
-            if key(name) in known:
-                return known[key(name)]
-        raise Refused(
-            f"this machine is no node of the cluster under the name {self._node}",
-            correction="Say its name in the configuration of the plugin, 'node = NAME', or make it a node. "
-            f"There are {', '.join(sorted(known.values())) or 'none'}.",
-        )
 
 
 def _lent(resource: Resource | None) -> bool:

@@ -12,6 +12,7 @@ from orlop.codes import Fail
 from orlop.errors import OrlopError, Refused
 from orlop_docker import names, placing, volume
 from orlop_docker.catalog import Catalog
+from orlop_docker.here import Here
 from orlop_docker.options import VolumeOptions
 from orlop_docker.volume import CREATED, NAME, DockerVolume
 
@@ -32,8 +33,8 @@ class Creating:
     since it takes one that is there for what was asked for.
     """
 
-    def __init__(self, client: Client, catalog: Catalog, pause: Callable[[float], None] = time.sleep) -> None:
-        self._client, self._catalog, self._pause = client, catalog, pause
+    def __init__(self, client: Client, catalog: Catalog, at: Here, pause: Callable[[float], None] = time.sleep) -> None:
+        self._client, self._catalog, self._at, self._pause = client, catalog, at, pause
 
     def create(self, name: str, driver: str, options: VolumeOptions) -> None:
         present = self._catalog.definition(name)
@@ -80,7 +81,7 @@ class Creating:
         nodes = self._client.nodes()
         placing.require_known(options, nodes)
         layers = placing.stack(options, group, nodes)
-        select = placing.select(options, group, layers)
+        select = placing.select(options, group, layers, self._at.among(nodes))
         resource = names.resource_name(name)
         if present is not None:
             return

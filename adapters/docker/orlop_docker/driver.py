@@ -14,6 +14,7 @@ from orlop_docker import names, options, volume
 from orlop_docker.attaching import IDLE, Attaching
 from orlop_docker.catalog import Catalog
 from orlop_docker.creating import Creating
+from orlop_docker.here import Here
 from orlop_docker.mounting import Mounting
 from orlop_docker.references import References
 from orlop_docker.unfinished import Background
@@ -37,10 +38,11 @@ class Driver:
         patience: float = MOUNTED,
         idle: float = IDLE,
     ) -> None:
-        self._client, self._catalog = client, Catalog(client)
-        self._creating = Creating(client, self._catalog)
+        at = Here(client, node)
+        self._catalog = Catalog(client)
+        self._creating = Creating(client, self._catalog, at)
         self._mounting, self._references = mounting, references
-        self._attaching = Attaching(client, self._catalog, node, idle)
+        self._attaching = Attaching(client, self._catalog, at, idle)
         self._defaults = defaults
         self._background = background or Background()
         self._patience = patience

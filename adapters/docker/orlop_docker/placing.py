@@ -34,8 +34,14 @@ def require_known(options: VolumeOptions, nodes: Iterable[Node]) -> None:
         )
 
 
-def select(options: VolumeOptions, group: ResourceGroup, layers: tuple[str, ...]) -> SelectFilter:
-    """Raises `Refused` where several copies would not be copies of each other."""
+def select(
+    options: VolumeOptions, group: ResourceGroup, layers: tuple[str, ...], here: str | None = None
+) -> SelectFilter:
+    """One copy `here` rather than elsewhere: it is where it will be used first, and where it may be used at all.
+
+    Raises `Refused` where several copies would not be copies of each other.
+    """
+    preferred = [] if here is None or group.select_filter.preferred_node_list else [here]
     count = _count(options, group, DRBD in layers)
     if count > 1 and DRBD not in layers:
         raise Refused(
@@ -48,6 +54,7 @@ def select(options: VolumeOptions, group: ResourceGroup, layers: tuple[str, ...]
         node_name_list=list(options.nodes) or None,
         storage_pool_list=[options.storage_pool] if options.storage_pool else None,
         layer_stack=list(layers),
+        preferred_node_list=preferred or None,
     )
 
 

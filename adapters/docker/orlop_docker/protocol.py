@@ -14,6 +14,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import msgspec
 
 from orlop.errors import OrlopError, Refused
+from orlop.model.decoding import decoded
 from orlop_docker.driver import Driver
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ def _asked(body: bytes) -> Asked:
     if not body.strip():
         raise Refused("the request came without its content", correction="Repeat the command.")
     try:
-        return msgspec.json.decode(body, type=Asked)
+        return decoded(body, Asked)
     except msgspec.DecodeError as error:
         raise Refused(f"the request cannot be read: {error}") from None
 

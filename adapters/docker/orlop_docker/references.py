@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from orlop.model.decoding import decoded
+
 
 class Reference(msgspec.Struct, frozen=True):
     count: int
@@ -37,7 +39,7 @@ class References:
     def _load(self) -> Known:
         """A file that cannot be read counts as none: what is mounted is seen in the kernel's table."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Known)
+            return decoded(self._path.read_bytes(), Known)
         except (OSError, msgspec.DecodeError):
             return {}
 

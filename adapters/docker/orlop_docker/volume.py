@@ -10,6 +10,7 @@ import msgspec
 from orlop.client.values import Resource, ResourceDefinition
 from orlop.model import sizes
 from orlop.model.cluster import Value
+from orlop.model.decoding import decoded
 from orlop_docker import names, options
 from orlop_docker.options import VolumeOptions
 
@@ -55,7 +56,7 @@ def named(definition: ResourceDefinition) -> DockerVolume | None:
 
 def recorded(definition: ResourceDefinition) -> dict[str, str]:
     """The options that it was made with, the defaults of that day included."""
-    return msgspec.json.decode(definition.props.get(OPTIONS) or "{}", type=dict[str, str])
+    return decoded(definition.props.get(OPTIONS) or "{}", dict[str, str])
 
 
 def marks(volume: str, driver: str, settings: VolumeOptions) -> dict[str, str]:

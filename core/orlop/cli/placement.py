@@ -70,6 +70,12 @@ def placement(
                 type=click.IntRange(min=0),
                 help="So many in each --site, or in each site that is used, at least.",
             ),
+            many(
+                "--prefer-node",
+                "preferred",
+                help="Rather on these nodes than on others.",
+                shell_complete=completion.NODES,
+            ),
             click.option(*providers, "providers", type=WORDS, help="Only these kinds of pools: lvm,lvm_thin,zfs..."),
         )(called)
 
@@ -90,6 +96,7 @@ _NAMES = (
     "sites",
     "most_per_site",
     "least_per_site",
+    "preferred",
     "providers",
 )
 
@@ -119,6 +126,7 @@ def filter_of(chosen: dict[str, Any], layers: tuple[str, ...] | None, diskless_t
         site_list=_list(chosen["sites"]),
         most_per_site=chosen["most_per_site"],
         least_per_site=chosen["least_per_site"],
+        preferred_node_list=_list(chosen["preferred"]),
     )
 
 

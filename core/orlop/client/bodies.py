@@ -50,6 +50,7 @@ class SelectFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     site_list: list[str] | None = None
     most_per_site: int | None = None
     least_per_site: int | None = None
+    preferred_node_list: list[str] | None = None
 
 
 NO_FILTER = SelectFilter()

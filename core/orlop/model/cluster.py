@@ -86,6 +86,7 @@ class SelectFilter(Value, frozen=True, kw_only=True):
     sites: tuple[str, ...] = ()
     most_per_site: int | None = None
     least_per_site: int | None = None
+    preferred_nodes: tuple[str, ...] = ()
 
 
 class VolumeGroup(Value, frozen=True, kw_only=True):

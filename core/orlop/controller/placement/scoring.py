@@ -56,11 +56,22 @@ def scores(
         points = [weight(size, c.pool) for c in candidates]
         if any(points):
             parts["plugins"] = points
+    totals = _sums(parts, len(candidates))
+    if rule.preferred_nodes and candidates:
+        # One more preferred node outweighs whatever the others may lose by it.
+        most = 1 + count * (max(totals) - min(totals))
+        preferred = {key(name) for name in rule.preferred_nodes}
+        parts["preferred node"] = [most if key(c.node.name) in preferred else 0.0 for c in candidates]
+        totals = _sums(parts, len(candidates))
+    return Scores(name, parts, totals)
+
+
+def _sums(parts: Mapping[str, Sequence[float]], number: int) -> Sequence[float]:
     columns = list(parts.values())
-    totals: Sequence[float] = columns[0] if columns else [0.0] * len(candidates)
+    totals: Sequence[float] = columns[0] if columns else [0.0] * number
     for column in columns[1:]:
         totals = list(map(add, totals, column))
-    return Scores(name, parts, totals)
+    return totals
 
 
 def _parts(

@@ -35,6 +35,7 @@ FIELDS = {
     "site_list": "sites",
     "most_per_site": "most_per_site",
     "least_per_site": "least_per_site",
+    "preferred_node_list": "preferred_nodes",
 }
 UPPER = ("layers", "providers")
 PER_SITE = ("most_per_site", "least_per_site")

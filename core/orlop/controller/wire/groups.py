@@ -30,6 +30,7 @@ class AutoSelectFilter(Body, frozen=True, kw_only=True):
     site_list: tuple[str, ...] = ()
     most_per_site: int | None = None
     least_per_site: int | None = None
+    preferred_node_list: tuple[str, ...] = ()
 
 
 class AutoSelectFilterModify(Body, frozen=True, kw_only=True):
@@ -56,6 +57,7 @@ class AutoSelectFilterModify(Body, frozen=True, kw_only=True):
     site_list: tuple[str, ...] | UnsetType = UNSET
     most_per_site: int | UnsetType = UNSET
     least_per_site: int | UnsetType = UNSET
+    preferred_node_list: tuple[str, ...] | UnsetType = UNSET
 
 
 class ResourceGroup(Body, frozen=True, kw_only=True):
