@@ -10,7 +10,7 @@ import pytest
 from orlop.client import NewResource
 from orlop.client.values import Resource
 from tests.lab import drbd9
-from tests.lab.cluster import Cluster
+from tests.lab.cluster import Cluster, ClusterError
 from tests.lab.lab import Lab
 from tests.lab.node import GIB, Node
 
@@ -20,6 +20,7 @@ FAST = {
     "DrbdOptions/PeerDevice/c-plan-ahead": "0",
     "DrbdOptions/PeerDevice/resync-rate": "102400",
     "DrbdOptions/Net/ping-int": "2",
+    "DrbdOptions/Net/ping-timeout": "50",  # tenths of seconds: nodes are emulated, and the host may have other work
 }
 
 
@@ -78,7 +79,10 @@ class Replicated:
                 "replication:Established" in part and re.search("peer-disk:(UpToDate|Diskless)", part) for part in parts
             )
 
-        self.cluster.wait(f"{self.name} is synchronized", done)
+        try:
+            self.cluster.wait(f"{self.name} is synchronized", done)
+        except ClusterError as error:
+            raise ClusterError("\n".join([str(error), *map(self.told, nodes)])) from None
 
     def wait_majority(self, *nodes: Node) -> None:
         """Quorum is asked for a while after all see each other."""
