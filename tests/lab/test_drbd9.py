@@ -10,7 +10,7 @@ import pytest
 from orlop.client import NewResource
 from orlop.client.values import Resource
 from tests.lab import drbd9
-from tests.lab.cluster import Cluster
+from tests.lab.cluster import Cluster, ClusterError
 from tests.lab.lab import Lab
 from tests.lab.node import GIB, Node
 
@@ -20,6 +20,7 @@ FAST = {
     "DrbdOptions/PeerDevice/c-plan-ahead": "0",
     "DrbdOptions/PeerDevice/resync-rate": "102400",
     "DrbdOptions/Net/ping-int": "2",
+    "DrbdOptions/Net/ping-timeout": "50",  # tenths of seconds: nodes are emulated, and the host may have other work
 }
 
 
@@ -78,7 +79,10 @@ class Replicated:
                 "replication:Established" in part and re.search("peer-disk:(UpToDate|Diskless)", part) for part in parts
             )
 
-        self.cluster.wait(f"{self.name} is synchronized", done)
+        try:
+            self.cluster.wait(f"{self.name} is synchronized", done)
+        except ClusterError as error:
+            raise ClusterError("\n".join([str(error), *map(self.told, nodes)])) from None
 
     def wait_majority(self, *nodes: Node) -> None:
         """Quorum is asked for a while after all see each other."""
@@ -113,7 +117,8 @@ def replicated(pools: Cluster, name: str, pool: str) -> Iterator[Replicated]:
     volume.delete()
     for node in pools.nodes:
         pools.wait("nothing is left", lambda node=node: name not in node.run("drbdsetup", "events2", "--now"))
-        assert name not in node.shell("lvs --noheadings -o lv_name; ls /var/lib/orlop/drbd 2>/dev/null || true")
+        left = node.shell("lvs --noheadings -o lv_name; ls /var/lib/orlop/drbd 2>/dev/null || true").split()
+        assert not [each for each in left if each.startswith((f"{name}_", f"{name}."))]
 
 
 @pytest.fixture
@@ -123,7 +128,10 @@ def web(pools: Cluster) -> Iterator[Replicated]:
 
 @pytest.fixture
 def thin(pools: Cluster) -> Iterator[Replicated]:
-    yield from replicated(pools, "thin", "thin")
+    """Without a tiebreaker: a disk that is added where one was gets everything, wherever that is."""
+    for made in replicated(pools, "sparse", "thin"):
+        pools.orlop("resource-definition set-property sparse DrbdOptions/auto-add-quorum-tiebreaker False")
+        yield made
 
 
 def test_three_nodes_hold_what_a_fourth_one_without_a_disk_writes(web: Replicated) -> None:
@@ -208,4 +216,25 @@ def test_what_was_never_written_is_not_copied(thin: Replicated) -> None:
     thin.deploy(three)
     thin.wait_synchronized(one, two, three)
     assert 2 << 10 <= thin.received(three) < 4 << 10
+    assert thin.backing_hash(one) == thin.backing_hash(two) == thin.backing_hash(three)
+
+
+def test_one_that_was_never_written_itself_gives_what_it_got_and_no_more(thin: Replicated) -> None:
+    """The new replica does not reach the first one, so what the other one has noted has to be everything."""
+    one, two, three, _ = thin.cluster.nodes
+    thin.deploy(one)
+    thin.wait_synchronized(one)
+    thin.write(one, 2)
+    thin.deploy(two)
+    thin.wait_synchronized(one, two)
+    thin.write(one, 1, seek=8)
+    one.cut(three)
+    try:
+        thin.deploy(three)
+        thin.cluster.wait("it has got its data", lambda: " disk:UpToDate " in thin.told(three))
+        assert thin.backing_hash(two) == thin.backing_hash(three)
+    finally:
+        one.mend(three)
+    thin.wait_synchronized(one, two, three)
+    assert 3 << 10 <= thin.received(three) < 5 << 10
     assert thin.backing_hash(one) == thin.backing_hash(two) == thin.backing_hash(three)

@@ -114,8 +114,18 @@ def test_nothing_is_made_on_what_was_not_looked_at() -> None:
 
 def test_what_is_closed_below_is_not_looked_at() -> None:
     closed = Standing(volume=volume(new=True), below=BELOW, ready=False)
-    found = drbd_look.below(SimulatedHost(), (closed,), (), Version(kernel=(8, 4, 11)))
+    found = drbd_look.below(SimulatedHost(), (closed,), (), {}, Version(kernel=(8, 4, 11)))
     assert found == drbd_look.Below({}, {})
+
+
+@pytest.mark.parametrize(("disk", "looked_at"), [("Attaching", 0), ("Negotiating", 0), ("Diskless", 1)])
+def test_what_drbd_is_attaching_is_not_looked_at(disk: str, looked_at: int) -> None:
+    """It holds the disk, which `drbdsetup show` does not tell yet."""
+    at = Standing(volume=volume(), below=BELOW, ready=True)
+    devices = {0: Device(minor=1000, disk=disk)}
+    seen = {"web": Resource(name="web", role="Secondary", suspended=False, devices=devices)}
+    found = drbd_look.below(SimulatedHost(), (at,), (), seen, Version(kernel=(8, 4, 11)))
+    assert len(found.unreadable) == looked_at  # nobody answers there
 
 
 def test_nothing_is_made_where_the_metadata_could_not_be_read() -> None:

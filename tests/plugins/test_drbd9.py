@@ -33,6 +33,7 @@ from orlop_layers.drbd_version import Version
 RECORDED = Path(__file__).parent.parent / "recorded"
 BELOW = "/dev/vg0/web_00000"
 NINE = Version(kernel=(9, 3, 3), tools=(9, 22, 0))
+NINE_TWO = Version(kernel=(9, 2, 13), tools=(9, 22, 0))
 OLD_DATA, DAY0 = "1111111111111110", "1234567890ABCDE0"
 BRAVO = WantedPeer(node="bravo", node_id=1, address="10.0.0.2", port=7001)
 CHARLY = WantedPeer(node="charly", node_id=2, address="10.0.0.3", port=7002, diskless=True)
@@ -131,8 +132,9 @@ def test_without_day_0_the_first_replica_only_says_that_it_is_good() -> None:
     assert "--node-id 0 " in made[0]
 
 
-def test_a_replica_that_reads_as_zeros_begins_at_day_0() -> None:
-    made = brought_up(volume(new=True, equal=True, day0=DAY0), generations={BELOW: None})
+def test_a_replica_that_reads_as_zeros_begins_at_day_0_and_counts_from_it() -> None:
+    made = brought_up(volume(new=True, equal=True, day0=DAY0), generations={BELOW: None})[2:]
+    assert [line.split()[-2:] for line in made[:-1]] == [[str(node), f":{DAY0}"] for node in range(1, 32)]
     assert made[-1].endswith(f"set-gi --node-id 0 {DAY0}:0:0:0:1:1")
 
 
@@ -148,9 +150,7 @@ def test_what_was_cut_before_it_was_declared_is_declared_before_anything_attache
     both = layer(old, new, generations=made)
     steps = both.bring_up(old, BELOW)
     assert "web_00001" not in "".join(step.content for step in steps if isinstance(step, WriteFile))
-    assert [c.split()[-3:] for c in commands(both.bring_up(new, "/dev/vg0/web_00001"))] == [
-        ["--node-id", "0", f"{DAY0}:0:0:0:1:1"]
-    ]
+    assert commands(both.bring_up(new, "/dev/vg0/web_00001"))[-1].endswith(f"--node-id 0 {DAY0}:0:0:0:1:1")
 
 
 Answer = Callable[[tuple[str, ...]], str]
@@ -373,6 +373,22 @@ def test_a_disk_that_is_added_gets_metadata_and_is_attached_while_the_device_is_
     assert "create-md" in brought_up(wanted, generations={BELOW: None}, **up)[0]
     found = brought_up(wanted, generations={BELOW: drbd_metadata.JUST_CREATED}, **up)
     assert found == ["drbdadm -c /var/lib/orlop/drbd/web.draft sh-nop", "drbdadm adjust web"]
+
+
+def test_connections_that_nobody_may_miss_go_while_a_disk_is_attached() -> None:
+    """DRBD 9.2.13 waits for good now and then otherwise."""
+    wanted, made = volume(new=True, uuid="v-new"), {BELOW: drbd_metadata.JUST_CREATED}
+
+    def found(**seen: Any) -> list[str]:
+        return brought_up(wanted, generations=made, seen=kernel(disk="Diskless", **seen), version=NINE_TWO)[1:]
+
+    assert found() == ["drbdadm disconnect web", "drbdadm adjust web"]
+    assert found(role="Primary") == ["drbdadm adjust web"]
+    assert found(peer="Outdated") == ["drbdadm adjust web"]
+    away = kernel(disk="Diskless")
+    one, two = away["web"].connections
+    away["web"] = replace(away["web"], connections=(one, replace(two, state="Connecting")))
+    assert brought_up(wanted, generations=made, seen=away, version=NINE_TWO)[1:] == ["drbdadm adjust web"]
 
 
 def test_where_a_disk_is_attached_only_without_connections_they_go_for_a_moment() -> None:

@@ -126,6 +126,43 @@ def test_a_third_replica_takes_the_place_of_the_tiebreaker(cluster):
     assert replicas(cluster)[tiebreaker].flags == frozenset()
 
 
+def test_a_disk_that_drbd_is_just_attaching_is_not_taken_for_one_that_cannot_be_read(cluster):
+    spawn(cluster)
+    write(cluster, with_state(cluster, "UpToDate")[0])
+    (tiebreaker,) = with_state(cluster, "Diskless")
+    cluster.nodes[tiebreaker].host.drbd.negotiates = 8
+    cluster.nodes[tiebreaker].host.disk.use(device(cluster), "mount")  # so its connections stay
+    cluster.settle()
+    create(cluster, tiebreaker)
+    cluster.run(60)
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+
+
+def test_a_disk_that_is_added_does_not_wait_for_good_for_what_peers_say(cluster):
+    """DRBD does, now and then, if it is attached beside connections."""
+    spawn(cluster)
+    write(cluster, with_state(cluster, "UpToDate")[0])
+    (tiebreaker,) = with_state(cluster, "Diskless")
+    cluster.nodes[tiebreaker].host.drbd.negotiates = 1_000_000
+    create(cluster, tiebreaker)
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+
+
+def test_nor_is_one_left_out_from_then_on_that_was_let_go_by_hand(cluster):
+    """It is attached again, beside connections, and DRBD has it for itself before it tells so."""
+    spawn(cluster, count=3)
+    node = list(replicas(cluster))[2]
+    host = cluster.nodes[node].host
+    host.drbd.negotiates = 8
+    host.disk.use(device(cluster), "mount")
+    cluster.settle()
+    host.run(("drbdsetup", "detach", device(cluster).removeprefix("/dev/drbd")))
+    cluster.settle()
+    cluster.run(60)
+    assert list(disks(cluster).values()) == ["UpToDate"] * 3
+    assert not replicas(cluster)[node].props.get("DrbdOptions/SkipDisk")
+
+
 def test_one_of_three_that_goes_stays_as_tiebreaker_and_then_leaves(cluster):
     spawn(cluster, count=3)
     third = list(replicas(cluster))[2]
@@ -526,6 +563,24 @@ def test_a_later_replica_on_a_pool_that_reads_as_zeros_gets_what_was_written(clu
     found = a_later_replica(cluster)
     assert found[0] == TOKEN
     assert 8 * BLOCK not in found
+
+
+def test_it_gets_no_more_from_one_that_was_equal_itself(cluster):
+    spawn(cluster)
+    first, equal = sorted(with_state(cluster, "UpToDate"), key=lambda node: not is_first(cluster, node))
+    write(cluster, first)
+    below(cluster, equal)[8 * BLOCK] = MARK
+    later = next(node for node in NODES if node not in replicas(cluster))
+    cluster.network.cut.add(frozenset((first, later)))
+    create(cluster, later)
+    assert disks(cluster)[later] == "UpToDate"
+    assert below(cluster, later)[0] == TOKEN
+    assert 8 * BLOCK not in below(cluster, later)
+
+
+def is_first(cluster, node):
+    (of,) = cluster.core.picture.definition("web").volume_definitions
+    return any(volume.uuid == of.first for volume in replicas(cluster)[node].volumes)
 
 
 @pytest.mark.parametrize("why", ["a pool that promises nothing", "it is to be copied"])

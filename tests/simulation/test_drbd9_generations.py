@@ -277,17 +277,15 @@ def set_gi(nodes, name, node_id, told):
     )
 
 
-def day0(names="ABC", slots=7):
-    """The first of `names` is the winner; all others never wrote anything."""
+def day0(names="ABC", slots=7, based="ABC"):
+    """The first of `names` is the winner; all others never wrote anything. What has changed since is counted from day 0
+    by those that are `based` on it."""
     nodes = Nodes(names)
     for number, name in enumerate(names):
         nodes.create(name, slots)
-        if number == 0:
-            for node_id in range(1, 32):
-                set_gi(nodes, name, node_id, f":{ONE}")
-            set_gi(nodes, name, 0, f"{TWO}:0:0:0:1:1")
-        else:
-            set_gi(nodes, name, number, f"{ONE}:0:0:0:1:1")
+        for node_id in set(range(32)) - {number} if name in based else ():
+            set_gi(nodes, name, node_id, f":{ONE}")
+        set_gi(nodes, name, number, f"{TWO if number == 0 else ONE}:0:0:0:1:1")
     return nodes
 
 
@@ -309,6 +307,29 @@ def test_a_replica_that_comes_later_gets_what_was_written_since_day_0():
     nodes.up("C")
     nodes.settle()
     assert (nodes.stored("C", 3), nodes.stored("C", 4)) == ("since", "")
+    assert nodes.disk("C") == "UpToDate"
+
+
+@pytest.mark.parametrize(("based", "more"), [("ABC", ""), ("A", "copied too")])
+def test_so_it_does_from_one_that_was_equal_itself_if_that_one_says_so(based, more):
+    """The equal one notes what it gets. Without a word on what that is counted from, it gives all that it has."""
+    nodes = day0(based=based)
+    nodes.names.remove("C")  # nobody knows of it yet
+    for name in "AB":
+        nodes.configure(name)
+    nodes.up("A")
+    nodes.write("A", "before it came", 2)
+    nodes.up("B")
+    nodes.settle()
+    nodes.write("A", "since", 3)
+    nodes.hosts["B"].disk.write(BACKING, 4 * BLOCK, b"copied too".ljust(BLOCK, b"."))
+    nodes.names.append("C")
+    for name in "ABC":
+        nodes.configure(name)
+    nodes.cut("AC")
+    nodes.up()
+    nodes.settle()
+    assert [nodes.stored("C", block) for block in (2, 3, 4)] == ["before it came", "since", more]
     assert nodes.disk("C") == "UpToDate"
 
 

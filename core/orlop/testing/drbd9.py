@@ -37,6 +37,7 @@ class SimulatedDrbd9(Listened):
         self.disk = disk
         self.kernel: Tools = (9, 2, 13)
         self.tools: Tools = (9, 22, 0)
+        self.negotiates = 0  # looks that a disk takes which is attached while there are connections
         self.resources: dict[str, Resource] = {}
         self.metadata: drbd9_metadata.Kept = {}
         network.nodes[name] = self
@@ -68,6 +69,10 @@ class SimulatedDrbd9(Listened):
     def progress(self) -> None:
         for resource in self.resources.values():
             drbd9_sync.progress(resource)
+            for device in resource.devices.values():
+                device.negotiating = max(0, device.negotiating - 1)
+                if not device.negotiating and device.disk == "Negotiating" and not resource.attaches_alone:
+                    drbd9_adjust.negotiated(resource, device)
 
     def _reached(self) -> list[SimulatedDrbd9]:
         nodes = [node for node in self.network.nodes.values() if isinstance(node, SimulatedDrbd9)]

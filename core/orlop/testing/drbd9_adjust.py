@@ -68,18 +68,28 @@ def attach(resource: Resource, device: Device, volume: Volume, find: FindMetadat
     if metadata.crashed:
         for slot in metadata.slots.values():
             slot.bits.blocks |= metadata.hot
-    device.disk = "Inconsistent" if not metadata.consistent else "Consistent" if metadata.up_to_date else "Outdated"
     for held in filter(None, (backing, device.apart)):
         resource.disk.used[held] = (f"held by drbd{device.minor}",)
     if device.file is not None:
         device.file.size = device.file.size or metadata.size
-    if resource.attaches_alone and any(c.other is not None for c in resource.connections.values()):
-        device.disk = "Negotiating"
-    elif not compare_again(resource, device.number):
-        release(resource, device)
-        device.disk, device.metadata = "Diskless", None
+    connected = any(connection.other is not None for connection in resource.connections.values())
+    if connected and (resource.attaches_alone or resource.negotiates):
+        device.disk, device.negotiating = "Negotiating", resource.negotiates
+    elif not negotiated(resource, device):
         raise fail(17, 119, "State change was refused by peer node", str(device.minor))
-    device.exposed = ""
+
+
+def negotiated(resource: Resource, device: Device) -> bool:
+    """Whether what a disk has goes with what the nodes have that are connected; otherwise it is let go again."""
+    metadata = device.metadata
+    assert metadata is not None
+    device.disk = "Inconsistent" if not metadata.consistent else "Consistent" if metadata.up_to_date else "Outdated"
+    if compare_again(resource, device.number):
+        device.exposed = ""
+        return True
+    release(resource, device)
+    device.disk, device.metadata = "Diskless", None
+    return False
 
 
 def room(resource: Resource, device: Device) -> int:

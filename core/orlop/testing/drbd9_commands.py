@@ -211,7 +211,7 @@ def adjust(node: SimulatedDrbd9, name: str, skip: bool = False) -> None:
     if resource is None:
         resource = Resource(node.name, name, wanted.here.node_id, node.disk, dict(wanted.options))
         node.resources[name] = resource
-    resource.attaches_alone = node.kernel >= (9, 3, 0)
+    resource.attaches_alone, resource.negotiates = node.kernel >= (9, 3, 0), node.negotiates
     taken = {d.minor for r in node.resources.values() if r is not resource for d in r.devices.values()}
     drbd9_adjust.adjust(resource, wanted, taken, node.find_metadata, node.network.look, skip)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -60,12 +61,18 @@ class Generations:
         """Everything is in sync with that node."""
         self.remember(self.bitmap.pop(node_id, NONE))
 
-    def adopt(self, source: Generations, own_id: int, source_id: int) -> None:
-        """What the target of a synchronization has when it is over: the whole tuple of its source."""
-        before = self.current
+    def adopt(self, source: Generations, own_id: int, source_id: int, known: Collection[int]) -> None:
+        """What the target of a synchronization has when it is over: what its source knows of generations. Of the bases
+        of its bitmaps only those towards nodes that are `known` to it change: they have a place in its metadata.
+        """
+        before, both = self.current, {own_id, source_id}
         self.current = source.current
         self.history = list(source.history)
-        self.bitmap = {node_id: base for node_id, base in source.bitmap.items() if node_id not in (own_id, source_id)}
+        kept = {node_id: base for node_id, base in self.bitmap.items() if node_id not in {*known, *both}}
+        taken = {node_id: base for node_id, base in source.bitmap.items() if node_id in {*known} - both}
+        self.bitmap = kept | taken
+        for base in source.bitmap.values():
+            self.remember(base)
         if before != self.current:
             self.remember(before)
 

@@ -144,6 +144,7 @@ class Device:
     due: set[int] = field(default_factory=set)
     written: int = 0  # bytes, by users and by synchronization
     exposed: str = ""  # without a disk: the generation of the data that is in use
+    negotiating: int = 0  # looks until it is agreed what a disk that is being attached has
     options: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -160,7 +161,8 @@ class Device:
 @dataclass(eq=False)
 class Resource:
     """`node` is the host it is on; `automatic`: primary only as long as somebody has a device open; `attaches_alone`:
-    as in 9.3.3, a disk that comes while there are connections is waited for for good."""
+    as in 9.3.3, a disk that comes while there are connections is waited for for good; `negotiates`: looks that this
+    takes otherwise."""
 
     node: str
     name: str
@@ -170,6 +172,7 @@ class Resource:
     role: str = "Secondary"
     automatic: bool = False
     attaches_alone: bool = False
+    negotiates: int = 0
     opened: int = 0  # requests that are on their way
     suspended_by_user: bool = False
     devices: dict[int, Device] = field(default_factory=dict)

@@ -41,8 +41,9 @@ def events(resource: Resource, statistics: bool = True) -> Iterator[str]:
 def _device(name: str, device: Device, statistics: bool) -> str:
     quorum = _yes_or_no(device.quorum)
     client = _yes_or_no(device.disk == "Diskless" and device.intended_diskless)
+    backing = device.backing if device.has_data else "none"
     line = (
-        f"device {name} volume:{device.number} minor:{device.minor} backing_dev:{device.backing or 'none'} "
+        f"device {name} volume:{device.number} minor:{device.minor} backing_dev:{backing} "
         f"disk:{device.disk} client:{client} quorum:{quorum}"
     )
     if not statistics:
@@ -112,13 +113,10 @@ def show(resource: Resource) -> str:
     lines += _section("options", resource.options, 4)
     lines += ["    _this_host {", f"        node-id\t\t\t{resource.node_id};"]
     for device in resource.devices.values():
-        backing = f'"{device.backing}"' if device.backing else "none"
-        apart = f'"{device.apart}"' if device.apart else "internal"
         lines += [
             f"        volume {device.number} {{",
             f"            device\t\t\tminor {device.minor};",
-            f"            disk\t\t\t{backing};",
-            *([f"            meta-disk\t\t\t{apart};"] if device.backing else []),
+            *(f"            {name}\t\t\t{value};" for name, value in _disks(device)),
             "        }",
         ]
     lines.append("    }")
@@ -132,6 +130,13 @@ def show(resource: Resource) -> str:
             lines += ["        path {", *ends, "        }"]
         lines += [*_section("net", {**connection.options, "_name": connection.name}, 8), "    }"]
     return "\n".join([*lines, "}", ""])
+
+
+def _disks(device: Device) -> list[tuple[str, str]]:
+    """Of a disk that is being attached the kernel tells nothing yet."""
+    if not device.has_data:
+        return [] if device.backing else [("disk", "none")]
+    return [("disk", f'"{device.backing}"'), ("meta-disk", f'"{device.apart}"' if device.apart else "internal")]
 
 
 def _section(name: str, options: Any, indent: int) -> list[str]:
@@ -152,7 +157,8 @@ def _shown(resource: Resource) -> dict[str, Any]:
         {
             "volume_nr": d.number,
             "device_minor": d.minor,
-            **({"backing-disk": d.backing, "meta-disk": d.apart or "internal"} if d.backing else {"disk": "none"}),
+            **({"backing-disk": d.backing, "meta-disk": d.apart or "internal"} if d.has_data else {}),
+            **({} if d.backing else {"disk": "none"}),
         }
         for d in resource.devices.values()
     ]

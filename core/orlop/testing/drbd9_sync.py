@@ -106,7 +106,9 @@ def finish(source: End, target: End) -> None:
     bits = source.slot.bits
     _copy(source, target, bits)
     _tell_third(source, target, bits)
-    target.metadata.generations.adopt(source.metadata.generations, target.resource.node_id, source.resource.node_id)
+    target.metadata.generations.adopt(
+        source.metadata.generations, target.resource.node_id, source.resource.node_id, target.metadata.slots
+    )
     source.metadata.generations.met(source.peer)
     target.metadata.generations.met(target.peer)
     bits.clear()
@@ -128,7 +130,6 @@ def _tell_third(source: End, target: End, bits: OutOfSync) -> None:
             slot.bits.take(bits)
             slot.bits.take(known.bits if known else OutOfSync())
     target.metadata.spare.take(bits)
-    target.metadata.spare.take(source.metadata.spare)
 
 
 def _copy(source: End, target: End, bits: OutOfSync) -> None:

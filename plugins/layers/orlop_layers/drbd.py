@@ -87,7 +87,7 @@ class Drbd(Observed, HoldsDrbd, frozen=True, kw_only=True):
         seen = resources(probe.run(("drbdsetup", "events2", "--now", "--statistics")))
         open_on, apart = backings(probe.run(("drbdsetup", "show"))) if seen else ({}, {})
         names = {at.volume.resource for at in standing}
-        below = drbd_look.below(probe, standing, open_on.values(), version)
+        below = drbd_look.below(probe, standing, open_on.values(), seen, version)
         replicas = {at.volume.resource: at.volume.drbd.replica for at in standing if at.volume.drbd is not None}
         up = [(seen[name], replica) for name, replica in replicas.items() if name in seen]
         used = frozenset(name.partition("/")[0] for at in standing for name in drbd_options.given(at.volume.drbd))

@@ -1,6 +1,6 @@
 """What is on the devices below DRBD that the kernel does not have open."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from orlop.errors import BadProperty, CannotRead, NodeError, WouldDestroy
@@ -8,6 +8,7 @@ from orlop.model import WantedDrbd, WantedVolume
 from orlop.plugin import Probe, Standing
 from orlop_layers import drbd_metadata
 from orlop_layers.drbd_metadata import Place
+from orlop_layers.drbd_seen import CLOSED, Resource
 from orlop_layers.drbd_version import Version
 
 
@@ -18,16 +19,31 @@ class Below(NamedTuple):
     unreadable: dict[str, str]
 
 
-def below(probe: Probe, standing: tuple[Standing, ...], in_kernel: Collection[str], version: Version) -> Below:
+def below(
+    probe: Probe,
+    standing: tuple[Standing, ...],
+    in_kernel: Collection[str],
+    seen: Mapping[str, Resource],
+    version: Version,
+) -> Below:
     found = Below({}, {})
     for at in standing:
-        if at.below is None or not at.ready or at.volume.drbd is None or at.below in in_kernel:
+        if at.below is None or not at.ready or at.volume.drbd is None or at.below in in_kernel or _is_held(at, seen):
             continue
         try:
             found.generations[at.below] = _generation(probe, at, place_of(at, version))
         except NodeError as error:
             found.unreadable[at.below] = str(error)
     return found
+
+
+def _is_held(at: Standing, seen: Mapping[str, Resource]) -> bool:
+    """While DRBD attaches a disk (Attaching, Negotiating) it has it for itself, but `drbdsetup show` does not tell
+    which one that is before it is at least Inconsistent: what is below cannot be opened, and nothing is wrong with it.
+    """
+    resource, drbd = seen.get(at.volume.resource), drbd_of(at.volume)
+    device = resource.devices.get(at.volume.number) if resource else None
+    return device is not None and device.minor == drbd.minor and device.disk not in CLOSED
 
 
 def _generation(probe: Probe, at: Standing, place: Place) -> str | None:

@@ -108,14 +108,21 @@ def declare_first(place: Place, uuid: str, day0: str) -> list[Step]:
     generation = f"{int(_mark(uuid), 16) & ~1:016X}"
     if not place.nine:
         return [place.set_generations(0, f"{generation}:0:0:0:1:1:0:0:0:0:0")]
-    others = [node for node in range(NODES) if node != place.node_id] if day0 else []
-    based = [place.set_generations(node, f":{day0}") for node in others]
-    return [*based, place.set_generations(place.node_id, f"{generation}:0:0:0:1:1")]
+    return [*(_based(place, day0) if day0 else []), place.set_generations(place.node_id, f"{generation}:0:0:0:1:1")]
 
 
 def declare_equal(place: Place, day0: str) -> list[Step]:
-    """What this replica reads as is what all others read as on day 0."""
-    return [place.set_generations(place.node_id, f"{day0}:0:0:0:1:1")]
+    """What this replica reads as is what all others read as on day 0.
+
+    It notes what it gets since then as the first one does, so it says the same of its bitmaps: a replica that comes
+    later and meets this one first would get everything from here otherwise. DRBD itself has it so that places of nodes
+    that are not known yet bear the generation of day 0, and that their bitmap has all that was written since.
+    """
+    return [*_based(place, day0), place.set_generations(place.node_id, f"{day0}:0:0:0:1:1")]
+
+
+def _based(place: Place, day0: str) -> list[Step]:
+    return [place.set_generations(node, f":{day0}") for node in range(NODES) if node != place.node_id]
 
 
 def move(place: Place) -> Step:

@@ -9,7 +9,9 @@ from orlop.plugin import Probe
 KERNEL = re.compile(r"^DRBD_KERNEL_VERSION_CODE=0x([0-9a-fA-F]+)$", re.MULTILINE)
 TOOLS = re.compile(r"^DRBDADM_VERSION_CODE=0x([0-9a-fA-F]+)$", re.MULTILINE)
 FIRST_8, FIRST_9 = (8, 4, 0), (9, 0, 19)  # before 9.0.19 a node without a disk does not count for the quorum
-ATTACHES_ALONE = (9, 3, 0)  # 9.3.3 waits for good when a disk is attached to a device that is connected; 9.2 does not
+# 9.3.3 waits for good when a disk is attached to a device that is connected. 9.2.13 does so only if peers answer before
+# it is through with its own part, which happens on slow machines: the disk stays Negotiating, and 'down' hangs.
+ATTACHES_ALONE = (9, 3, 0)
 NO_VOTE = (9, 34, 0)  # tools that can say that a node without a disk is no tiebreaker
 
 Numbers = tuple[int, int, int]
