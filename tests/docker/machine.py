@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 from orlop.errors import CommandFailed
@@ -19,6 +20,7 @@ class Machine:
         self.ran: list[tuple[str, ...]] = []
         self.busy: set[str] = set()  # mount points with an open file
         self.broken = False  # no file system can be mounted
+        self.lingering = 0.0  # seconds that a container's own mounts outlast it
         self._disk = cluster.nodes[name].host.disk
         self._used = self._disk.used
         self._contents = folder
@@ -58,7 +60,10 @@ class Machine:
         device, _ = self._mounted.pop(at)
         Path(at).rename(self._content(device))
         os.mkdir(at)
-        self._used.pop(device, None)
+        if self.lingering:
+            threading.Timer(self.lingering, self._used.pop, (device, None)).start()
+        else:
+            self._used.pop(device, None)
 
     def _content(self, device: str) -> Path:
         return self._contents / device.replace("/", "_")

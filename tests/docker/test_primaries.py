@@ -48,6 +48,15 @@ def test_a_mount_that_fails_leaves_no_primary(eight: Docker) -> None:
     assert in_use(eight, engine) == []
 
 
+def test_it_is_let_go_when_the_mounts_of_its_container_are_gone(eight: Docker) -> None:
+    plugin, engine = created(eight)
+    engine.call("Mount", Name="v1", ID=ID)
+    plugin.machine.lingering = 1.0
+    assert engine.call("Unmount", Name="v1", ID=ID).error == ""
+    assert in_use(eight, engine) == []
+    assert eight.plugin("bravo").engine().call("Mount", Name="v1", ID=ID).error == ""
+
+
 def test_what_could_not_be_let_go_is_let_go_later_also_by_another_plugin(eight: Docker) -> None:
     plugin, engine = created(eight)
     engine.call("Mount", Name="v1", ID=ID)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from orlop.client import Changes, Client
+from orlop.client import ApiError, Changes, Client
 from orlop.client.values import Node, Resource
 from orlop.errors import InUse, NodeError, OrlopError
 from orlop.model import key
@@ -18,7 +18,7 @@ from orlop_docker.volume import DockerVolume
 
 log = logging.getLogger(__name__)
 MARK = "Aux/Docker/Attached"  # of a resource: what was done for a container is undone, never what somebody else did
-LET_GO = 10.0  # seconds until use that has just ended is reported to the controller
+LET_GO = 10.0  # seconds until use that has just ended is over everywhere, and reported to the controller
 PAUSE = 0.3
 PATIENCE = 20.0  # seconds for what follows an unmount: an engine waits 60 for the whole
 IDLE = 60.0  # seconds a resource without a disk outlasts its last use: containers are restarted
@@ -64,7 +64,7 @@ class Attaching:
     def _released(self, resource: str) -> None:
         here = self._marked(resource)
         if here is not None:
-            self._demote(here)
+            self._demote_soon(here)
         if here is None or not _lent(here):
             self._due.pop(resource, None)
         else:
@@ -95,6 +95,17 @@ class Attaching:
                 self._client.modify_resource(here.name, here.node_name, Changes(delete=(MARK,)))
                 self._client.unmake_available(here.name, here.node_name)
         self._due.pop(resource, None)
+
+    def _demote_soon(self, here: Resource) -> None:
+        """The mounts of a container go a moment after it has ended, and hold the device open until then."""
+        until = time.monotonic() + LET_GO
+        while True:
+            try:
+                return self._demote(here)
+            except ApiError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(PAUSE)
 
     def _demote(self, here: Resource) -> None:
         if _promoted(here, self._client.node(here.node_name)):
