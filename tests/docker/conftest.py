@@ -33,15 +33,18 @@ class Plugin:
         patience: float = 50.0,
         mounted: float = 50.0,
         idle: float = 60.0,
+        again: float = 0.0,
     ) -> None:
-        """Seconds in which a volume is to be made and mounted, and which it is kept without being needed."""
+        """Seconds in which a volume is to be made and mounted, which it is kept without being needed, and until what
+        failed is tried again.
+        """
         self.machine, self.folder = machine, folder
         self.mounting = Mounting(machine, str(folder))
         references = References(folder / "mounts.json", self.mounting.table())
         self.client = Client([f"http://127.0.0.1:{controller.port}"], timeout=60)
         self.driver = Driver(
             *(self.client, self.mounting, references, machine.name, defaults or {}),
-            *(Background(patience), mounted, idle),
+            *(Background(patience), mounted, idle, again),
         )
         self._listeners = [
             Listener(Application(self.driver, name), server.unix_socket(self.socket(name))) for name in names

@@ -65,6 +65,12 @@ class Machine:
         else:
             self._used.pop(device, None)
 
+    def opened_by_others(self, device: str) -> None:
+        self._used[device] = ("held by a program",)
+
+    def closed(self, device: str) -> None:
+        self._used.pop(device, None)
+
     def _content(self, device: str) -> Path:
         return self._contents / device.replace("/", "_")
 

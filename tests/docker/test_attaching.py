@@ -115,6 +115,8 @@ def test_what_an_earlier_run_attached_is_given_back(docker: Docker) -> None:
     used_once(plugin)
     plugin.stop()
     again = docker.plugin("charlie")
+    with docker.controller.away():
+        again.driver.look()
     assert settle(docker, again) is None
 
 
@@ -126,6 +128,20 @@ def test_what_is_mounted_is_kept_by_a_plugin_that_was_restarted(docker: Docker) 
     assert settle(docker, again) is not None
     again.connect().call("Unmount", Name="v1", ID=ID)
     assert settle(docker, again) is None
+
+
+def test_what_cannot_be_given_back_stands_in_nobodys_way_and_is_tried_again(docker: Docker) -> None:
+    plugin = made(docker, idle=0.0)
+    used_once(plugin)
+    assert plugin.connect().call("Create", Name="v2", Opts={"nodes": "bravo"}).error == ""
+    plugin.connect().call("Mount", Name="v2", ID=ID)
+    plugin.connect().call("Unmount", Name="v2", ID=ID)
+    device = next(each.device_path for each in plugin.client.resources(["v1"], ["charlie"])[0].volumes)
+    docker.machine("charlie").opened_by_others(device)
+    settle(docker, plugin)
+    assert [each.name for each in plugin.client.resources(nodes=["charlie"])] == ["v1"]
+    docker.machine("charlie").closed(device)
+    assert settle(docker, plugin) is None
 
 
 def test_a_container_is_stopped_while_no_controller_answers(docker: Docker) -> None:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 MARK = "Aux/Docker/Attached"  # of a resource: what was done for a container is undone, never what somebody else did
 LET_GO = 10.0  # seconds until use that has just ended is over everywhere, and reported to the controller
 PAUSE = 0.3
+AGAIN = 15.0  # seconds until what failed is tried again
 PATIENCE = 20.0  # seconds for what follows an unmount: an engine waits 60 for the whole
 IDLE = 60.0  # seconds a resource without a disk outlasts its last use: containers are restarted
 
@@ -27,11 +28,11 @@ IDLE = 60.0  # seconds a resource without a disk outlasts its last use: containe
 class Attaching:
     """Calls for one resource come one at a time."""
 
-    def __init__(self, client: Client, catalog: Catalog, at: Here, idle: float = IDLE) -> None:
+    def __init__(self, client: Client, catalog: Catalog, at: Here, idle: float = IDLE, again: float = AGAIN) -> None:
         self._client, self._catalog = client, catalog
-        self._at, self._idle = at, idle
+        self._at, self._idle, self._again = at, idle, again
         self._due: dict[str, float] = {}  # resource -> when it is to be given back
-        self._recalled = False
+        self._recalled, self._recall_at = False, 0.0
         self._background = Background(PATIENCE)
 
     def attach(self, found: DockerVolume) -> str:
@@ -74,27 +75,44 @@ class Attaching:
         self._due.pop(resource, None)
 
     def due(self) -> list[str]:
-        """Resources to `give_back` unless they are mounted, with those that an earlier run left or had mounted.
-
-        Raises what keeps them from being known.
-        """
-        if not self._recalled:
-            left = self._client.resources(nodes=[self._at.node()], props=[MARK])
-            self._due |= {each.name: 0.0 for each in left if each.name not in self._due}
-            self._recalled = True
+        """Resources to `give_back` unless they are mounted, with those that an earlier run left or had mounted."""
         now = time.monotonic()
+        if not self._recalled and now >= self._recall_at:
+            self._recall_at = now + self._again
+            try:
+                self._recall()
+            except OrlopError as error:
+                log.warning("what was attached here is not known yet: %s", error)
         return [resource for resource, when in list(self._due.items()) if when <= now]
 
+    def _recall(self) -> None:
+        left = self._client.resources(nodes=[self._at.node()], props=[MARK])
+        self._due |= {each.name: 0.0 for each in left if each.name not in self._due}
+        self._recalled = True
+
     def give_back(self, resource: str) -> None:
-        """Raises what keeps the cluster from it; it remains due then."""
+        """What fails is due again after a while."""
+        try:
+            self._given_back(resource)
+        except OrlopError as error:
+            log.warning("%s is not given back yet: %s", resource, error)
+            self._due[resource] = time.monotonic() + self._again
+        else:
+            self._due.pop(resource, None)
+
+    def _given_back(self, resource: str) -> None:
         here = self._marked(resource)
         if here is not None:
             self._demote(here)
             if _lent(here):
-                # In this order: what an administrator puts here from now on is none of ours.
-                self._client.modify_resource(here.name, here.node_name, Changes(delete=(MARK,)))
                 self._client.unmake_available(here.name, here.node_name)
-        self._due.pop(resource, None)
+                self._unmark(resource)
+
+    def _unmark(self, resource: str) -> None:
+        """One that stays for its vote: what an administrator makes of it from now on is none of ours."""
+        left = self._marked(resource)
+        if left is not None and "TIE_BREAKER" in left.flags:
+            self._client.modify_resource(left.name, left.node_name, Changes(delete=(MARK,)))
 
     def _demote_soon(self, here: Resource) -> None:
         """The mounts of a container go a moment after it has ended, and hold the device open until then."""

@@ -11,7 +11,7 @@ from typing import Any
 from orlop.client import Client
 from orlop.errors import InUse, NodeError, OrlopError
 from orlop_docker import names, options, volume
-from orlop_docker.attaching import IDLE, Attaching
+from orlop_docker.attaching import AGAIN, IDLE, Attaching
 from orlop_docker.catalog import Catalog
 from orlop_docker.creating import Creating
 from orlop_docker.here import Here
@@ -37,12 +37,13 @@ class Driver:
         background: Background | None = None,
         patience: float = MOUNTED,
         idle: float = IDLE,
+        again: float = AGAIN,
     ) -> None:
         at = Here(client, node)
         self._catalog = Catalog(client)
         self._creating = Creating(client, self._catalog, at)
         self._mounting, self._references = mounting, references
-        self._attaching = Attaching(client, self._catalog, at, idle)
+        self._attaching = Attaching(client, self._catalog, at, idle, again)
         self._defaults = defaults
         self._background = background or Background()
         self._patience = patience
@@ -157,16 +158,10 @@ class Driver:
         for resource in [name for name, size in mounted.items() if self._sizes.get(name) != size]:
             with self._lock(resource):
                 self._grow(resource)
-        try:
-            for resource in self._attaching.due():
-                self._give_back(resource)
-        except OrlopError as error:
-            log.warning("what is not needed here any more is kept for now: %s", error)
-
-    def _give_back(self, resource: str) -> None:
-        with self._lock(resource):
-            if self._mounting.mounted(resource) is None:
-                self._attaching.give_back(resource)
+        for resource in self._attaching.due():
+            with self._lock(resource):
+                if self._mounting.mounted(resource) is None:
+                    self._attaching.give_back(resource)
 
     def _grow(self, resource: str) -> None:
         """A file system that cannot grow is as good as before."""
