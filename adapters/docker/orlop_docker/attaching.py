@@ -56,11 +56,11 @@ class Attaching:
 
     def detached(self, resource: str) -> None:
         """It is not mounted here any more. Raises nothing: what fails or takes too long is done by `look`."""
-        self._due[resource] = time.monotonic()
         try:
             self._background.do(resource, "detached", lambda: self._released(resource))
         except OrlopError as error:
             log.warning("%s is not released yet: %s", resource, error)
+            self._due[resource] = time.monotonic()
 
     def _released(self, resource: str) -> None:
         here = self._marked(resource)
