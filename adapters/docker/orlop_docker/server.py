@@ -50,6 +50,7 @@ class Listener:
         # Nothing is closed because it is idle: an engine that meets a closed connection repeats its request empty.
         self._server.timeout = FOR_EVER
         self._server.keep_alive_conn_limit = CONNECTIONS
+        self._server.request_queue_size = CONNECTIONS  # whom a full queue turns away repeats its request empty as well
         self._server.shutdown_timeout = 2
         self._server.expiration_interval = 0.2  # seconds: how long a stop takes to be noticed
         self._thread: threading.Thread | None = None
