@@ -132,6 +132,7 @@ def test_creating_again_is_success_with_the_same_options_only(engine: Engine) ->
 def test_what_is_mounted_is_a_folder_that_is_only_in_the_file_system(plugin: Plugin, engine: Engine) -> None:
     at = Path(engine.call("Mount", Name="v1", ID=ID).body["Mountpoint"])
     assert at.is_dir()
+    assert str(at) not in plugin.machine.mounts
     assert engine.call("Path", Name="v1").body["Mountpoint"] == str(at)
     assert engine.call("Get", Name="v1").body["Volume"]["Mountpoint"] == str(at)
     assert engine.call("Unmount", Name="v1", ID=ID).error == ""
