@@ -36,6 +36,11 @@ def test_a_device_on_a_part_of_the_file_is_not_the_volumes_and_is_closed_before_
     assert "losetup --detach /dev/loop3" in [str(step) for step in driver.take_down(volume(wanted=False))]
 
 
+def test_a_device_that_is_going_is_not_told_again_since_its_number_may_be_somebody_elses_by_then() -> None:
+    driver = seen(loop(going=True))
+    assert [str(step) for step in driver.take_down(volume(wanted=False))] == ["make sure that nothing uses /dev/loop3"]
+
+
 def test_a_file_of_another_file_system_with_the_same_inode_is_another_file() -> None:
     driver = seen(loop(file="/mnt/strange", holder="8:2"))
     assert driver.device(volume()) is None
@@ -47,6 +52,7 @@ def test_a_file_that_was_moved_keeps_its_device() -> None:
 
 
 WHOLE = {"back-file": FILE, "back-ino": 7, "back-maj:min": "8:1", "offset": 0, "sizelimit": 0, "ro": False}
+WHOLE |= {"autoclear": False}
 CLOSED = dict.fromkeys(WHOLE)
 
 

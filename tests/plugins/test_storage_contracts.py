@@ -5,12 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orlop.drivers import Drivers
 from orlop.errors import BadProperty
 from orlop.host import LocalHost
 from orlop.model import WantedPool
-from orlop.testing import SimulatedHost, check_devices, check_host, check_layer, check_storage
+from orlop.testing import SimulatedHost, Workbench, check_devices, check_host, check_layer, check_storage
 from orlop_storage.file import File, FileThin
 
 KINDS = [File, FileThin]
@@ -52,6 +53,24 @@ def test_file_drivers_keep_the_law_on_this_machine(driver: type[File], tmp_path:
     check_storage(driver, LocalHost(), pool(driver, str(tmp_path / "pool")))
     listed = subprocess.run(["losetup", "--list", "--noheadings"], capture_output=True, text=True, check=True).stdout
     assert str(tmp_path) not in listed, "no loop device is left"
+    assert os.listdir(tmp_path / "pool") == [".orlop-pool"]
+
+
+@pytest.mark.root
+def test_a_volume_goes_although_somebody_looks_at_its_device_while_it_is_detached(tmp_path: Path) -> None:
+    wanted = pool(FileThin, str(tmp_path / "pool"))
+    bench = Workbench(FileThin, LocalHost(), wanted, cluster="cluster")
+    bench.until_done(lambda seen: seen.mark_pool(wanted))
+    volume = bench.volume("glanced-at")
+    bench.up(volume)
+    device = bench.look().device(volume)
+    assert device
+    with open(device, "rb"):
+        subprocess.run(["losetup", "--detach", device], check=True)
+        assert bench.look().device(volume) == device, "it is still there, and will go with the last who has it open"
+        going = bench.look().take_down(replace(volume, wanted=False))
+    bench.act(going)
+    bench.down(replace(volume, wanted=False))
     assert os.listdir(tmp_path / "pool") == [".orlop-pool"]
 
 

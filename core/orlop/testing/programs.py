@@ -59,6 +59,7 @@ def _loop(disk: Disk, device: str) -> dict[str, Any]:
         "offset": 0,
         "sizelimit": 0,
         "ro": False,
+        "autoclear": loop.autoclear,
     }
 
 

@@ -163,12 +163,12 @@ class File(Value, frozen=True, kw_only=True):
         seen = folder.files.get(volume.name)
         if seen is not None and self._replaceable(volume, seen) and volume.active:
             self._source(volume)  # without it the old one stays up
-            return self._detach(folder, volume.name)
+            return folder.detach(volume.name)
         if volume.wanted and volume.active:
             return []
         if seen is None or not self._belongs(volume, seen):
             return [] if volume.wanted else self._remove_draft(folder, volume.uuid)
-        if detach := self._detach(folder, volume.name):
+        if detach := folder.detach(volume.name):
             return detach
         if volume.wanted:
             return []
@@ -268,7 +268,7 @@ class File(Value, frozen=True, kw_only=True):
         folder = self._folder(snapshot.pool)
         if self.snapshot_presence(snapshot) is not Presence.READY:
             return self._remove_draft(folder, snapshot.uuid)
-        return self._detach(folder, snapshot.name) or [RemoveFile(path=folder.at(snapshot.name))]
+        return folder.detach(snapshot.name) or [RemoveFile(path=folder.at(snapshot.name))]
 
     # -- shared -----------------------------------------------------------------------------------
 
@@ -311,13 +311,6 @@ class File(Value, frozen=True, kw_only=True):
     def _allocated(self, pool: str, name: str, uuid: str) -> int | None:
         seen = self._folder(pool).files.get(name)
         return seen.allocated if seen is not None and self._is(seen, uuid) else None
-
-    @staticmethod
-    def _detach(folder: Folder, name: str) -> list[Step]:
-        steps: list[Step] = []
-        for loop in folder.loops_of(name):
-            steps += [RequireUnused(device=loop.device), run("losetup", "--detach", loop.device)]
-        return steps
 
     @staticmethod
     def _remove_draft(folder: Folder, uuid: str) -> list[Step]:

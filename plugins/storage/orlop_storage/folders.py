@@ -10,7 +10,7 @@ import msgspec
 from orlop.errors import CannotRead, CommandFailed, OrlopError
 from orlop.model import Capacity, WantedPool
 from orlop.model.cluster import Value
-from orlop.plugin import UUID, FileFacts, Probe
+from orlop.plugin import UUID, FileFacts, Probe, RequireUnused, Step, run
 
 FOLDER = "StorDriver/StorPoolName"
 MARKER = ".orlop-pool"
@@ -21,18 +21,20 @@ LOSETUP = (
     "--list",
     "--json",
     "--output",
-    "NAME,BACK-FILE,BACK-INO,BACK-MAJ:MIN,OFFSET,SIZELIMIT,RO",
+    "NAME,BACK-FILE,BACK-INO,BACK-MAJ:MIN,OFFSET,SIZELIMIT,RO,AUTOCLEAR",
 )
 
 
 class Loop(Value, frozen=True, kw_only=True):
-    """A loop device. `whole`: it shows the whole file and can be written to."""
+    """A loop device. `whole`: it shows the whole file and can be written to. `going`: it was told to detach itself
+    from its file as soon as nobody has it open; then its number may be somebody else's, so it is not told twice."""
 
     device: str
     file: str
     inode: int
     holder: str  # "major:minor" of what holds the file
     whole: bool
+    going: bool = False
 
 
 class Folder(Value, frozen=True, kw_only=True):
@@ -60,6 +62,15 @@ class Folder(Value, frozen=True, kw_only=True):
         return [
             loop for loop in self.loops.get(seen.inode, ()) if loop.holder == seen.device or loop.file == self.at(name)
         ]
+
+    def detach(self, name: str) -> list[Step]:
+        """Nothing when no loop device is left: they have to be seen gone before the file is removed."""
+        steps: list[Step] = []
+        for loop in self.loops_of(name):
+            steps.append(RequireUnused(device=loop.device))
+            if not loop.going:
+                steps.append(run("losetup", "--detach", loop.device))
+        return steps
 
 
 def look(probe: Probe, pools: tuple[WantedPool, ...], cluster: str) -> Mapping[str, Folder]:
@@ -173,8 +184,14 @@ def _loop(row: Mapping[str, Any]) -> Loop:
         file=row["back-file"],
         inode=int(row["back-ino"]),
         holder=row["back-maj:min"].replace(" ", ""),
-        whole=int(row["offset"]) == 0 and int(row["sizelimit"]) == 0 and row["ro"] in (False, "0", 0),
+        whole=int(row["offset"]) == 0 and int(row["sizelimit"]) == 0 and not _set(row["ro"]),
+        going=_set(row["autoclear"]),
     )
+
+
+def _set(flag: bool | int | str) -> bool:
+    """Before util-linux 2.33 flags were texts."""
+    return flag not in (False, 0, "0")
 
 
 def _size(probe: Probe, device: str) -> int | None:

@@ -12,7 +12,6 @@ from orlop.plugin import (
     RequireUnused,
     SetAttributes,
     Step,
-    run,
 )
 from orlop_storage.folders import MARKER, Folder
 
@@ -42,10 +41,8 @@ def adopt(folder: Folder, cluster: str, thing: BackingObject, volume: WantedVolu
 
 
 def discard(folder: Folder, thing: BackingObject) -> list[Step]:
-    detach = [run("losetup", "--detach", loop.device) for loop in folder.loops_of(thing.name)]
-    if detach:  # it has to be seen gone before the file is
-        return [*_unused(folder, thing.name), *detach]
-    return [*_unused(folder, thing.name), RemoveFile(path=folder.at(thing.name))]
+    last = folder.detach(thing.name) or [RemoveFile(path=folder.at(thing.name))]
+    return [*_unused(folder, thing.name), *last]
 
 
 def _unused(folder: Folder, name: str) -> list[Step]:
