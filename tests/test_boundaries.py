@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 MODEL = {"orlop.model", "orlop.errors", "orlop.codes"}
 PLUGIN = MODEL | {"orlop.plugin"}
 DRIVERS = {"orlop.hooks", "orlop.drivers"}
+SERVICE = {"orlop.programs", "orlop.listener"}  # of a program that runs on and is asked over a socket
 ANYTHING = {"orlop"}
 
 # Part of the tree -> what it may import of ours, beside the bare `orlop` with the version.
@@ -21,9 +22,10 @@ MAY_IMPORT = {
     "core/orlop/hooks.py": PLUGIN,
     "core/orlop/drivers.py": PLUGIN,
     "core/orlop/programs.py": MODEL,
+    "core/orlop/listener.py": MODEL,
     "core/orlop/host": PLUGIN | {"orlop.host"},
-    "core/orlop/transport": MODEL | {"orlop.transport"},
-    "core/orlop/controller": PLUGIN | DRIVERS | {"orlop.transport", "orlop.programs", "orlop.controller"},
+    "core/orlop/transport": MODEL | {"orlop.listener", "orlop.transport"},
+    "core/orlop/controller": PLUGIN | DRIVERS | SERVICE | {"orlop.transport", "orlop.controller"},
     "core/orlop/satellite": PLUGIN | DRIVERS | {"orlop.host", "orlop.transport", "orlop.programs", "orlop.satellite"},
     "core/orlop/client": MODEL | {"orlop.client"},
     "core/orlop/cli": MODEL | {"orlop.client", "orlop.hooks", "orlop.cli"},
@@ -36,7 +38,7 @@ MAY_IMPORT = {
     "adapters/openstack": MODEL | {"orlop.client", "orlop.host", "orlop_openstack"},
     "adapters/proxmox": MODEL | {"orlop.client", "orlop.host", "orlop_proxmox"},
     "adapters/opennebula": MODEL | {"orlop.client", "orlop.host", "orlop_opennebula"},
-    "adapters/docker": MODEL | {"orlop.client", "orlop.host", "orlop.programs", "orlop_docker"},
+    "adapters/docker": MODEL | SERVICE | {"orlop.client", "orlop.host", "orlop_docker"},
     "adapters/kubernetes": MODEL | {"orlop.client", "orlop.host", "orlop_kubernetes"},
 }
 
@@ -124,6 +126,7 @@ PLANTED = [
     pytest.param("core/orlop/satellite/plan.py", "def plan():\n    import socket", id="planning-io-hidden"),
     pytest.param("core/orlop/satellite/agent.py", "import subprocess", id="process-outside-host"),
     pytest.param("adapters/docker/orlop_docker/plugin.py", "from orlop.cli import main", id="adapter-cli"),
+    pytest.param("adapters/docker/orlop_docker/server.py", "import orlop.transport.server", id="adapter-transport"),
     pytest.param("core/orlop/client/session.py", "from . import answers", id="relative"),
     pytest.param("core/orlop/odds/and_ends.py", "", id="unknown-package"),
 ]

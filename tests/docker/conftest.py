@@ -13,7 +13,6 @@ from orlop_docker.driver import Driver
 from orlop_docker.mounting import Mounting
 from orlop_docker.protocol import Application
 from orlop_docker.references import References
-from orlop_docker.server import Listener
 from orlop_docker.unfinished import Background
 from tests.compatibility.controller import Controller
 from tests.docker.engine import Engine
@@ -47,7 +46,7 @@ class Plugin:
             *(Background(patience), mounted, idle, again),
         )
         self._listeners = [
-            Listener(Application(self.driver, name), server.unix_socket(self.socket(name))) for name in names
+            server.listener(Application(self.driver, name), server.unix_socket(self.socket(name))) for name in names
         ]
         for listener in self._listeners:
             listener.start()

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from demo import processes
 from demo.cluster import PROGRAMS
 from demo.file_systems import CAP_SYS_RESOURCE
 from demo.temporary import temporary_cluster
 from tests.docker import real_engine
+from tests.docker.authority import Authority
 from tests.docker.commands import IMAGE
 from tests.docker.real_engine import DOCKERD, Engine
 
@@ -176,34 +170,3 @@ def _leave_out_what_this_machine_lacks(file: Path) -> None:
         config = json.loads(file.read_text())
         config["linux"]["capabilities"].remove("CAP_SYS_RESOURCE")
         file.write_text(json.dumps(config))
-
-
-class Authority:
-    """Writes certificates for 127.0.0.1 into a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._key = folder, ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-        builder = self._builder(self._name, self._key)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        self._write("orlop-ca.pem", builder.sign(self._key, hashes.SHA256()))
-
-    def certify(self, name: str) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key)
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-        builder = builder.add_extension(names, critical=False)
-        self._write(f"{name}.pem", builder.sign(self._key, hashes.SHA256()))
-        pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        file = self._folder / f"{name}.key"
-        file.write_bytes(key.private_bytes(*pem))
-        os.chmod(file, 0o600)
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
-        return x509.CertificateBuilder(
-            self._name, subject, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1)
-        )
-
-    def _write(self, name: str, certificate: x509.Certificate) -> None:
-        (self._folder / name).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

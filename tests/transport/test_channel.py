@@ -13,6 +13,7 @@ from memory_agent import MemoryAgent
 from msgspec.structs import replace
 
 from orlop.errors import CannotRead, Fenced, TransportError, Unauthenticated
+from orlop.listener import Listener
 from orlop.model import (
     BackingObject,
     NewBacking,
@@ -47,7 +48,7 @@ from orlop.transport.messages import (
 )
 from orlop.transport.proof import SessionKeys, controller_proof, transcript
 from orlop.transport.refusals import NotSynced, SessionLost
-from orlop.transport.server import Listener, serve
+from orlop.transport.server import LOAD, serve
 
 
 @pytest.fixture
@@ -461,7 +462,7 @@ def test_an_answer_without_signature_is_not_believed(key, fence):
         start_response("409 Conflict", [("Content-Length", str(len(body)))])
         return [body]
 
-    listener = Listener(liar, "127.0.0.1", 0, None)
+    listener = Listener(liar, ("127.0.0.1", 0), None, LOAD, "127.0.0.1")
     listener.start()
     channel = Channel("n1", "127.0.0.1", listener.port, key=key, fence=fence)
     with pytest.raises(Unauthenticated, match="obey me"):

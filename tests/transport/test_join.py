@@ -105,7 +105,8 @@ def test_a_wrong_fingerprint_keeps_the_token_at_home(enrolment, keys, state, cap
 
 def test_a_node_that_poses_as_the_controller_gets_no_token(enrolment, keys, state, agent):
     """A node's certificate is of the right authority, but it is not the enrolment port's."""
-    from orlop.transport.server import Listener
+    from orlop.listener import Listener
+    from orlop.transport.server import LOAD
     from orlop.transport.tls import server_context
 
     joined = joining(enrolment, keys, state)
@@ -116,7 +117,7 @@ def test_a_node_that_poses_as_the_controller_gets_no_token(enrolment, keys, stat
         start_response("200 OK", [("Content-Length", str(len(keys.authority)))])
         return [keys.authority]
 
-    listener = Listener(impostor, "127.0.0.1", 0, server_context(joined.tls, ask_client=False))
+    listener = Listener(impostor, ("127.0.0.1", 0), server_context(joined.tls, ask_client=False), LOAD, "127.0.0.1")
     listener.start()
     with pytest.raises(Unauthenticated, match="did not prove itself"):
         join(f"https://127.0.0.1:{listener.port}", keys.fingerprint, "n2", "token", state.parent / "second")
@@ -280,7 +281,7 @@ def test_a_satellite_of_another_authority_is_not_talked_to(secured, fence, tmp_p
         channel.connect()
     secured.stop()  # it has written all it has to say about the connection
     assert agent.fence is None
-    assert {record.name for record in caplog.records} >= {"orlop.transport.channel", "orlop.transport.server"}
+    assert {record.name for record in caplog.records} >= {"orlop.transport.channel", "orlop.listener"}
 
 
 def test_a_controller_of_another_authority_is_refused(secured, fence, tmp_path, keys, agent):

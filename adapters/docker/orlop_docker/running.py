@@ -8,13 +8,13 @@ from pathlib import Path
 
 from orlop.errors import OrlopError
 from orlop.host import LocalHost
+from orlop.listener import Listener
 from orlop_docker import server
 from orlop_docker.configuration import Configuration
 from orlop_docker.driver import Driver
 from orlop_docker.mounting import Mounting
 from orlop_docker.protocol import Application
 from orlop_docker.references import References
-from orlop_docker.server import Listener
 
 log = logging.getLogger(__name__)
 TIME_OUT = 90.0  # seconds for a program; an engine waits 120 for a mount
@@ -39,12 +39,12 @@ class Running:
             sockets.append(server.unix_socket(path))
             self._own.append(path)
         for each in sockets:
-            self._listeners.append(Listener(Application(self._driver, server.driver_name(each)), each))
+            self._listeners.append(server.listener(Application(self._driver, server.driver_name(each)), each))
             log.info("serving %s", each.getsockname())
 
     def listen(self, address: str, port: int, driver: str, cert: Path, key: Path, ca: Path) -> None:
         tls = server.with_certificates(cert, key, ca)
-        self._listeners.append(Listener(Application(self._driver, driver), (address, port), tls))
+        self._listeners.append(server.listener(Application(self._driver, driver), (address, port), tls))
 
     def start(self) -> None:
         for listener in self._listeners:

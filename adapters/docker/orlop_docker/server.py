@@ -2,91 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import ssl
 import stat
-import threading
-from concurrent.futures import Future
 from pathlib import Path
 from wsgiref.types import WSGIApplication
 
-from cheroot import wsgi
-from cheroot.ssl.builtin import BuiltinSSLAdapter
-
 from orlop.errors import OrlopError, Refused
+from orlop.listener import Listener, Load
 
-log = logging.getLogger(__name__)
-THREADS = 64  # a Create occupies one until it is answered
 CONNECTIONS = 256  # that may be kept open
 FOR_EVER = 10 * 365 * 86400.0  # seconds
+LOAD = Load(
+    threads=64,  # a Create occupies one until it is answered
+    kept=CONNECTIONS,
+    backlog=CONNECTIONS,  # whom a full queue turns away repeats its request empty
+    idle=FOR_EVER,  # an engine that meets a closed connection repeats its request empty as well
+)
 FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)
 
 
-class _Server(wsgi.Server):
-    given: socket.socket | None = None
-
-    def bind_unix_socket(self, bind_addr: str) -> socket.socket:
-        assert self.given is not None
-        self.socket = self.given
-        return self.given
-
-    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-        log.log(level, "%s", msg, exc_info=traceback)
-
-
-class Listener:
-    """Serves one application on one socket with daemon threads."""
-
-    def __init__(
-        self, application: WSGIApplication, at: socket.socket | tuple[str, int], tls: BuiltinSSLAdapter | None = None
-    ) -> None:
-        given = at if isinstance(at, socket.socket) else None
-        address = given.getsockname() if given else at
-        self._server = _Server(address, application, numthreads=THREADS, server_name="orlop-docker")
-        self._server.given = given
-        self._server.ssl_adapter = tls
-        # Nothing is closed because it is idle: an engine that meets a closed connection repeats its request empty.
-        self._server.timeout = FOR_EVER
-        self._server.keep_alive_conn_limit = CONNECTIONS
-        self._server.request_queue_size = CONNECTIONS  # whom a full queue turns away repeats its request empty as well
-        self._server.shutdown_timeout = 2
-        self._server.expiration_interval = 0.2  # seconds: how long a stop takes to be noticed
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        os.environ.pop("LISTEN_PID", None)  # cheroot would take descriptor 3 for its socket, whatever that is
-        ready: Future[None] = Future()
-        self._thread = threading.Thread(target=self._serve, args=(ready,), name="listener", daemon=True)
-        self._thread.start()
-        try:
-            ready.result()
-        except OSError as error:
-            raise Refused(f"cannot listen: {error}") from error
-
-    @property
-    def port(self) -> int:
-        return int(self._server.bind_addr[1])
-
-    @property
-    def running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
-
-    def stop(self) -> None:
-        """Waits a moment for what is being answered."""
-        self._server.stop()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _serve(self, ready: Future[None]) -> None:
-        try:
-            self._server.prepare()
-        except OSError as error:
-            ready.set_exception(error)
-            return
-        ready.set_result(None)
-        self._server.serve()
+def listener(
+    application: WSGIApplication, at: socket.socket | tuple[str, int], tls: ssl.SSLContext | None = None
+) -> Listener:
+    return Listener(application, at, tls, LOAD, "orlop-docker")
 
 
 def unix_socket(path: Path) -> socket.socket:
@@ -136,12 +76,14 @@ def driver_name(at: socket.socket) -> str:
     return Path(str(at.getsockname())).stem
 
 
-def with_certificates(cert: Path, key: Path, ca: Path) -> BuiltinSSLAdapter:
+def with_certificates(cert: Path, key: Path, ca: Path) -> ssl.SSLContext:
     """Only who has a certificate of this authority is served: whoever is, mounts file systems as root."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
     try:
-        adapter = BuiltinSSLAdapter(str(cert), str(key), str(ca))
+        context.load_cert_chain(cert, key)
+        context.load_verify_locations(ca)
     except OSError as error:
         raise Refused(f"the certificates cannot be read: {error}") from error
-    adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
-    adapter.context.verify_mode = ssl.CERT_REQUIRED
-    return adapter
+    return context

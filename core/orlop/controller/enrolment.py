@@ -14,11 +14,12 @@ import msgspec
 from orlop.controller.cluster_key import ClusterKeys
 from orlop.controller.join_tokens import JoinTokens
 from orlop.errors import OrlopError, Refused, Unauthenticated
+from orlop.listener import Listener
 from orlop.model import names
 from orlop.model.cluster import Value
 from orlop.model.decoding import decoded
 from orlop.transport.messages import JoinAnswer, JoinRequest, Problem, encode, printable
-from orlop.transport.server import Listener
+from orlop.transport.server import LOAD
 from orlop.transport.tls import server_context
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class Enrolment:
         self._failures = Failures(monotonic)
         self._advertised = advertised or address
         tls = server_context(keys.enrolment_tls, ask_client=False)
-        self._listener = Listener(self, address, port, tls, threads=4)
+        self._listener = Listener(self, (address, port), tls, LOAD._replace(threads=4), address)
 
     @property
     def port(self) -> int:

@@ -36,10 +36,10 @@ from orlop.controller.usecases.healing import Healing
 from orlop.drivers import Drivers
 from orlop.errors import TransportError
 from orlop.hooks import Hooks
+from orlop.listener import cannot_listen
 from orlop.model import Node
 from orlop.transport.channel import Channel as SatelliteChannel
 from orlop.transport.messages import Fence
-from orlop.transport.server import cannot_listen
 
 log = logging.getLogger(__name__)
 
