@@ -49,7 +49,7 @@ test-docker: $(READY_DEV)
 	@.venv/bin/python -m tests.docker.bench
 
 docker-plugin: $(READY_DEV)
-	@.venv/bin/python -m tests.docker.requirements
+	@.venv/bin/python -m trees.requirements
 	PYTHONPATH=. .venv/bin/python packaging/docker/managed_plugin.py dist/docker-plugin
 	@echo 'docker plugin create orlop/orlop dist/docker-plugin && docker plugin enable orlop/orlop'
 

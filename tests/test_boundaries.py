@@ -114,6 +114,12 @@ def test_every_import_points_inwards() -> None:
     assert violations(ROOT) == []
 
 
+def test_what_is_no_test_needs_none() -> None:
+    tops = ("core", "plugins", "adapters", "packaging", "trees", "demo", "benchmarks")
+    paths = [path for top in tops for path in sorted((ROOT / top).rglob("*.py"))]
+    assert [str(path) for path in paths for name in imports(ROOT, path) if name.split(".")[0] == "tests"] == []
+
+
 PLANTED = [
     pytest.param("core/orlop/controller/api.py", "import orlop.satellite.agent", id="controller-satellite"),
     pytest.param("core/orlop/satellite/agent.py", "from orlop.controller import picture", id="satellite-controller"),

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.lab import debian  # how trees of Debian are made is known there
+from trees import debian
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("python3-minimal", "python3", "mount", "e2fsprogs", "xfsprogs", "ca-certificates")

@@ -7,22 +7,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.lab import requirements as lab
+from trees import requirements
 
-PROGRAMS = {
+PROGRAMS = requirements.PROGRAMS | {
     "dockerd": "docker.io",
     "busybox": "busybox-static",
-    "mmdebstrap": "mmdebstrap",
     "systemd-socket-activate": "systemd",
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "unshare": "util-linux",
 }
-FILES = {
+FILES = requirements.FILES | {
     # Another client or engine in PATH would not be the one of the distribution.
     "/usr/sbin/dockerd": "docker.io",
     "/usr/bin/docker": "docker.io",
-    "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -43,4 +41,4 @@ def no_service() -> Iterator[None]:
 
 if __name__ == "__main__":
     with no_service():
-        lab.provide(lab.missing(PROGRAMS, FILES), "test with Docker")
+        requirements.provide(requirements.missing(PROGRAMS, FILES), "test with Docker")

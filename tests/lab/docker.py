@@ -9,10 +9,11 @@ import tempfile
 from pathlib import Path
 
 from tests.docker.commands import APPLETS, IMAGE, Commands, Ended
-from tests.lab import cache, debian
+from tests.lab import cache
 from tests.lab.cluster import HOST, Cluster
 from tests.lab.image import make_file_system, size_of
 from tests.lab.node import Node
+from trees import debian
 
 PACKAGES = ("docker.io", "containerd", "runc")
 PARTS = ("usr/sbin/dockerd", "usr/bin/docker", "usr/bin/containerd", "usr/bin/containerd-shim-runc-v2", "usr/sbin/runc")

@@ -12,7 +12,8 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.lab import cache, debian, kernel, zfs
+from tests.lab import cache, kernel, zfs
+from trees import debian
 
 PACKAGES = Path(__file__).with_name("packages.txt")
 PYTHON = "3.11"  # of Debian 12

@@ -8,7 +8,8 @@ import struct
 import tempfile
 from pathlib import Path
 
-from tests.lab import cache, debian
+from tests.lab import cache
+from trees import debian
 
 PACKAGE = "linux-image-amd64"
 MODULES = Path(__file__).with_name("modules.txt")

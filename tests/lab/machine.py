@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.lab import debian, image
+from tests.lab import image
 from tests.lab.keeper import Keeper
+from trees import debian
 
 PROGRAM = "qemu-system-x86_64"
 MEMORY = 768  # MiB

@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 
 from tests.lab import cache
-from tests.lab.debian import run
 from tests.lab.image import CLONE, PYTHON, make_file_system, root, size_of
+from trees.debian import run
 
 FOLDER = "/opt/orlop"  # in a node
 PARTS = ("core", "plugins", "adapters")

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
-from pathlib import Path
+from trees import requirements
 
-PROGRAMS = {
+PROGRAMS = requirements.PROGRAMS | {
     "qemu-system-x86_64": "qemu-system-x86",
-    "mmdebstrap": "mmdebstrap",
     "cpio": "cpio",
     "depmod": "kmod",
     "objcopy": "binutils",
@@ -19,28 +13,6 @@ PROGRAMS = {
     "setpriv": "util-linux",
     "unshare": "util-linux",
 }
-FILES = {"/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring"}
-
-
-def missing(programs: Mapping[str, str] = PROGRAMS, files: Mapping[str, str] = FILES) -> list[str]:
-    """Packages to install, by name."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    lacking = [package for program, package in programs.items() if not shutil.which(program, path=path)]
-    return sorted({*lacking, *(package for file, package in files.items() if not Path(file).exists())})
-
-
-def provide(packages: list[str], what: str = "lab") -> None:
-    """Install what is missing; who may not is told what to install."""
-    if not packages:
-        return
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        sys.exit(f"The {what} needs {', '.join(packages)} here. On Debian and Ubuntu, as root:\n  {' '.join(install)}")
-    print(f"{what}: installing {' '.join(packages)}", flush=True)
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-q"], env=quiet, stdout=subprocess.DEVNULL, check=True)
-    subprocess.run(install, env=quiet, stdout=subprocess.DEVNULL, check=True)
-
 
 if __name__ == "__main__":
-    provide(missing())
+    requirements.provide(requirements.missing(PROGRAMS), "lab")

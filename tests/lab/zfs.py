@@ -7,7 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.lab import cache, debian, kernel
+from tests.lab import cache, kernel
+from trees import debian
 
 TOOLS = ("gcc", "make", "libc6-dev", "kmod", "bc", "perl", "xz-utils", "file", "diffutils", "patch", "libelf1")
 SOURCES = "zfs-dkms"
