@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
+from orlop.client import Changes
+from orlop.client.values import Resource
+from orlop.errors import InUse
+from orlop_docker.attaching import MARK, Attaching
+from orlop_docker.catalog import Catalog
+from orlop_docker.here import Here
 from tests.docker.conftest import Docker, Plugin
 from tests.docker.engine import Engine
 
@@ -14,6 +24,10 @@ def created(docker: Docker, **opts: str) -> tuple[Plugin, Engine]:
     engine = plugin.engine()
     assert engine.call("Create", Name="v1", Opts=opts or {"nodes": "alpha,bravo"}).error == ""
     return plugin, engine
+
+
+def here(plugin: Plugin) -> Resource:
+    return plugin.client.resources(["v1"], [plugin.machine.name])[0]
 
 
 def in_use(docker: Docker, engine: Engine) -> list[str]:
@@ -76,6 +90,88 @@ def test_what_is_mounted_is_not_let_go(eight: Docker) -> None:
     engine.call("Mount", Name="v1", ID=ID)
     plugin.driver.look()
     assert in_use(eight, engine) == ["alpha"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_an_administrator_made_primary_stays_so(eight: Docker, restarted: bool) -> None:
+    """Also if the plugin that lets it go is not the one that mounted it."""
+    plugin, engine = created(eight)
+    plugin.client.make_primary("v1", "alpha")
+    assert engine.call("Mount", Name="v1", ID=ID).error == ""
+    if restarted:
+        plugin.stop()
+        plugin = eight.plugin("alpha")
+        engine = plugin.engine()
+    assert engine.call("Unmount", Name="v1", ID=ID).error == ""
+    plugin.driver.look()
+    assert plugin.machine.mounts == set()
+    assert in_use(eight, engine) == ["alpha"]
+    plugin.client.make_secondary("v1", "alpha")
+    assert eight.plugin("bravo").engine().call("Mount", Name="v1", ID=ID).error == ""
+
+
+def test_a_mount_that_fails_leaves_an_administrators_primary(eight: Docker) -> None:
+    plugin, engine = created(eight)
+    plugin.client.make_primary("v1", "alpha")
+    plugin.machine.broken = True
+    assert "is damaged" in engine.call("Mount", Name="v1", ID=ID).error
+    plugin.driver.look()
+    assert in_use(eight, engine) == ["alpha"]
+
+
+def test_what_an_administrator_makes_primary_between_two_uses_stays_so(eight: Docker) -> None:
+    """Nothing of the first use tells that it was for a container."""
+    plugin, engine = created(eight)
+    for _ in range(2):
+        assert engine.call("Mount", Name="v1", ID=ID).error == ""
+        assert engine.call("Unmount", Name="v1", ID=ID).error == ""
+        plugin.client.make_primary("v1", "alpha")
+        plugin.driver.look()
+        assert in_use(eight, engine) == ["alpha"]
+
+
+@pytest.mark.parametrize("primary", [False, True])
+def test_what_a_plugin_left_half_done_is_let_go_by_the_next_one(eight: Docker, primary: bool) -> None:
+    """The mark stands before anything is done: after a crash it cannot be known who made it primary."""
+    plugin, engine = created(eight)
+    plugin.client.modify_resource("v1", "alpha", Changes(override={MARK: "yes"}))
+    if primary:
+        plugin.client.make_primary("v1", "alpha")
+    plugin.stop()
+    again = eight.plugin("alpha")
+    again.driver.look()
+    assert in_use(eight, again.engine()) == []
+    assert MARK not in here(again).props
+
+
+def test_a_use_after_one_that_was_cut_is_let_go_as_well(eight: Docker) -> None:
+    plugin, engine = created(eight)
+    plugin.client.modify_resource("v1", "alpha", Changes(override={MARK: "yes"}))
+    plugin.client.make_primary("v1", "alpha")
+    assert engine.call("Mount", Name="v1", ID=ID).error == ""
+    assert engine.call("Unmount", Name="v1", ID=ID).error == ""
+    assert in_use(eight, engine) == []
+    assert MARK not in here(plugin).props
+
+
+def test_while_a_release_takes_long_nothing_is_done_for_the_next_use(eight: Docker) -> None:
+    """The release would take it back."""
+    plugin, _ = created(eight)
+    catalog = Catalog(plugin.client)
+    found = catalog.volume("v1", "orlop")
+    attaching = Attaching(plugin.client, catalog, Here(plugin.client, "alpha"), patience=0.5)
+    device = attaching.attach(found)
+    plugin.machine.opened_by_others(device)
+    attaching.detached("v1")
+    with pytest.raises(InUse, match="its last use is still being undone"):
+        attaching.attach(found)
+    plugin.machine.closed(device)
+    for _ in range(100):
+        if MARK not in here(plugin).props:
+            break
+        time.sleep(0.1)
+    assert attaching.attach(found) == device
+    assert MARK in here(plugin).props
 
 
 def test_a_third_node_is_told_which_two_have_the_data(eight: Docker) -> None:

@@ -6,14 +6,15 @@ import logging
 import time
 from collections.abc import Callable
 
-from orlop.client import ApiError, Changes, Client
+from orlop.client import Answer, ApiError, Changes, Client
 from orlop.client.values import Node, Resource
+from orlop.codes import Info
 from orlop.errors import InUse, NodeError, OrlopError
 from orlop.model import key
 from orlop_docker import volume
 from orlop_docker.catalog import Catalog
 from orlop_docker.here import Here
-from orlop_docker.unfinished import Background
+from orlop_docker.unfinished import Background, Unfinished
 from orlop_docker.volume import DockerVolume
 
 log = logging.getLogger(__name__)
@@ -28,15 +29,24 @@ IDLE = 60.0  # seconds a resource without a disk outlasts its last use: containe
 class Attaching:
     """Calls for one resource come one at a time."""
 
-    def __init__(self, client: Client, catalog: Catalog, at: Here, idle: float = IDLE, again: float = AGAIN) -> None:
+    def __init__(
+        self,
+        client: Client,
+        catalog: Catalog,
+        at: Here,
+        idle: float = IDLE,
+        again: float = AGAIN,
+        patience: float = PATIENCE,
+    ) -> None:
         self._client, self._catalog = client, catalog
         self._at, self._idle, self._again = at, idle, again
         self._due: dict[str, float] = {}  # resource -> when it is to be given back
         self._recalled, self._recall_at = False, 0.0
-        self._background = Background(PATIENCE)
+        self._background = Background(patience)
 
     def attach(self, found: DockerVolume) -> str:
         """Path of its device here, which can be opened. Raises what the cluster says where its data is out of reach."""
+        self._await_release(found)
         node = self._client.node(self._at.node())
         self.require_unused(found, "mounted", anywhere=False)
         before = self._here(found.resource)
@@ -47,12 +57,22 @@ class Attaching:
             raise NodeError(
                 f"{found.name} has no device on {node.name} yet", correction="'orlop volume list' says what is missing."
             )
-        promoting = _promoted(here, node)
-        if promoting or (_lent(here) and not _lent(before)):
-            self._client.modify_resource(found.resource, node.name, Changes(override={MARK: "yes"}))
-        if promoting:
-            self._client.make_primary(found.resource, node.name)
+        if _lent(here) and not _lent(before):
+            self._mark(here)
+        if _promoted(here, node):
+            self._promote(here)
         return device
+
+    def _promote(self, here: Resource) -> None:
+        """The mark comes first: whatever is cut after it, what was done is undone. It goes again where the node says
+        that the resource was primary already, and no mark says that this was for a container.
+        """
+        ours = MARK in here.props or _lent(here)
+        if not ours:
+            self._mark(here)
+        answer = self._client.make_primary(here.name, here.node_name)
+        if not ours and _found_so(answer):
+            self._unmark(here)
 
     def detached(self, resource: str) -> None:
         """It is not mounted here any more. Raises nothing: what fails or takes too long is done by `look`."""
@@ -62,10 +82,21 @@ class Attaching:
             log.warning("%s is not released yet: %s", resource, error)
             self._due[resource] = time.monotonic()
 
+    def _await_release(self, found: DockerVolume) -> None:
+        """Of its last use, which would take back what is done now. One that failed is taken up by `look`."""
+        try:
+            self._background.do(found.resource, "detached", lambda: None)
+        except Unfinished:
+            raise InUse(found.name, ["what was done here for its last use is still being undone"]) from None
+        except OrlopError:
+            return
+
     def _released(self, resource: str) -> None:
         here = self._marked(resource)
         if here is not None:
             self._demote_soon(here)
+            if not _lent(here):
+                self._unmark(here)
         if here is None or not _lent(here):
             self._due.pop(resource, None)
         else:
@@ -106,13 +137,16 @@ class Attaching:
             self._demote(here)
             if _lent(here):
                 self._client.unmake_available(here.name, here.node_name)
-                self._unmark(resource)
+            left = self._marked(resource)
+            if left is not None and not _lent(left):
+                self._unmark(left)  # one with a disk stays, one that has a vote as well
 
-    def _unmark(self, resource: str) -> None:
-        """One that stays for its vote: what an administrator makes of it from now on is none of ours."""
-        left = self._marked(resource)
-        if left is not None and "TIE_BREAKER" in left.flags:
-            self._client.modify_resource(left.name, left.node_name, Changes(delete=(MARK,)))
+    def _mark(self, resource: Resource) -> None:
+        self._client.modify_resource(resource.name, resource.node_name, Changes(override={MARK: "yes"}))
+
+    def _unmark(self, resource: Resource) -> None:
+        """What an administrator makes of it from now on is none of ours."""
+        self._client.modify_resource(resource.name, resource.node_name, Changes(delete=(MARK,)))
 
     def _demote_soon(self, here: Resource) -> None:
         """The mounts of a container go a moment after it has ended, and hold the device open until then."""
@@ -151,6 +185,11 @@ class Attaching:
 def _lent(resource: Resource | None) -> bool:
     """Whether it has no disk of its own, and is there for more than its vote."""
     return resource is not None and volume.diskless(resource) and "TIE_BREAKER" not in resource.flags
+
+
+def _found_so(answer: Answer) -> bool:
+    """Whether there was nothing to do, as the node itself saw at that moment."""
+    return any(entry.severity == "INFO" and entry.code == Info.NOOP for entry in answer)
 
 
 def _promoted(resource: Resource, node: Node) -> bool:
