@@ -60,10 +60,11 @@ class Controller:
         self.reports = ErrorReports(reports, self.cluster.clock, node="controller")
         self._application = create_application(self.cluster.core, self.reports, threads=16)
         self._lock = threading.Lock()
-        self._serving = Serving(self._serve, threads=16)
+        self._serving = Serving(self.serve, threads=16)
         self.port = self._serving.port
 
-    def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """WSGI: what `port` answers with."""
         with self._lock:
             self.cluster.run(BETWEEN_REQUESTS)
             return self._application(environ, start_response)
@@ -135,7 +136,7 @@ class Controller:
         try:
             yield
         finally:
-            self._serving = Serving(self._serve, threads=16, port=self.port)
+            self._serving = Serving(self.serve, threads=16, port=self.port)
 
     def close(self) -> None:
         self._serving.end_requests()

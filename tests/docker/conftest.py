@@ -33,14 +33,15 @@ class Plugin:
         mounted: float = 50.0,
         idle: float = 60.0,
         again: float = 0.0,
+        client: Client | None = None,
     ) -> None:
         """Seconds in which a volume is to be made and mounted, which it is kept without being needed, and until what
-        failed is tried again.
+        failed is tried again. `client` if the plain port of the controller is not what it asks.
         """
         self.machine, self.folder = machine, folder
         self.mounting = Mounting(machine, str(folder))
         references = References(folder / "mounts.json", self.mounting.table())
-        self.client = Client([f"http://127.0.0.1:{controller.port}"], timeout=60)
+        self.client = client or Client([f"http://127.0.0.1:{controller.port}"], timeout=60)
         self.driver = Driver(
             *(self.client, self.mounting, references, machine.name, defaults or {}),
             *(Background(patience), mounted, idle, again),

@@ -1,7 +1,9 @@
 """The plugin's own settings: an INI file with one section, as the plugin of LINSTOR had it."""
 
 import configparser
+import os
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -42,16 +44,42 @@ class Configuration(Value, frozen=True, kw_only=True):
         )
 
     def client(self) -> Client:
+        """Raises `Refused` for files that cannot be used: a mount would be late to find that out."""
+        self._try_certificates()
         tls = Tls(ca_file=self.ca_file, cert_file=self.cert_file, key_file=self.key_file)
         return Client(self.controllers, timeout=300.0, tls=tls, credentials=self._credentials())
+
+    def _try_certificates(self) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self.key_file and not self.cert_file:
+            raise Refused(f"keyfile = {self.key_file} needs a certfile, the certificate for that key")
+        files = f"cafile = {self.ca_file}"
+        try:
+            if self.ca_file and os.path.isdir(self.ca_file):
+                context.load_verify_locations(capath=self.ca_file)
+            elif self.ca_file:
+                context.load_verify_locations(self.ca_file)
+            files = f"certfile = {self.cert_file}" + (f" with keyfile = {self.key_file}" if self.key_file else "")
+            if self.cert_file:
+                context.load_cert_chain(self.cert_file, self.key_file, password=_nobody_to_ask)
+        except OSError as error:
+            raise Refused(f"{files} cannot be used: {error.strerror or error}") from error
 
     def _credentials(self) -> Credentials | None:
         if not self.token_file:
             return None
         try:
-            return Credentials(token=Path(self.token_file).read_text().strip())
+            token = Path(self.token_file).read_bytes().decode("ascii", "replace").strip()
         except OSError as error:
             raise Refused(f"the token cannot be read from {self.token_file}: {error.strerror}") from error
+        if not re.fullmatch(r"[!-~]+", token):
+            raise Refused(f"{self.token_file} has no token: it has to be one line of letters, digits and signs")
+        return Credentials(token=token)
+
+
+def _nobody_to_ask() -> str:
+    """For a key with a passphrase, which is refused: OpenSSL would ask at a terminal that a service has not."""
+    return ""
 
 
 def load(path: Path | None) -> Configuration:

@@ -11,6 +11,7 @@ from orlop.errors import OrlopError
 _CODE = 0x7FFF
 _OBJECT = 0x7C0000
 _WORD = (1 << 64) - 1
+_LOGIN = "The token, or the user and password, may be missing, wrong or out of date; see to that, then try again."
 _SEVERITIES = {codes.ERROR: "ERROR", codes.WARNING: "WARNING", codes.INFO: "INFO", codes.SUCCESS: "SUCCESS"}
 
 
@@ -91,7 +92,10 @@ class ApiError(ClientError):
         self.entries, self.status = Answer(entries), status
         worst = next(iter(self.entries.errors or self.entries), None)
         if worst is None:
-            super().__init__(f"the controller answered with HTTP status {status} and no explanation")
+            super().__init__(
+                f"the controller answered with HTTP status {status} and no explanation",
+                correction=_LOGIN if status in (401, 403) else "",
+            )
             return
         super().__init__(
             worst.message or f"the controller answered with HTTP status {status}",

@@ -154,7 +154,7 @@ class Http:
         if not secure and not self._credentials.insecure:
             raise InsecureLogin(
                 f"{url} is not encrypted; the login was not sent",
-                correction="Use https, or say --allow-insecure-auth if you trust the network.",
+                correction="Use https. 'orlop --allow-insecure-auth' logs in nevertheless, for networks you trust.",
             )
         return secure or url
 
