@@ -110,6 +110,27 @@ def test_a_look_tells_that_a_device_was_closed_also_where_work_is_left(again: tu
     assert (said.looked, said.resources[0].volumes[0].in_use) == (7, False)
 
 
+def test_a_look_tells_what_it_passed_over_since_it_was_in_hand_and_sees_it_right_after() -> None:
+    bench = Bench()
+    bench.sync(resource(volume(new=True)))
+    bench.host.disk.use(bench.device(), "mounted at /mnt")
+    bench.wait(10)
+    assert bench.resources["res"].volumes[0].in_use
+    bench.node.update(Update(fence=FENCE, resources=(resource(volume(size=32 << 20), revision=2),)))
+    jobs = bench.node.look(bench.now)
+    assert jobs
+    bench.host.disk.release("/dev/loop0")
+    bench.node.update(Update(fence=FENCE, look=7))
+    bench.node.look(bench.now)
+    said = bench.node.reports(0)
+    assert (said.looked, said.passed_over, said.resources[0].volumes[0].in_use) == (7, ("res",), True)
+    for job in jobs:
+        bench.node.carry_out(job)
+    bench.settle()
+    said = bench.node.reports(0)
+    assert (said.looked, said.passed_over, said.resources[0].volumes[0].in_use) == (7, (), False)
+
+
 class Interrupted(SimulatedHost):
     """Something happens, once, while it is being looked at."""
 
@@ -135,6 +156,22 @@ def test_a_look_that_is_asked_for_during_another_is_a_look_of_its_own() -> None:
     host.meanwhile = ask
     bench.wait(10)
     assert (bench.node.reports(0).looked, bench.resources["res"].volumes[0].in_use) == (1, True)
+
+
+def test_what_a_look_passed_over_and_is_free_before_it_ends_is_seen_by_the_next() -> None:
+    host = Interrupted(total=10 * GIB)
+    bench = Bench(host)
+    bench.sync(resource(volume(new=True)))
+    bench.host.disk.use(bench.device(), "mounted at /mnt")
+    bench.wait(10)
+    bench.node.update(Update(fence=FENCE, resources=(resource(volume(size=32 << 20), revision=2),)))
+    (job,) = bench.node.look(bench.now)
+    bench.host.disk.release("/dev/loop0")
+    bench.node.update(Update(fence=FENCE, look=7))
+    host.meanwhile = lambda: bench.node.carry_out(job)
+    bench.settle()
+    said = bench.node.reports(0)
+    assert (said.looked, said.passed_over, said.resources[0].volumes[0].in_use) == (7, (), False)
 
 
 def test_a_foreign_object_under_a_tombstones_name_stays_and_the_tombstone_is_confirmed() -> None:

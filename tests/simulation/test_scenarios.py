@@ -253,6 +253,24 @@ def test_a_volume_that_was_just_closed_is_deleted_at_once(cluster, spawn):
     assert files(cluster, node) == []
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_volume_that_was_just_closed_is_deleted_at_once_also_while_it_is_worked_on(cluster, spawn, seed):
+    """A look passes over what is in hand; that it is over does not mean yet that it has seen this volume."""
+    spawn(count=1)
+    node = cluster.core.picture.definition("web").resources[0].node
+    disk = cluster.nodes[node].host.disk
+    opened = device(cluster, node)
+    disk.use(opened, "/mnt")
+    cluster.run(30.0)
+    cluster.random.seed(seed)
+    disk.loops[opened].size //= 2  # there is something to mend
+    while not cluster.nodes[node].jobs:
+        cluster.step(cluster.clock.now + 30.0)
+    disk.release(opened)
+    assert not definitions.delete(cluster.core, "web").failed
+    assert files(cluster, node) == []
+
+
 def test_a_volume_that_comes_into_use_meanwhile_keeps_its_data(cluster, spawn):
     """The controller did not know it yet; the satellite looks again right before it detaches."""
     spawn(count=1)

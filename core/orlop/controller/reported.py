@@ -30,7 +30,10 @@ class Status(StrEnum):
 class NodeReport:
     """One node. Written by its link only; every field is replaced, never changed in place."""
 
-    __slots__ = ("attempts", "info", "looked", "orphans", "pools", "problem", "required", "resources", "status")
+    __slots__ = (
+        *("attempts", "info", "looked", "orphans", "passed_over"),
+        *("pools", "problem", "required", "resources", "status"),
+    )
 
     def __init__(self) -> None:
         self.status = Status.OFFLINE
@@ -41,6 +44,7 @@ class NodeReport:
         self.pools: dict[str, ReportedPool] = {}
         self.orphans: tuple[BackingObject, ...] = ()
         self.looked = 0  # number of the last look that was asked for and is over
+        self.passed_over: frozenset[str] = frozenset()  # keys of resources that this look has still to see
         self.required: dict[str, int] = {}  # resource key -> revision in which the node's share last changed
 
     def absorb(self, report: Report) -> None:
@@ -52,11 +56,16 @@ class NodeReport:
             self.orphans = report.orphans
         if report.info is not None:
             self.info = report.info
-        self.looked = report.looked
+        self.looked, self.passed_over = report.looked, frozenset(report.passed_over)
+
+    def has_seen(self, name: str, look: int) -> bool:
+        """Whether the look of that number, or a later one, has seen the resource."""
+        return self.looked >= look and key(name) not in self.passed_over
 
     def forget(self) -> None:
         """After a reconnect everything is unknown until it is reported again."""
         self.resources, self.pools, self.orphans, self.looked = {}, {}, (), 0
+        self.passed_over = frozenset()
 
 
 class Reported:

@@ -26,6 +26,7 @@ class Outbox:
         self.number = 0
         self._run = run
         self._looked = 0
+        self._passed_over: frozenset[str] = frozenset()
         self._synced = False
         self._resources: dict[str, tuple[int, ReportedResource]] = {}
         self._pools: dict[str, tuple[int, ReportedPool]] = {}
@@ -35,6 +36,7 @@ class Outbox:
     def clear(self) -> None:
         """Forget what was said: after a `Sync` everything is said again."""
         self._synced, self._orphans, self._info, self._looked = False, None, None, 0
+        self._passed_over = frozenset()
         self._resources.clear()
         self._pools.clear()
 
@@ -67,10 +69,18 @@ class Outbox:
         if self._info is None or self._info[1] != info:
             self._info = (self._next(), info)
 
-    def looked(self, asked: int) -> None:
-        if self._looked != asked:
-            self._looked = asked
+    def looked(self, asked: int, in_hand: frozenset[str]) -> None:
+        """A look is over that saw all but what was `in_hand`. Where nobody asked anew, only what the one that was
+        asked for has passed over still counts."""
+        passed_over = in_hand if asked != self._looked else in_hand & self._passed_over
+        if (asked, passed_over) != (self._looked, self._passed_over):
+            self._looked, self._passed_over = asked, passed_over
             self._next()
+
+    @property
+    def passed_over(self) -> frozenset[str]:
+        """Keys of the resources that the last look asked for did not see, nor one after it."""
+        return self._passed_over
 
     def bump(self) -> None:
         """Something is to be told that is not kept here."""
@@ -98,6 +108,7 @@ class Outbox:
             orphans=self._orphans[1] if self._orphans and self._orphans[0] > number else None,
             info=self._info[1] if self._info and self._info[0] > number else None,
             looked=self._looked,
+            passed_over=tuple(sorted(self._passed_over)),
         )
 
     def _next(self) -> int:

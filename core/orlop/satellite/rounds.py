@@ -82,7 +82,7 @@ class Rounds:
         """
         self._tend()
         with self.changed:
-            everything = now >= self._look_at
+            everything, in_hand = now >= self._look_at, frozenset(self._busy)
             picked = self._pick(now)
             idle = self._idle() if everything else []
             pools, asked = self._pools, self._asked
@@ -99,7 +99,7 @@ class Rounds:
             raise
         if everything:
             with self.changed:
-                self._outbox.looked(asked)
+                self._outbox.looked(asked, in_hand)
                 self.changed.notify_all()
         return jobs
 
@@ -279,7 +279,10 @@ class Rounds:
 
     def _release(self, task: Task, due: float) -> None:
         task.due = due
-        self._busy.discard(key(task.wanted.name))
+        name = key(task.wanted.name)
+        self._busy.discard(name)
+        if name in self._outbox.passed_over:
+            self._look_at = NOW
         self.changed.notify_all()
 
     def _report_pools(self, pools: tuple[WantedPool, ...], seen: Observation, problems: Mapping[str, str]) -> None:

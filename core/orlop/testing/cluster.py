@@ -112,11 +112,12 @@ class SimulatedNode:
         if self.satellite is None:
             return False
         try:
-            if self.jobs:
+            due = self.satellite.due() <= self._cluster.clock.now
+            if self.jobs and not (due and self._cluster.random.random() < 0.5):
                 job = self.jobs.pop(self._cluster.random.randrange(len(self.jobs)))
                 self.satellite.carry_out(job)
                 return True
-            if self.satellite.due() <= self._cluster.clock.now:
+            if due:  # also while work is in hand
                 self.jobs += self.satellite.look(self._cluster.clock.now)
                 return True
         except NodeError:

@@ -75,6 +75,7 @@ class Report(Value, frozen=True, kw_only=True):
     orphans: tuple[BackingObject, ...] | None = None  # None: unchanged
     info: NodeInfo | None = None
     looked: int = 0  # number of the last look asked for that is over, and began after it was asked for
+    passed_over: tuple[str, ...] = ()  # keys of resources that were in hand during that look, and are not yet seen
     secrets: tuple[str, ...] = ()  # names of those that steps wait for now
 
 

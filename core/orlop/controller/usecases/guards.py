@@ -38,7 +38,7 @@ def holders(core: Core, definition: ResourceDefinition, nodes: Iterable[str]) ->
 def look_again(core: Core, name: str, node: str | None = None) -> None:
     """Before a refusal for use: a device that was just closed may still be reported as open.
 
-    Waits, without a lock, until the satellites have looked.
+    Waits, without a lock, until the satellites have seen it, which they do when they have nothing of it in hand.
     """
 
     def busy() -> list[str]:
@@ -52,7 +52,7 @@ def look_again(core: Core, name: str, node: str | None = None) -> None:
         asked = {one: core.links.look(key(one)) for one in nodes}
 
         def seen() -> bool:
-            return all(core.reported.node(one).looked >= number for one, number in asked.items())
+            return all(core.reported.node(one).has_seen(name, number) for one, number in asked.items())
 
         core.wait(lambda: not busy() or seen() or None, LOOK)
 
