@@ -129,8 +129,8 @@ BREACHES = (
         LAST,
         STORAGE,
         "plugins/storage/orlop_storage/taken_files.py",
-        "    return [*_unused(folder, thing.name), RemoveFile(path=folder.at(thing.name))]",
-        "    return [RemoveFile(path=folder.at(thing.name))]",
+        "    return [*_unused(folder, thing.name), *last]",
+        "    return last",
         (_TAKING, "orphan_in_use_stays"),
     ),
     Breach(

@@ -18,7 +18,8 @@ from orlop.controller.api import create_application
 from orlop.controller.error_reports import ErrorReports
 from orlop.errors import TransportError
 from orlop.model import Node
-from orlop.testing.cluster import POOL, SimulatedChannel, SimulatedCluster
+from orlop.testing.cluster import POOL, SimulatedCluster
+from orlop.testing.cluster_links import SimulatedChannel
 from orlop.transport.messages import Fence
 from tests.serving import Serving
 

@@ -6,9 +6,10 @@ import pytest
 
 from orlop.controller.clock import SystemClock
 from orlop.controller.condition_waiter import ConditionWaiter
-from orlop.controller.core import TURNS, Core
+from orlop.controller.core import Core
 from orlop.controller.picture import Draft
 from orlop.controller.store import NotActive, StoreError
+from orlop.controller.turns import TURNS
 from orlop.drivers import Drivers
 from orlop.errors import Refused
 from orlop.hooks import Hooks

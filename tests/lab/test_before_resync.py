@@ -100,6 +100,7 @@ def test_what_was_there_before_is_kept_while_it_is_overwritten(placed: Cluster, 
     assert "replication:SyncTarget" in two.run("drbdsetup", "events2", "--now"), "it was over before it was looked at"
     placed.wait("it is told", lambda: KEPT in placed.orlop("orphan list"))
     assert "before a" in placed.orlop("orphan list")
+    placed.orlop("resource-definition set-property web DrbdOptions/PeerDevice/resync-rate 102400")
     placed.wait("it is synchronized", lambda: _state(placed, two) == "UpToDate", 300)
     one.run("drbdadm", "secondary", "web")
     placed.wait("it is gone", lambda: KEPT not in place.names(two))

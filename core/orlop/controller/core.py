@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 from uuid import uuid4
 
@@ -14,14 +14,11 @@ import msgspec
 from orlop.controller import (
     cloning,
     dependents,
-    drbd_versions,
     joining,
     learnt,
-    nvme,
     orders,
     snapshotting,
     split_brain,
-    stacks,
     volume_keys,
     voting,
 )
@@ -31,32 +28,21 @@ from orlop.controller.key_ring import COST, KeyRing
 from orlop.controller.picture import Aggregate, Change, Draft, Picture
 from orlop.controller.placement import Cluster, Standings
 from orlop.controller.progress import advance, made
+from orlop.controller.publishing import publish
 from orlop.controller.replication import replicated
 from orlop.controller.reported import Reported, Status
 from orlop.controller.store import NotActive, OutcomeUnknown
+from orlop.controller.turns import Turns
 from orlop.drivers import Drivers
 from orlop.errors import Refused, TransportError
 from orlop.hooks import Hooks
-from orlop.model import (
-    Controller,
-    Node,
-    NodeConnection,
-    ResourceDefinition,
-    ResourceGroup,
-    StoragePool,
-    key,
-)
-from orlop.transport.messages import (
-    Fence,
-    Report,
-    Secrets,
-)
+from orlop.model import ResourceDefinition, key
+from orlop.transport.messages import Fence, Report, Secrets
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+Known = TypeVar("Known", bound=Aggregate)
 
-SURROUNDING = (Controller, Node, NodeConnection, ResourceGroup)  # their properties hold for what is below them
-TURNS = 2  # commands that compute at the same time
 WAIT = 120.0  # seconds a request waits for satellites before it answers that the work goes on
 
 
@@ -102,8 +88,7 @@ class Core:
         self._writer = threading.RLock()
         self._unsettled: set[str] = set()
         self._unsettled_lock = threading.Lock()
-        self._turns = threading.Semaphore(TURNS)
-        self._mine = threading.local()
+        self._turns = Turns()
 
     @property
     def fence(self) -> Fence:
@@ -137,7 +122,8 @@ class Core:
             draft.sequence += 1
             self._write(changes, draft.sequence)
             before, self.picture = self.picture, draft.freeze()
-            self._publish(before, changes)
+            publish(self, before, changes)
+            self.events.published(self.picture, self.reported, changes)
         self._waiter.notify()
 
     def _write(self, changes: list[Change], sequence: int) -> None:
@@ -148,66 +134,17 @@ class Core:
             self._fail(str(error))
             raise
 
-    def _publish(self, before: Picture, changes: list[Change]) -> None:
-        for change in changes:
-            if isinstance(change.before or change.after, ResourceDefinition):
-                self._publish_definition(before, change)
-            elif change.kind is Node:
-                self._publish_node(change)
-            elif change.kind is StoragePool and self.links:
-                self.links.pools_changed(change.key[0])
-            if change.kind in SURROUNDING:
-                self._publish_around(before, change)
-        self.events.published(self.picture, self.reported, changes)
-
-    def _publish_around(self, before: Picture, change: Change) -> None:
-        """Options of replicated resources are in force at once, whichever object they are set on."""
-        old, new = change.before, change.after
-        if all(getattr(old, name, None) == getattr(new, name, None) for name in ("props", "interfaces")):
-            return
-        for name, definition in self.picture.definitions.items():
-            if replicated(definition) and before.definitions.get(name) is definition:
-                self._publish_definition(before, Change(ResourceDefinition, (name,), definition, definition))
-
-    def _publish_definition(self, before: Picture, change: Change) -> None:
-        old, new = change.before, change.after
-        assert old is None or isinstance(old, ResourceDefinition)
-        assert new is None or isinstance(new, ResourceDefinition)
-        nodes = (orders.nodes_of(old) if old else set()) | (orders.nodes_of(new) if new else set())
-        for node in nodes:
-            then = orders.wanted_resource(self.drivers, before, old, node) if old else None
-            now = orders.wanted_resource(self.drivers, self.picture, new, node) if new else None
-            if now is None:
-                self.reported.node(node).required.pop(change.key[0], None)
-            if orders.same_order(then, now):
-                continue
-            urgent = orders.asks_for_more(then, now)
-            if now is not None and urgent:
-                self.reported.node(node).required[change.key[0]] = now.revision
-            if self.links:
-                self.links.changed(node, change.key[0], urgent)
-
-    def _publish_node(self, change: Change) -> None:
-        old, new = change.before, change.after
-        assert old is None or isinstance(old, Node)
-        assert new is None or isinstance(new, Node)
-        if new is None and old is not None:
-            if self.links:
-                self.links.drop(old)
-            self.reported.nodes.pop(change.key[0], None)
-        elif new is not None and self.links and (old is None or old.interfaces != new.interfaces):
-            self.links.watch(new)
-
     # -- reports ----------------------------------------------------------------------------------------------
 
     def on_report(self, node: str, report: Report) -> None:
         """A satellite said something. What follows from it is committed before anybody who waits is told."""
         self.reported.node(node).absorb(report)
-        self._note_pools(node, report)
-        self._note_node(node, report)
-        self._note_replicas(node, {key(r.name) for r in report.resources})
-        self.settle({key(r.name) for r in report.resources})
-        self._notice_splits({key(r.name) for r in report.resources})
+        names = {key(r.name) for r in report.resources}
+        self._learn(lambda picture: learnt.of_pools(picture, node, report.pools))
+        self._learn(lambda picture: learnt.of_node(picture, node, report.info))
+        self._learn(lambda picture: learnt.of_replicas(picture, self.reported, node, names))
+        self.settle(names)
+        self._notice_splits(names)
         for resource in report.resources:
             self.events.resource_changed(resource.name)
         if self.links:
@@ -279,45 +216,15 @@ class Core:
             after = joining.advanced(self.reported, after)
         return None if after is definition else (definition, after)
 
-    def _note_pools(self, node: str, report: Report) -> None:
-        """What has to be known of a pool while its node is away: that it bears our mark, and its extent."""
-
-        def noticed(picture: Picture) -> list[StoragePool]:
-            found = [(picture.pool(node, seen.name), seen) for seen in report.pools]
-            pairs = [(pool, stacks.noticed(pool, seen)) for pool, seen in found if pool and seen.uuid == pool.uuid]
-            return [after for before, after in pairs if after is not before]
-
+    def _learn(self, noticed: Callable[[Picture], list[Known]]) -> list[Known]:
+        """What was noticed goes into the picture, and is looked for again there: others may have been quicker."""
         if self.suspended or not noticed(self.picture):
-            return
+            return []
         with self.change() as draft:
-            for pool in noticed(draft):
-                draft.put(pool)
-
-    def _note_node(self, node: str, report: Report) -> None:
-        """What has to be known of a node while it is away: by which name NVMe targets let it in, which DRBD it has."""
-
-        def noticed(found: Node) -> Node:
-            return drbd_versions.noticed(nvme.noticed(found, report.info), report.info)
-
-        found = self.picture.node(node)
-        if self.suspended or found is None or noticed(found) is found:
-            return
-        with self.change() as draft:
-            if (current := draft.node(node)) is not None:
-                draft.put(noticed(current))
-
-    def _note_replicas(self, node: str, names: set[str]) -> None:
-        """Ports that turned out to be taken, and disks that DRBD goes on without."""
-
-        def noticed(picture: Picture) -> list[Aggregate]:
-            current = {name: self.reported.current(node, name) for name in names}
-            return learnt.noticed(picture, node, {name: report for name, report in current.items() if report})
-
-        if self.suspended or not noticed(self.picture):
-            return
-        with self.change() as draft:
-            for after in noticed(draft):
+            found = noticed(draft)
+            for after in found:
                 draft.put(after)
+        return found
 
     def on_status(self, node: str, status: Status, problem: str = "") -> None:
         """A link saw its node come or go."""
@@ -343,12 +250,7 @@ class Core:
             found = [(d, snapshotting.abandoned(d, node)) for d in definitions if d.snapshots]
             return [after for before, after in found if after is not before]
 
-        if self.suspended or not unfinished(self.picture):
-            return
-        with self.change() as draft:
-            given_up = unfinished(draft)
-            for definition in given_up:
-                draft.put(definition)
+        given_up = self._learn(unfinished)
         self.settle({name for definition in given_up for name in snapshotting.companions(definition)})
 
     def suspend(self, reason: str, term: int = 0) -> None:
@@ -378,7 +280,7 @@ class Core:
             raise Refused("the controller only observes", cause=self.suspended)
         if self.links is None:
             raise TransportError(f"node {node} is not connected")
-        with self._resting():
+        with self._turns.resting():
             return ask(self.links)
 
     def secrets_for(self, node: str, names: Iterable[str]) -> Secrets:
@@ -395,31 +297,13 @@ class Core:
                 refused[name] = f"{error} {error.correction}".strip()
         return Secrets(fence=self.fence, known=known, refused=refused)
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Taken by a command while it computes, not while it waits: many at once would only keep reads waiting."""
-        with self._turns:
-            self._mine.held = True
-            try:
-                yield
-            finally:
-                self._mine.held = False
-
-    @contextmanager
-    def _resting(self) -> Iterator[None]:
-        """Whoever waits for somebody else gives the turn away meanwhile."""
-        if not getattr(self._mine, "held", False):
-            yield
-            return
-        self._turns.release()
-        try:
-            yield
-        finally:
-            self._turns.acquire()
+    def turn(self) -> AbstractContextManager[None]:
+        """Taken by a command while it computes, not while it waits."""
+        return self._turns.taken()
 
     # -- waiting ----------------------------------------------------------------------------------------------
 
     def wait(self, done: Callable[[], Result | None], seconds: float = WAIT) -> Result | None:
         """Wait without any lock until `done` has a result; None when the time is over."""
-        with self._resting():
+        with self._turns.resting():
             return self._waiter.wait(done, seconds)

@@ -1,31 +1,22 @@
 """What plugins may import: this package, orlop.model, orlop.errors and orlop.codes."""
 
-from orlop.plugin.contracts import (
-    API_VERSION,
+from orlop.plugin.contracts import API_VERSION, FileFacts, KeyStore, Probe
+from orlop.plugin.hookspecs import PROJECT, hookimpl
+from orlop.plugin.layering import (
     ASKED,
-    DeviceStorage,
     ErasesData,
-    FileFacts,
     Flow,
     HasVersion,
     HoldsWrites,
     Imports,
     JudgesCopies,
     KeepsMetadata,
-    KeepsRemnants,
-    KeyStore,
     NeedsKernel,
     NodeLayer,
     Operates,
-    Probe,
-    ReadsZeros,
-    SnapshotRoom,
     Standing,
-    StorageDriver,
-    TakesObjects,
     TellsOfChanges,
 )
-from orlop.plugin.hookspecs import PROJECT, hookimpl
 from orlop.plugin.placing import Candidate, Columns, Placement, PlacementPolicy
 from orlop.plugin.steps import (
     CLUSTER,
@@ -53,6 +44,14 @@ from orlop.plugin.steps import (
     WriteAttribute,
     WriteFile,
     run,
+)
+from orlop.plugin.storing import (
+    DeviceStorage,
+    KeepsRemnants,
+    ReadsZeros,
+    SnapshotRoom,
+    StorageDriver,
+    TakesObjects,
 )
 from orlop.plugin.waiting import Awaited, Copy, Verdict, WaitPolicy
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 
 from orlop.errors import CommandFailed
-from orlop.testing import drbd_handlers
-from orlop.testing.disk import BLOCK, Disk, SimulatedFile
-from orlop.testing.drbd8_model import Metadata, Resource, Volume, copy, different, is_newer, split
-from orlop.testing.drbd_metadata import APART, fits, require
+from orlop.testing import drbd8_metadata, drbd8_sync
+from orlop.testing.disk import Disk, SimulatedFile
+from orlop.testing.drbd8_model import Resource, Volume
+from orlop.testing.drbd_metadata import fits
 from orlop.testing.drbd_network import Listened, SimulatedNetwork
 
 DIRECTORY = "/var/lib/orlop/drbd"
@@ -27,7 +27,7 @@ class SimulatedDrbd(Listened):
     def __init__(self, name: str, network: SimulatedNetwork) -> None:
         self.name, self.network = name, network
         self.resources: dict[str, Resource] = {}
-        self._metadata: dict[int, Metadata] = {}
+        self._metadata: drbd8_metadata.Kept = {}
         network.nodes[name] = self
 
     def programs(self) -> Mapping[str, Program]:
@@ -89,9 +89,9 @@ class SimulatedDrbd(Listened):
                 self._disconnected(resource)
             resource.state = "Connecting"
         elif resource.state != "Connected" or peer.state != "Connected":
-            self._handshake(resource, peer)
+            drbd8_sync.handshake(resource, peer)
         else:
-            self._replicate(resource, peer)
+            drbd8_sync.replicate(resource, peer)
 
     def _disconnected(self, resource: Resource) -> None:
         for volume in resource.volumes.values():
@@ -107,71 +107,6 @@ class SimulatedDrbd(Listened):
             volume.metadata.history.append(volume.metadata.generation)
             volume.metadata.generation = self.network.new_generation()
 
-    def _handshake(self, one: Resource, other: Resource) -> None:
-        pairs = [(n, v, other.volumes[n]) for n, v in one.volumes.items() if n in other.volumes]
-        diverged = any(split(a.metadata, b.metadata) for _, a, b in pairs)
-        if diverged and one.discards == other.discards:
-            one.state = other.state = "StandAlone"
-            return
-        one.state = other.state = "Connected"
-        for number, a, b in pairs:
-            size = min(x for x in (a.metadata.size, b.metadata.size, a.capacity, b.capacity) if x)
-            a.metadata.size = b.metadata.size = size
-            if a.metadata.generation == b.metadata.generation:
-                a.replication = b.replication = "Established"
-                continue
-            newer = other.discards if diverged else is_newer(a.metadata, b.metadata)
-            source, target = (a, b) if newer else (b, a)
-            if not drbd_handlers.called((other if newer else one).disk, one.name, number, drbd_handlers.BEFORE):
-                self._refused(one, other, one if newer else other)
-                return
-            source.replication, target.replication = "SyncSource", "SyncTarget"
-            target.disk, target.metadata.good = "Inconsistent", False
-            source.looks = target.looks = 2
-        one.discards = other.discards = False
-
-    @staticmethod
-    def _refused(one: Resource, other: Resource, source: Resource) -> None:
-        for end in (one, other):
-            end.state = "Connecting" if end is source else "StandAlone"
-            for volume in end.volumes.values():
-                volume.replication = "Off"
-
-    def _replicate(self, one: Resource, other: Resource) -> None:
-        for number, volume in one.volumes.items():
-            there = other.volumes.get(number)
-            if there is not None and volume.replication == "SyncSource":
-                self._synchronize(volume, there)
-                if there.replication == "Established":
-                    drbd_handlers.called(other.disk, other.name, number, drbd_handlers.AFTER)
-            elif there is not None and volume.replication == "VerifyS":
-                self._verify(volume, there)
-            elif there is not None and one.role == "Primary" and volume.replication == "Established":
-                copy(volume.file, there.file)
-
-    @staticmethod
-    def _verify(source: Volume, target: Volume) -> None:
-        source.looks -= 1
-        if source.looks <= 0:
-            source.replication = target.replication = "Established"
-            source.differs = target.differs = BLOCK * len(different(source.file.blocks, target.file.blocks))
-
-    @staticmethod
-    def _synchronize(source: Volume, target: Volume) -> None:
-        if source.paused or target.paused:
-            return
-        source.looks -= 1
-        if source.looks > 0:
-            return
-        copy(source.file, target.file)
-        target.written += 1
-        target.metadata.generation = source.metadata.generation
-        target.metadata.history = list(source.metadata.history)
-        source.metadata.base = target.metadata.base = None
-        source.differs = target.differs = 0
-        target.metadata.good, target.disk = True, "UpToDate"
-        source.replication = target.replication = "Established"
-
     # -- drbdmeta -----------------------------------------------------------------------------------------------
 
     def drbdmeta(self, disk: Disk, arguments: tuple[str, ...]) -> str:
@@ -181,22 +116,7 @@ class SimulatedDrbd(Listened):
         _, _, device, where, command, *rest = arguments
         if any(device in (v.backing, v.apart) for v in self._volumes()):
             raise CommandFailed(argv, 20, f"open({device}) failed: Device or resource busy")
-        file = disk.content(device)
-        found = self._metadata.get(file.inode)
-        if command == "create-md":
-            self._metadata[file.inode] = Metadata(end=file.size, apart=where == APART)
-            return "New drbd meta data block successfully created.\n"
-        found = require(found, file.size, where == APART, command, argv)
-        if command == "set-gi":
-            found.generation, found.good = rest[0].partition(":")[0], True
-        if command == "write-dev-uuid":
-            found.device_uuid = rest[0]
-        if command == "read-dev-uuid":
-            return f"{found.device_uuid}\n"
-        if command == "dump-md":
-            return f'version "v08";\nla-size-sect {found.size // 512};\n'
-        flag = int(found.good)
-        return f"{found.generation}:{'0' * 16}:{'0' * 16}:{'0' * 16}:{flag}:{flag}:0:0:0:0:0\n"
+        return drbd8_metadata.run(self._metadata, disk.content(device), where, command, tuple(rest), argv)
 
     # -- drbdadm ------------------------------------------------------------------------------------------------
 
@@ -252,10 +172,7 @@ class SimulatedDrbd(Listened):
             return CommandFailed(("drbdsetup-84", verb, str(volume.minor)), status, f"{volume.minor}: {why}")
 
         if verb == "get-gi":
-            found = volume.metadata
-            past = [*reversed(found.history), "0" * 16, "0" * 16, "0" * 16]
-            bitmap, *history = past if found.base is not None else ["0" * 16, *past]
-            return ":".join([found.generation, bitmap, *history[:2], *"11100000"]) + "\n"
+            return drbd8_metadata.generations(volume.metadata)
         if verb in ("pause-sync", "resume-sync"):
             volume.paused = verb == "pause-sync"
         elif there is None:
