@@ -7,7 +7,7 @@ import pytest
 
 from orlop.errors import CannotRead
 from orlop.plugin import CLUSTER, UUID, FileFacts
-from orlop.testing import SimulatedHost
+from orlop.testing import SimulatedHost, Workbench
 from orlop.testing.bench import pool, volume
 from orlop_storage.file import FileThin
 from orlop_storage.folders import Folder, Loop, loop_devices
@@ -39,6 +39,26 @@ def test_a_device_on_a_part_of_the_file_is_not_the_volumes_and_is_closed_before_
 def test_a_device_that_is_going_is_not_told_again_since_its_number_may_be_somebody_elses_by_then() -> None:
     driver = seen(loop(going=True))
     assert [str(step) for step in driver.take_down(volume(wanted=False))] == ["make sure that nothing uses /dev/loop3"]
+
+
+def test_of_two_devices_the_one_that_stays_is_the_volumes() -> None:
+    assert seen(loop(going=True), loop(device="/dev/loop4")).device(volume()) == "/dev/loop4"
+
+
+def test_a_device_that_is_going_is_kept_for_a_volume_that_is_wanted() -> None:
+    host = SimulatedHost()
+    bench = Workbench(FileThin, host, pool(new=True), cluster="cluster")
+    bench.until_done(lambda seen: seen.mark_pool(bench.pool))
+    wanted = bench.volume("res")
+    bench.up(wanted)
+    host.disk.use("/dev/loop0", "a glance")
+    host.run(("losetup", "--detach", "/dev/loop0"))
+    assert [str(step) for step in bench.look().bring_up(wanted)] == [
+        "losetup --find --show --nooverlap /srv/orlop/res_00000"
+    ]
+    bench.up(wanted)
+    host.disk.release("/dev/loop0")
+    assert bench.look().device(wanted) == "/dev/loop0"
 
 
 def test_a_file_of_another_file_system_with_the_same_inode_is_another_file() -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from orlop.drivers import Drivers
 from orlop.errors import BadProperty
 from orlop.host import LocalHost
-from orlop.model import WantedPool
+from orlop.model import WantedPool, WantedVolume
 from orlop.testing import SimulatedHost, Workbench, check_devices, check_host, check_layer, check_storage
 from orlop_storage.file import File, FileThin
 
@@ -56,15 +56,21 @@ def test_file_drivers_keep_the_law_on_this_machine(driver: type[File], tmp_path:
     assert os.listdir(tmp_path / "pool") == [".orlop-pool"]
 
 
-@pytest.mark.root
-def test_a_volume_goes_although_somebody_looks_at_its_device_while_it_is_detached(tmp_path: Path) -> None:
-    wanted = pool(FileThin, str(tmp_path / "pool"))
+def opened(folder: Path) -> tuple[Workbench, WantedVolume, str]:
+    """A volume on this machine, and its loop device."""
+    wanted = pool(FileThin, str(folder / "pool"))
     bench = Workbench(FileThin, LocalHost(), wanted, cluster="cluster")
     bench.until_done(lambda seen: seen.mark_pool(wanted))
-    volume = bench.volume("glanced-at")
+    volume = bench.volume("volume")
     bench.up(volume)
     device = bench.look().device(volume)
     assert device
+    return bench, volume, device
+
+
+@pytest.mark.root
+def test_a_volume_goes_although_somebody_looks_at_its_device_while_it_is_detached(tmp_path: Path) -> None:
+    bench, volume, device = opened(tmp_path)
     with open(device, "rb"):
         subprocess.run(["losetup", "--detach", device], check=True)
         assert bench.look().device(volume) == device, "it is still there, and will go with the last who has it open"
@@ -72,6 +78,16 @@ def test_a_volume_goes_although_somebody_looks_at_its_device_while_it_is_detache
     bench.act(going)
     bench.down(replace(volume, wanted=False))
     assert os.listdir(tmp_path / "pool") == [".orlop-pool"]
+
+
+@pytest.mark.root
+def test_a_volume_that_is_wanted_keeps_a_device_that_was_told_to_go(tmp_path: Path) -> None:
+    bench, volume, device = opened(tmp_path)
+    with open(device, "rb"):
+        subprocess.run(["losetup", "--detach", device], check=True)
+        bench.up(volume)
+    assert bench.look().device(volume) == device
+    bench.down(replace(volume, wanted=False))
 
 
 @pytest.mark.parametrize("driver", KINDS)

@@ -119,7 +119,8 @@ class File(Value, frozen=True, kw_only=True):
         return taken_files.found(self._folder(pool), pool, name)
 
     def device_of(self, found: BackingObject) -> str | None:
-        return next((loop.device for loop in self._folder(found.pool).loops_of(found.name) if loop.whole), None)
+        loop = self._folder(found.pool).loop_of(found.name)
+        return loop.device if loop else None
 
     def adopt(self, found: BackingObject, volume: WantedVolume) -> list[Step]:
         return taken_files.adopt(self._folder(found.pool), self.cluster, found, volume)
@@ -142,7 +143,8 @@ class File(Value, frozen=True, kw_only=True):
         seen = folder.files.get(volume.name)
         if seen is None or not self._is(seen, volume.uuid):
             return None
-        return next((loop.device for loop in folder.loops_of(volume.name) if loop.whole), None)
+        loop = folder.loop_of(volume.name)
+        return loop.device if loop else None
 
     def size(self, volume: WantedVolume) -> int | None:
         device = self.device(volume)
@@ -196,7 +198,9 @@ class File(Value, frozen=True, kw_only=True):
             case Presence.HIDDEN:
                 return [*self._grow(volume), attach]
             case Presence.READY:
-                return [*self._remove_draft(folder, volume.uuid), *self._grow(volume)]
+                loop = folder.loop_of(volume.name)
+                stay = [attach] if loop and loop.going else []  # losetup takes the same device and keeps it
+                return [*self._remove_draft(folder, volume.uuid), *self._grow(volume), *stay]
 
     def _make(self, volume: WantedVolume) -> Step:
         folder = self._folder(volume.pool)

@@ -63,6 +63,10 @@ class Folder(Value, frozen=True, kw_only=True):
             loop for loop in self.loops.get(seen.inode, ()) if loop.holder == seen.device or loop.file == self.at(name)
         ]
 
+    def loop_of(self, name: str) -> Loop | None:
+        """The one that shows the whole file; where there are several, one that stays."""
+        return min((loop for loop in self.loops_of(name) if loop.whole), key=lambda loop: loop.going, default=None)
+
     def detach(self, name: str) -> list[Step]:
         """Nothing when no loop device is left: they have to be seen gone before the file is removed."""
         steps: list[Step] = []
