@@ -43,6 +43,7 @@ def by_hand(pools: Cluster) -> Iterator[Cluster]:
     for node in pools.nodes:
         node.put("/etc/drbd.d/r0.res", CONFIGURATION)
         node.shell(f"lvcreate -q -y -L {SIZE}M -n r0 vg0; drbdadm create-md --force r0; drbdadm up r0")
+    connected(pools, "r0")  # a disk that is made good while the two meet may be good for one of them only
     pools.nodes[0].run("drbdadm", "primary", "--force", "r0")
     in_step(pools, "r0")
     overwrite(pools.nodes[0])
@@ -59,9 +60,18 @@ def overwrite(node: Node) -> None:
 
 def in_step(cluster: Cluster, name: str) -> None:
     """Both disks are up to date and connected, as the kernels say."""
-    good = re.compile(r" device .*disk:UpToDate.*peer-disk:UpToDate", re.DOTALL)
+    _told(cluster, name, "it is in step", r" device .*disk:UpToDate.*peer-disk:UpToDate")
+
+
+def connected(cluster: Cluster, name: str) -> None:
+    _told(cluster, name, "they are connected", r" connection:Connected")
+
+
+def _told(cluster: Cluster, name: str, what: str, expression: str) -> None:
+    """By the kernels of all nodes."""
+    good = re.compile(expression, re.DOTALL)
     for node in cluster.nodes:
-        cluster.wait("it is in step", lambda node=node: good.search(node.run("drbdsetup", "events2", "--now", name)))
+        cluster.wait(what, lambda node=node: good.search(node.run("drbdsetup", "events2", "--now", name)))
 
 
 def take_down(*nodes: Node) -> None:
