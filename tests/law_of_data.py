@@ -129,8 +129,8 @@ BREACHES = (
         LAST,
         STORAGE,
         "plugins/storage/orlop_storage/taken_files.py",
-        "    return [*_unused(folder, thing.name), *last]",
-        "    return last",
+        "    return [RequireUnused(device=path), *(folder.detach(thing.name) or [RemoveFile(path=path)])]",
+        "    return folder.detach(thing.name) or [RemoveFile(path=path)]",
         (_TAKING, "orphan_in_use_stays"),
     ),
     Breach(
@@ -527,7 +527,7 @@ def _breaks(breach: Breach) -> bool:
     """Whether the tests notice, in a copy of the tree."""
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch) / "tree"
-        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache"))
+        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", "dist", "__pycache__", ".*_cache"))
         file = tree / breach.file
         file.write_text(file.read_text().replace(breach.was, breach.broken))
         path = os.pathsep.join(str(tree / part) for part in PARTS)

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from orlop.errors import CannotRead
+from orlop.errors import CannotRead, InUse
 from orlop.plugin import CLUSTER, UUID, FileFacts
 from orlop.testing import SimulatedHost, Workbench
 from orlop.testing.bench import pool, volume
@@ -39,6 +40,19 @@ def test_a_device_on_a_part_of_the_file_is_not_the_volumes_and_is_closed_before_
 def test_a_device_that_is_going_is_not_told_again_since_its_number_may_be_somebody_elses_by_then() -> None:
     driver = seen(loop(going=True))
     assert [str(step) for step in driver.take_down(volume(wanted=False))] == ["make sure that nothing uses /dev/loop3"]
+
+
+def test_the_file_of_a_device_that_is_going_and_still_in_use_stays() -> None:
+    host = SimulatedHost()
+    bench = Workbench(FileThin, host, pool(new=True), cluster="cluster")
+    bench.until_done(lambda seen: seen.mark_pool(bench.pool))
+    wanted = bench.volume("res")
+    bench.up(wanted)
+    host.disk.use("/dev/loop0", "mounted at /mnt")
+    host.run(("losetup", "--detach", "/dev/loop0"))
+    with pytest.raises(InUse):
+        bench.down(replace(wanted, wanted=False))
+    assert "res_00000" in host.disk.folders["/srv/orlop"]
 
 
 def test_of_two_devices_the_one_that_stays_is_the_volumes() -> None:

@@ -85,7 +85,7 @@ class Attaching:
     def _await_release(self, found: DockerVolume) -> None:
         """Of its last use, which would take back what is done now. One that failed is taken up by `look`."""
         try:
-            self._background.do(found.resource, "detached", lambda: None)
+            self._background.wait(found.resource, "detached")
         except Unfinished:
             raise InUse(found.name, ["what was done here for its last use is still being undone"]) from None
         except OrlopError:

@@ -32,6 +32,16 @@ class Background:
             if future is None:
                 future = self._running[same] = Future()
                 threading.Thread(target=self._run, args=(same, future, work), name=f"make {name}", daemon=True).start()
+        self._outcome(name, future)
+
+    def wait(self, name: str, wanted: str) -> None:
+        """For the outcome of what is being worked on, if anything is. Raises what `do` raises."""
+        with self._lock:
+            future = self._running.get((name, wanted))
+        if future is not None:
+            self._outcome(name, future)
+
+    def _outcome(self, name: str, future: Future[None]) -> None:
         try:
             future.result(self._patience)
         except NotYet:

@@ -41,8 +41,8 @@ def adopt(folder: Folder, cluster: str, thing: BackingObject, volume: WantedVolu
 
 
 def discard(folder: Folder, thing: BackingObject) -> list[Step]:
-    last = folder.detach(thing.name) or [RemoveFile(path=folder.at(thing.name))]
-    return [*_unused(folder, thing.name), *last]
+    path = folder.at(thing.name)
+    return [RequireUnused(device=path), *(folder.detach(thing.name) or [RemoveFile(path=path)])]
 
 
 def _unused(folder: Folder, name: str) -> list[Step]:
