@@ -226,6 +226,15 @@ def test_a_foreign_file_of_the_same_name_is_refused_and_left_alone(cluster, crea
     assert disk.find(f"{POOL}/web_00000").attributes == {}
 
 
+def used(cluster, spawn, user):
+    """One volume that somebody has just opened: its node, the disk of that, and the device."""
+    spawn(count=1)
+    node = cluster.core.picture.definition("web").resources[0].node
+    disk, opened = cluster.nodes[node].host.disk, device(cluster, node)
+    disk.use(opened, user)
+    return node, disk, opened
+
+
 def test_a_volume_in_use_is_not_deleted(cluster, spawn):
     spawn(count=1)
     node = cluster.core.picture.definition("web").resources[0].node
@@ -241,11 +250,7 @@ def test_a_volume_in_use_is_not_deleted(cluster, spawn):
 
 def test_a_volume_that_was_just_closed_is_deleted_at_once(cluster, spawn):
     """The report that it is in use is some seconds old; the satellite looks again before anybody is refused."""
-    spawn(count=1)
-    node = cluster.core.picture.definition("web").resources[0].node
-    disk = cluster.nodes[node].host.disk
-    opened = device(cluster, node)
-    disk.use(opened, "/mnt")
+    node, disk, opened = used(cluster, spawn, "/mnt")
     cluster.run(30.0)
     assert cluster.core.reported.current(node, "web").volumes[0].in_use
     disk.release(opened)
@@ -256,11 +261,7 @@ def test_a_volume_that_was_just_closed_is_deleted_at_once(cluster, spawn):
 @pytest.mark.parametrize("seed", range(8))
 def test_a_volume_that_was_just_closed_is_deleted_at_once_also_while_it_is_worked_on(cluster, spawn, seed):
     """A look passes over what is in hand; that it is over does not mean yet that it has seen this volume."""
-    spawn(count=1)
-    node = cluster.core.picture.definition("web").resources[0].node
-    disk = cluster.nodes[node].host.disk
-    opened = device(cluster, node)
-    disk.use(opened, "/mnt")
+    node, disk, opened = used(cluster, spawn, "/mnt")
     cluster.run(30.0)
     cluster.random.seed(seed)
     disk.loops[opened].size //= 2  # there is something to mend
@@ -273,11 +274,7 @@ def test_a_volume_that_was_just_closed_is_deleted_at_once_also_while_it_is_worke
 
 def test_a_volume_that_comes_into_use_meanwhile_keeps_its_data(cluster, spawn):
     """The controller did not know it yet; the satellite looks again right before it detaches."""
-    spawn(count=1)
-    node = cluster.core.picture.definition("web").resources[0].node
-    disk = cluster.nodes[node].host.disk
-    opened = device(cluster, node)
-    disk.use(opened, "qemu")
+    node, disk, opened = used(cluster, spawn, "qemu")
     answers = definitions.delete(cluster.core, "web")
     assert [e.code for e in severities(answers, ERROR)] == [Fail.IN_USE]
     assert files(cluster, node) == ["web_00000"]
@@ -288,11 +285,7 @@ def test_a_volume_that_comes_into_use_meanwhile_keeps_its_data(cluster, spawn):
 
 
 def test_a_removal_that_failed_is_tried_at_once_when_it_is_asked_for_again(cluster, spawn):
-    spawn(count=1)
-    node = cluster.core.picture.definition("web").resources[0].node
-    disk = cluster.nodes[node].host.disk
-    opened = device(cluster, node)
-    disk.use(opened, "/mnt")
+    node, disk, opened = used(cluster, spawn, "/mnt")
     assert definitions.delete(cluster.core, "web").failed
     disk.release(opened)
     assert not definitions.delete(cluster.core, "web").failed
